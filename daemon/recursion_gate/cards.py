@@ -1,0 +1,114 @@
+"""Candidate <-> Markdown card. Pure (contract, "A card").
+
+A card that is byte for byte what `render` makes was not edited. Anything else is parsed and compared with the
+candidate. The marker line is also the sentinel: a card without it was cut short, or had its end taken off.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from . import frontmatter
+from .drops import CARD_ONLY, decode, from_yaml, validate
+from .errors import Refusal
+from .model import CATEGORY_OF, Candidate, short_hash
+from .record import Addition, clean, fold
+from .settings import Settings
+
+__all__ = ["Verdict", "file_name", "id_of", "read", "render"]
+
+MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
+_MARKER = re.compile(r"^<!-- recursion-gate:.*$", re.MULTILINE)
+
+_MOST_NAME = 100  # bytes; contract, "A card"
+_SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
+_EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
+
+
+def file_name(candidate: Candidate, taken: int = 0) -> str:
+    """What the card is called: skill, the first words, and a part of the id; legal on Linux, macOS, Windows, SMB and
+    Syncthing, at most 100 bytes. `taken` > 0 gives another name where this one is not free."""
+    tail = candidate.id.rsplit("-", 1)[-1] if candidate.id.startswith("cand-") else ""
+    if not re.fullmatch(r"[a-z0-9]{4,12}", tail):
+        tail = short_hash(candidate.id.encode(), 7)
+    end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
+    words = re.findall(r"\w+", unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower()))
+    slug = "-".join(words).replace("_", "-")[:60]
+    start = f"{candidate.skill_tag.lower()}_{slug}"
+    room = _MOST_NAME - len(end.encode())
+    return start.encode()[:room].decode(errors="ignore").rstrip("-_") + end
+
+
+def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = None) -> bytes:
+    """The card of `candidate`, with the `lines` that approving would add, file by file."""
+    fields: list[tuple[str, str | None]] = [
+        ("id", candidate.id),
+        ("skill_tag", candidate.skill_tag),
+        ("suggested_ix_section", candidate.suggested_ix_section),
+        ("created_at", candidate.created_at),
+        ("source", candidate.source),
+    ]
+    fields += [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
+    if note:
+        fields.append(("note", note))
+    head = "\n".join(f"{name}: {'null' if value is None else frontmatter.quote(value)}" for name, value in fields)
+    preview = "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines)
+    return f"---\n{head}\n---\n\n{clean(candidate.raw_text)}\n\n{MARKER}\n\n{preview}\n".encode()
+
+
+def id_of(data: bytes) -> str | None:
+    """The id that a card's front matter names, also where the rest of it is broken."""
+    return frontmatter.peek_id(data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n"))
+
+
+class Verdict:
+    """What a card says: the candidate as it stands in it, and the reason that the person gave, if any."""
+
+    __slots__ = ("candidate", "edited", "reason", "via")
+
+    def __init__(self, candidate: Candidate, edited: bool, reason: str | None, via: str | None) -> None:
+        self.candidate, self.edited, self.reason, self.via = candidate, edited, reason, via
+
+
+def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
+    """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
+    text = decode(data).replace("\r\n", "\n")
+    fields, rest = frontmatter.split(text)
+    markers = list(_MARKER.finditer(rest))
+    if not markers:
+        raise Refusal(
+            "the line that begins with '<!-- recursion-gate:' is missing, so the card may be cut short",
+            "Edit the fresh card in pending/ instead, and leave that line and what is below it.",
+            maybe_unfinished=True,
+        )
+    body = rest[: markers[-1].start()].strip()
+    decided = {name: fields.pop(name, None) for name in CARD_ONLY}
+    for name, value in decided.items():
+        if value is not None and not isinstance(value, str):
+            raise Refusal(f"{name} must be text")
+    values: dict[str, Any] = {k: from_yaml(k, v) for k, v in fields.items()}
+    if "raw_text" in values or "text" in values:
+        raise Refusal("the text is given twice: in the front matter and as the body", "Keep the body.")
+    drop = validate({**values, "raw_text": body}, settings)
+    changed: dict[str, Any] = {}
+    for name in _EDITABLE:
+        if name == "raw_text":
+            if drop.raw_text != clean(staged.raw_text):
+                changed[name] = drop.raw_text
+        elif name in drop.model_fields_set or name in _SHOWN:
+            value = getattr(drop, name)
+            if value != getattr(staged, name) and not (name == "created_at" and value is None):
+                changed[name] = value
+    if drop.mind_category and "suggested_ix_section" not in values:
+        raise Refusal("mind_category follows suggested_ix_section", "Change suggested_ix_section instead.")
+    if "suggested_ix_section" in changed:
+        section = changed["suggested_ix_section"]
+        changed["mind_category"] = CATEGORY_OF[section] if section else None
+    if changed.get("link_to_evidence_id") == staged.id:
+        raise Refusal("link_to_evidence_id names the card itself", "Take the line out, or name another entry.")
+    candidate = staged.model_copy(update=changed) if changed else staged
+    reason = decided["reason"]
+    return Verdict(candidate, bool(changed), fold(reason) or None if reason else None, decided["via"])

@@ -1,0 +1,224 @@
+"""What the daemon has before it while it works on one user: the gate, the end of the chain, where the cards are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import cards, durable, files, record
+from .errors import NotYet, Refusal
+from .gate import Gate
+from .layout import DROP_FORMS, TEMP_NAME, Place, is_ignored
+from .model import Candidate, act_id
+from .receipts import Decided, Ledger
+from .settings import Settings
+
+__all__ = ["Desk", "now"]
+
+log = logging.getLogger("recursion_gate")
+
+#: How long, in seconds, a file whose writer is known to have closed it must have been left alone: a script that
+#: appends line by line (``>>``) opens it again at once.
+_JUST_CLOSED = 0.2
+
+
+def now() -> datetime:
+    """The time that goes into receipts. ``$RECURSION_GATE_NOW`` (ISO 8601) stops the clock, so that two runs of the
+    same story can be compared byte for byte."""
+    fixed = os.environ.get("RECURSION_GATE_NOW")
+    return datetime.fromisoformat(fixed) if fixed else datetime.now(UTC)
+
+
+class Desk:
+    """One user's state in memory. All of it can be read again from the folders at any time."""
+
+    def __init__(self, place: Place, settings: Settings, decided: Decided) -> None:
+        self.place, self.settings = place, settings
+        for folder in (place.pending, place.approved, place.rejected, place.refused, place.receipts):
+            durable.make_folder(folder)
+        for folder in (place.home, place.receipts, place.pending, place.refused):
+            if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
+                durable.remove(folder / TEMP_NAME)
+        self.gate = Gate.load(place)
+        self.ledger = Ledger.open(place, decided)
+        #: The cards in pending/, by file name; None: not a card of ours.
+        self.pending: dict[str, str | None] = {}
+        self._pending_at = (-1, False)
+        #: When what is waiting for time must be looked at again, in seconds from now.
+        self.due: float | None = None
+        #: Cards in approved/ that wait for another one, and why; for `status`.
+        self.waiting: dict[str, str] = {}
+        #: Files that should be moved away and cannot be, as they were then.
+        self.stuck: dict[str, object] = {}
+        self._first_seen: dict[str, tuple[object, float]] = {}
+        self.did: Callable[[str, str, str], None] = lambda what, user, which: None
+
+    def note_due(self, seconds: float) -> None:
+        self.due = seconds if self.due is None else min(self.due, seconds)
+
+    def say(self, event: str, which: str, **more: object) -> None:
+        """Log one event; nothing of raw_text."""
+        self.did(event, self.place.user, which)
+        if log.isEnabledFor(logging.INFO):
+            rest = "".join(f" {k}={_plain(v)}" for k, v in more.items() if v is not None)
+            log.info("event=%s user=%s id=%s%s", event, self.place.user, _plain(which), rest)
+
+    # -- files that may still be being written --------------------------------------------------------------------
+
+    def quiet(self, path: Path, mark: object, ctime_ns: int) -> float:
+        """For how many seconds the file has not changed: by its ctime, which nobody can set, or, where the clocks
+        disagree, by how long it has looked the same to us."""
+        key = str(path)
+        here = time.monotonic()
+        known = self._first_seen.get(key)
+        if known is None or known[0] != mark:
+            if len(self._first_seen) > 10_000:
+                self._first_seen.clear()
+            known = self._first_seen[key] = (mark, here)
+        since_change = time.time() - ctime_ns / 1e9
+        return max(here - known[1], since_change)
+
+    def settled(self, path: Path, seen: files.Seen, *, whole: bool, cut_short: bool = False) -> None:
+        """Raise NotYet while the file may still change. `whole`: its form shows that nothing is missing.
+        `cut_short`: it would be right if more came."""
+        settings, writers = self.settings, seen.open_elsewhere
+        if whole and writers is not True:
+            return
+        if writers is False:
+            need = settings.settle_seconds if cut_short else _JUST_CLOSED
+        elif writers is None:
+            need = settings.patience_seconds if cut_short else settings.settle_seconds
+        else:
+            need = settings.settle_seconds if whole else settings.patience_seconds
+        need = min(need, settings.patience_seconds)
+        quiet = self.quiet(path, (seen.mark, writers), seen.stat.st_ctime_ns)
+        if quiet < need:
+            raise NotYet(need - quiet)
+        self._first_seen.pop(str(path), None)
+
+    # -- cards ----------------------------------------------------------------------------------------------------
+
+    def look_at_pending(self) -> Iterator[Path]:
+        """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate."""
+        folder = self.place.pending
+        stamp = os.stat(folder).st_mtime_ns
+        strays = any(i is None or i not in self.gate for i in self.pending.values())
+        if self._pending_at == (stamp, True) and not strays:
+            return
+        # Only a folder that has rested for longer than a clock tick can be told from one that changes again now.
+        rested = time.time() - stamp / 1e9 > 0.1
+        with os.scandir(folder) as entries:
+            names = {e.name for e in entries if not is_ignored(e.name)}
+        for gone in self.pending.keys() - names:
+            del self.pending[gone]
+        for name in sorted(names - self.pending.keys()):
+            self.pending[name] = self._id_in(folder / name)
+        self._pending_at = (stamp, rested)
+        for name, candidate_id in list(self.pending.items()):
+            if candidate_id is None or candidate_id not in self.gate:
+                yield folder / name
+
+    def _id_in(self, path: Path) -> str | None:
+        try:
+            return cards.id_of(files.look(path, self.settings.max_drop_bytes).data)
+        except (Refusal, FileNotFoundError):
+            return None
+
+    def pending_card(self, candidate_id: str) -> Path | None:
+        """The card of a candidate in pending/, as far as known."""
+        for name, known in self.pending.items():
+            if known == candidate_id:
+                return self.place.pending / name
+        return None
+
+    def additions(self, candidate: Candidate) -> list[record.Addition]:
+        """The lines that approving `candidate` would add, as far as can be told now."""
+        link = candidate.link_to_evidence_id
+        return record.additions(
+            candidate, self.evidence_of(link) or link if link else act_id(candidate), linked=bool(link)
+        )
+
+    def evidence_of(self, link: str) -> str | None:
+        """The ACT id that a link means: of a candidate at the gate, of one approved before, or the link itself."""
+        for _ in range(100):  # a link may name a candidate that itself links further
+            waiting = self.gate.get(link)
+            if waiting is None:
+                receipt = self.ledger.find(link)
+                return receipt.evidence_id if receipt else (link if link.startswith("ACT-") else None)
+            if not waiting.link_to_evidence_id:
+                return act_id(waiting)
+            link = waiting.link_to_evidence_id
+        return None
+
+    def clean_card(self, candidate: Candidate, note: str | None = None) -> bytes:
+        return cards.render(candidate, self.additions(candidate), note)
+
+    def deal(self, candidate: Candidate, note: str | None = None) -> None:
+        """Make the card of `candidate` in pending/."""
+        data = self.clean_card(candidate, note)
+        for taken in range(1000):
+            name = cards.file_name(candidate, taken)
+            if durable.create(self.place.pending / name, data):
+                self.pending[name] = candidate.id
+                return
+        raise OSError(f"no free name for the card of {candidate.id}")
+
+    # -- refusing -------------------------------------------------------------------------------------------------
+
+    def refuse(self, path: Path, refusal: Refusal, what: str = "could not be staged") -> None:
+        """Move a file to refused/, with the reason beside it; the reason first, so that there is no instant at which
+        it lies there without one."""
+        place = self.place
+        kept = self.free_name(place.refused, path.name)
+        why = place.refused / f"{_cut(kept, 240)}.why.txt"
+        durable.replace(why, _why(path.name, place, refusal, what).encode(), sync=False)
+        try:
+            durable.move(path, place.refused / kept)
+        except FileNotFoundError:  # taken away in the meantime
+            durable.remove(why)
+            return
+        except PermissionError:
+            self.stuck[str(path)] = files.mark(os.lstat(path))
+            self.say("cannot-move", place.shown(path), why=refusal.problem)
+            return
+        self.say("refused", place.shown(path), why=refusal.problem)
+
+    def free_name(self, folder: Path, name: str) -> str:
+        """`name`, or the first of ``stem-2.ext``, ``stem-3.ext``, ... that is not taken in `folder`."""
+        if not os.path.lexists(folder / name):
+            return name
+        stem, ending = os.path.splitext(name)
+        number = 2
+        while os.path.lexists(folder / (candidate := f"{_cut(stem, 230)}-{number}{_cut(ending, 20)}")):
+            number += 1
+        return candidate
+
+
+def _cut(name: str, most: int) -> str:
+    raw = os.fsencode(name)
+    return name if len(raw) <= most else os.fsdecode(raw[:most])
+
+
+def _plain(value: object) -> str:
+    """A value for a log line: one word, or quoted."""
+    text = "".join(c if c.isprintable() else "?" for c in str(value))
+    return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text or not text else text
+
+
+def _why(name: str, place: Place, refusal: Refusal, what: str) -> str:
+    shown = "".join(c if c.isprintable() else "?" for c in name)
+    remedy = refusal.remedy or f"Correct the file and put it back into inbox/{place.user}/."
+    return (
+        f"{shown} {what}.\n\n"
+        f"Why:        {refusal.problem}\n"
+        f"What to do: {remedy}\n\n"
+        "Nothing of it was added to the Record. This note and the file beside it can be deleted.\n"
+    )
+
+
+def is_drop_form(name: str) -> bool:
+    return name.lower().endswith(DROP_FORMS)

@@ -1,0 +1,285 @@
+"""One dropped file -> its candidates, or the reason why not. Pure: bytes in, decision out (contract, "A drop")."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from . import frontmatter
+from .errors import Refusal
+from .layout import DROP_FORMS
+from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, short_hash
+from .settings import Settings
+
+__all__ = ["CARD_ONLY", "Proposal", "decode", "parse", "validate"]
+
+#: What a card's front matter may hold beside a drop's fields: the daemon's note, and how a person decided.
+CARD_ONLY = ("note", "reason", "via")
+
+_TRY = "Correct the file and put it back into the inbox folder."
+_FIELDS = [*Drop.model_fields, "text"]
+_MUST = {
+    "skill_tag": "must be THINK, WRITE, WORK or STEWARD",
+    "suggested_ix_section": "must be IX-A, IX-B, IX-C or null (evidence only)",
+    "mind_category": "must be knowledge, curiosity or personality",
+    "status": 'may only be "pending": what is staged is never decided yet',
+    "created_at": "must be an ISO 8601 instant, for example 2026-11-24T16:30:00Z",
+    "id": "must be 1 to 128 letters, digits, '.', '_' or '-', starting with a letter or a digit",
+    "link_to_evidence_id": "must be the id of a candidate or an ACT id",
+    "meta": "must be an object",
+}
+
+
+class Proposal:
+    """A candidate that was read from a drop, and the fields that the drop itself gave (the others are defaults)."""
+
+    __slots__ = ("candidate", "given")
+
+    def __init__(self, candidate: Candidate, given: frozenset[str]) -> None:
+        self.candidate, self.given = candidate, given
+
+    def says_the_same_as(self, other: Candidate) -> bool:
+        """Whether all that this drop gives is what `other` has: the same drop again, not another one."""
+        return all(getattr(self.candidate, name) == getattr(other, name, None) for name in self.given)
+
+
+def decode(data: bytes) -> str:
+    """The text of a file: UTF-8, a byte order mark allowed. Raises Refusal."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Refusal("the file is in UTF-16", "Save it as UTF-8.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise Refusal(
+            f"the file is not UTF-8 text (byte {err.start + 1:,})",
+            "Save it as UTF-8.",
+            maybe_unfinished=err.reason == "unexpected end of data",
+        ) from err
+    if "\0" in text:
+        raise Refusal("the file holds NUL bytes, so it is no text", "Save it as plain UTF-8 text.")
+    return text
+
+
+def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Proposal]:
+    """The candidates that the file `name` proposes; more than one only for ``.jsonl``.
+
+    `mtime_ns` is the file's modification time. Ids that are made here depend on the name, the time and the bytes
+    alone, so that the same drop read again after a crash gives the same candidates. Raises Refusal.
+    """
+    form = next((f for f in DROP_FORMS if name.lower().endswith(f)), None)
+    if form is None:
+        raise Refusal("only .json, .jsonl, .md and .txt files can be staged", "Save it in one of these forms.")
+    text = decode(data)
+    if form == ".jsonl":
+        objects = list(_lines(text, settings.max_lines))
+    elif form == ".json":
+        objects = [(_json(text), "")]
+    elif form == ".md":
+        objects = [(_markdown(text), "")]
+    else:
+        objects = [({"raw_text": text.strip()}, "")]
+    if not objects:
+        raise Refusal("the file is empty", _TRY, maybe_unfinished=True)
+    made = [_propose(fields, where, name, data, mtime_ns, settings) for fields, where in objects]
+    ids = [p.candidate.id for p in made]
+    if len(set(ids)) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise Refusal(f"the id '{twice}' is given twice", "Give each candidate an id of its own, or none.")
+    return made
+
+
+def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
+    count = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            count += 1
+            if count > most:
+                raise Refusal(f"more than {most:,} lines in one file", "Split it into several files.")
+            try:
+                yield _json(line), f"line {number}: "
+            except Refusal as err:
+                raise Refusal(
+                    f"line {number}: {err.problem}", err.remedy, maybe_unfinished=err.maybe_unfinished
+                ) from err
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [k for k, _ in pairs]
+        raise Refusal(f"the field '{next(n for n in names if names.count(n) > 1)}' is given twice", _TRY)
+    return made
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise Refusal(f"the number {text[:20]} is too large", "Write it as text, in quotes.")
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise Refusal(f"{text} is not valid JSON", "Write it as text, in quotes, or leave it out.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number, parse_constant=_constant)
+
+
+def _json(text: str) -> Any:
+    try:
+        return _decoder.decode(text)
+    except json.JSONDecodeError as err:
+        ended = not text[err.pos :].strip() or err.msg.startswith("Unterminated string")
+        if not text.strip():
+            raise Refusal("the file is empty", _TRY, maybe_unfinished=True) from None
+        raise Refusal(
+            "this is not valid JSON: it ends in the middle"
+            if ended
+            else f"this is not valid JSON: {err.msg} (line {err.lineno}, column {err.colno})",
+            _TRY,
+            maybe_unfinished=ended,
+        ) from None
+    except RecursionError:
+        raise Refusal("the JSON is nested too deeply", "Flatten it.") from None
+    except ValueError:  # an integer of more digits than Python converts
+        raise Refusal("a number in it has too many digits", "Write it as text, in quotes.") from None
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    fields, body = frontmatter.split(text.replace("\r\n", "\n"))
+    for name in CARD_ONLY:
+        fields.pop(name, None)
+    fields = {k: from_yaml(k, v) for k, v in fields.items()}
+    if body.strip():
+        if "raw_text" in fields or "text" in fields:
+            raise Refusal("the text is given twice: in the front matter and as the body", "Keep one of the two.")
+        fields["raw_text"] = body.strip()
+    return fields
+
+
+def from_yaml(name: str, value: Any) -> Any:
+    """A front matter value as JSON would give it: there null is written null, ~ or nothing."""
+    if name != "raw_text" and isinstance(value, str) and value.strip().lower() in ("", "null", "~", "none"):
+        return None
+    return value
+
+
+def validate(fields: Any, settings: Settings) -> Drop:
+    """`fields` as a Drop. Raises Refusal with one sentence that names the field."""
+    if not isinstance(fields, dict):
+        raise Refusal("one JSON object is expected: { ... }", _TRY)
+    if "text" in fields:
+        if "raw_text" in fields:
+            raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
+        fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
+    try:
+        drop = Drop.model_validate(fields)
+    except ValidationError as err:
+        raise Refusal(_in_words(err, fields), _TRY) from None
+    if not drop.raw_text.strip():
+        raise Refusal("raw_text is empty", "Say in raw_text what was done.")
+    if len(drop.raw_text) > settings.max_text_chars:
+        raise Refusal(
+            f"raw_text has {len(drop.raw_text):,} characters; the most allowed is {settings.max_text_chars:,}",
+            "Say it in fewer words, or raise max_text_chars in recursion-gate.toml.",
+        )
+    for name in ("source", "activity_type", "evidence_summary", "source_id", "topic", "score"):
+        value = getattr(drop, name)
+        if value is not None and len(value) > settings.max_text_chars:
+            raise Refusal(f"{name} is too long", _TRY)
+    if drop.meta is not None:
+        _check_meta(drop.meta)
+    if drop.suggested_ix_section and drop.mind_category:
+        follows = CATEGORY_OF[drop.suggested_ix_section]
+        if follows != drop.mind_category:
+            raise Refusal(
+                f"mind_category says {drop.mind_category} but {drop.suggested_ix_section} is {follows}",
+                "Keep one of the two; the other follows from it.",
+            )
+    return drop
+
+
+def _check_meta(value: Any, depth: int = 0) -> None:
+    """What JSON can hold but a file or another reader cannot: half characters, endless nesting."""
+    if depth > 50:
+        raise Refusal("meta is nested too deeply", "Flatten it.")
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Refusal("meta holds half a character (a lone surrogate)", _TRY) from None
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_meta(key, depth + 1)
+            _check_meta(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_meta(item, depth + 1)
+
+
+def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
+    first = err.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    shown = "".join(c if c.isprintable() else "?" for c in name)[:60]
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name.lower().replace("-", "_")[:60], _FIELDS, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else f"; the fields are {', '.join(_FIELDS)}"
+        return f"unknown field '{shown}'{hint}"
+    if first["type"] == "missing":
+        return f"{shown} is missing"
+    if first["type"] == "string_unicode":
+        return f"{shown} holds half a character (a lone surrogate)"
+    if name == "score" and isinstance(fields.get(name), int | float):
+        return f'score must be text: write "score": "{fields[name]}"'
+    return f"{shown} {_MUST.get(name, 'must be text')}"
+
+
+def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, settings: Settings) -> Proposal:
+    try:
+        drop = validate(fields, settings)
+    except Refusal as err:
+        raise Refusal(where + err.problem, err.remedy) from None
+    given = {k for k in drop.model_fields_set if getattr(drop, k) is not None or k == "suggested_ix_section"}
+    if "suggested_ix_section" in drop.model_fields_set:
+        section = drop.suggested_ix_section
+    elif drop.mind_category:
+        section = SECTION_OF[drop.mind_category]
+    else:
+        section = infer_section(drop.raw_text, drop.skill_tag)
+    values = drop.__dict__ | {
+        "suggested_ix_section": section,
+        "mind_category": drop.mind_category or (CATEGORY_OF[section] if section else None),
+        "id": drop.id or made_id(name, where, data, mtime_ns),
+        "created_at": drop.created_at or instant(_moment(mtime_ns)),
+        "source": drop.source if drop.source is not None else _printable(name),
+    }
+    ordered = {k: values[k] for k in Candidate.model_fields}
+    candidate = Candidate.model_construct(_fields_set=set(ordered), **ordered)
+    return Proposal(candidate, frozenset(given))
+
+
+def made_id(name: str, where: str, data: bytes, mtime_ns: int) -> str:
+    """An id for a drop that gives none: ``cand-<ms>-<7 chars>``, the same for the same drop (contract, "A drop")."""
+    ms = max(0, mtime_ns // 1_000_000)
+    digest = short_hash(f"{name!r} {where} {mtime_ns} ".encode() + data, 7)
+    return f"cand-{ms}-{digest}"
+
+
+def _moment(mtime_ns: int) -> datetime:
+    try:
+        moment = datetime.fromtimestamp(mtime_ns / 1e9, UTC)
+        if moment.year >= 1000:
+            return moment
+    except (ValueError, OverflowError, OSError):
+        pass
+    return datetime.fromtimestamp(0, UTC)  # a time no calendar knows (touch -d can do that)
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in name)

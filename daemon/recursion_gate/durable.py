@@ -1,0 +1,225 @@
+"""The only module that writes: replace a file, append to one, make one, move one, remove one.
+
+Everything the daemon changes on disk goes through the functions below, and they in turn go through `calls`, one
+method a system call. So what is synced when can be read on one page, and a test can count, fail or kill at every
+single step by putting its own object in the place of `calls`.
+
+What is promised (docs/reliability.md says why it is enough):
+
+* `replace`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
+* `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `receipts` recognises.
+* `create`: the file appears whole or not at all and never takes the place of another. It is not synced: what is
+  made this way (cards, reasons, pictures of decided cards) can be made again.
+* `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+from .layout import TEMP_NAME
+
+__all__ = [
+    "Calls",
+    "append",
+    "calls",
+    "create",
+    "make_folder",
+    "move",
+    "remove",
+    "replace",
+    "sync_folder",
+    "truncate",
+]
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class Calls:
+    """The system calls that change something, one method each."""
+
+    def open(self, path: str, flags: int, mode: int = 0o666) -> int:
+        return os.open(path, flags, mode)
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        return os.write(fd, data)
+
+    def fsync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def fchmod(self, fd: int, mode: int) -> None:
+        os.fchmod(fd, mode)
+
+    def fchown(self, fd: int, uid: int, gid: int) -> None:
+        os.fchown(fd, uid, gid)
+
+    def ftruncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new)
+
+    def link(self, old: str, new: str) -> None:
+        os.link(old, new, follow_symlinks=False)
+
+    def unlink(self, path: str) -> None:
+        os.unlink(path)
+
+    def mkdir(self, path: str, mode: int = 0o777) -> None:
+        os.mkdir(path, mode)
+
+
+calls = Calls()
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[calls.write(fd, view) :]
+
+
+def _write_temp(folder: str, data: bytes, *, sync: bool, like: os.stat_result | None) -> str:
+    """A new file in `folder` with `data`, still under its temporary name."""
+    temp = os.path.join(folder, TEMP_NAME)
+    try:
+        fd = calls.open(temp, _NEW)
+    except FileExistsError:  # left by a stop; never written into, since somebody may hold it open or have linked it
+        calls.unlink(temp)
+        fd = calls.open(temp, _NEW)
+    try:
+        _write_all(fd, data)
+        if like is not None:
+            mode = stat.S_IMODE(like.st_mode)
+            calls.fchmod(fd, mode)
+            if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+                with contextlib.suppress(PermissionError):  # a daemon without rights keeps its own account
+                    calls.fchown(fd, like.st_uid, like.st_gid)
+        if sync:
+            calls.fsync(fd)
+    except OSError:
+        calls.close(fd)
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    calls.close(fd)
+    return temp
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Make the folder's entries last: what was created, moved or removed in it survives a power cut."""
+    fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        calls.fsync(fd)
+    except OSError as err:  # some network file systems cannot sync a folder; they order such changes themselves
+        if err.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(fd)
+
+
+def replace(path: Path | str, data: bytes, *, sync: bool = True) -> None:
+    """Put `data` in the place of the file at `path`, keeping its mode and, where allowed, its owner.
+
+    The folder is not synced: call `sync_folder` where the replacement must last before the next step.
+    Raises OSError; the old file is then as it was.
+    """
+    try:
+        like: os.stat_result | None = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        like = None
+    temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)
+    try:
+        calls.rename(temp, str(path))
+    except OSError:
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+
+
+def create(path: Path | str, data: bytes) -> bool:
+    """Make the file `path`, whole or not at all. False when something of that name is there already: it is left
+    alone. Not synced. Raises OSError."""
+    target = str(path)
+    if os.path.lexists(target):  # saves the temporary file in the common case; the link below is what decides
+        return False
+    temp = _write_temp(os.path.dirname(target), data, sync=False, like=None)
+    try:
+        calls.link(temp, target)
+    except FileExistsError:
+        calls.unlink(temp)
+        return False
+    except OSError as err:
+        if err.errno in _NO_LINKS and not os.path.lexists(target):  # a disk without hard links (FAT, some shares)
+            calls.rename(temp, target)
+            return True
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    calls.unlink(temp)
+    return True
+
+
+def append(path: Path | str, data: bytes) -> None:
+    """Add `data` at the end of the file, on disk when this returns. A failed append is cut off again where the
+    disk allows it; what a kill leaves is a prefix. Raises OSError."""
+    target = str(path)
+    new = not os.path.lexists(target)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    fd = calls.open(target, flags)
+    try:
+        before = os.fstat(fd).st_size
+        try:
+            _write_all(fd, data)
+            calls.fsync(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                calls.ftruncate(fd, before)
+            raise
+    finally:
+        calls.close(fd)
+    if new:
+        sync_folder(os.path.dirname(target))
+
+
+def truncate(path: Path | str, size: int) -> None:
+    """Cut the file to `size` bytes, on disk when this returns. Raises OSError."""
+    fd = calls.open(str(path), os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        calls.ftruncate(fd, size)
+        calls.fsync(fd)
+    finally:
+        calls.close(fd)
+
+
+def move(source: Path | str, target: Path | str) -> None:
+    """Rename `source` to `target`, which the caller has seen to be free. Only ever inside one user's inbox: a file
+    that is renamed out of a watched tree holds up every later event by half a second (watchdog waits for the other
+    half of the move). Raises OSError."""
+    calls.rename(str(source), str(target))
+
+
+def remove(path: Path | str) -> None:
+    """Unlink `path`; it does not matter if it is gone already. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        calls.unlink(str(path))
+
+
+def make_folder(path: Path | str) -> None:
+    """Make the folder and, if need be, those above it; synced into the folder above. Raises OSError."""
+    target = str(path)
+    if os.path.isdir(target):
+        return
+    above = os.path.dirname(target)
+    if above and not os.path.isdir(above):
+        make_folder(above)
+    with contextlib.suppress(FileExistsError):
+        calls.mkdir(target)
+    sync_folder(above)

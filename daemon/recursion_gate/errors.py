@@ -1,0 +1,62 @@
+"""What can go wrong, as types that read as a sentence and carry their data."""
+
+from __future__ import annotations
+
+__all__ = ["BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal"]
+
+
+class GateError(Exception):
+    """The base of all errors that this program raises on purpose."""
+
+
+class NoRoot(GateError):
+    """No root was named and none was found upward of the working folder."""
+
+    def __str__(self) -> str:
+        return (
+            "no root here: no folder upward of this one holds inbox/ and users/. "
+            "Name one with --root DIR or $RECURSION_GATE_ROOT, or make one with 'recursion-gate init DIR'."
+        )
+
+
+class BadSettings(GateError):
+    """recursion-gate.toml cannot be used."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class Refusal(GateError):
+    """What was dropped, or edited, cannot be used: `problem` says why and `remedy` what to do about it."""
+
+    def __init__(self, problem: str, remedy: str = "", *, maybe_unfinished: bool = False) -> None:
+        super().__init__(problem, remedy)
+        self.problem, self.remedy = problem, remedy
+        #: True when the same file could still become right by being written further (JSON that just ends).
+        self.maybe_unfinished = maybe_unfinished
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class NotYet(GateError):
+    """A file may still be being written: look again in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Parked(GateError):
+    """Work on one user has to stop until somebody has mended `path` (contract: "The gate"). Other users go on."""
+
+    def __init__(self, path: str, problem: str, remedy: str = "") -> None:
+        super().__init__(path, problem, remedy)
+        self.path, self.problem, self.remedy = path, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}" + (f". {self.remedy}" if self.remedy else "")

@@ -1,0 +1,130 @@
+"""Look at one file that somebody else put there, without trusting it.
+
+Never follows a symbolic link, never opens a pipe or a device, never reads more than it was told to, and can say
+whether the file is still being written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import Refusal
+
+try:
+    import fcntl
+except ImportError:  # not POSIX: `open_elsewhere` then answers None, and quiet time decides
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Seen", "kind_of", "look", "same_file"]
+
+_READ = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as it was at one look: its bytes and what the file system says of them."""
+
+    data: bytes
+    stat: os.stat_result
+    #: Whether some process has the file open for writing; None where the system does not tell.
+    open_elsewhere: bool | None = None
+
+    @property
+    def mark(self) -> tuple[int, int, int, int]:
+        """Changes whenever the content does."""
+        return mark(self.stat)
+
+
+def mark(st: os.stat_result) -> tuple[int, int, int, int]:
+    """What tells one content of one file from another without reading it."""
+    return (st.st_dev, st.st_ino, st.st_mtime_ns, st.st_size)
+
+
+def kind_of(mode: int) -> str:
+    """In words, what sort of thing a file's mode says it is."""
+    for test, word in (
+        (stat.S_ISREG, "file"),
+        (stat.S_ISDIR, "folder"),
+        (stat.S_ISLNK, "symbolic link"),
+        (stat.S_ISFIFO, "pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISCHR, "device"),
+        (stat.S_ISBLK, "device"),
+    ):
+        if test(mode):
+            return word
+    return "special file"
+
+
+def _open_elsewhere(fd: int) -> bool | None:
+    """Whether anybody has this file open for writing. A read lease is granted only when nobody has (fcntl(2),
+    "Leases"), and only to the file's owner or with CAP_LEASE; elsewhere the answer is None."""
+    if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
+        return None
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as err:
+        return True if err.errno == errno.EAGAIN else None
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
+    """Read the regular file at `path`, at most `limit` bytes.
+
+    With `ask_writers` it is also asked whether the file is still open for writing. Raises FileNotFoundError when it
+    is gone, Refusal when it is no regular file, too large or not readable, OSError for anything that is the disk's or
+    the system's fault and may pass.
+    """
+    before = os.lstat(path)
+    if not stat.S_ISREG(before.st_mode):
+        word = kind_of(before.st_mode)
+        raise Refusal(f"this is a {word}, not a file", f"Put the file itself here, not a {word}.")
+    try:
+        fd = os.open(path, _READ)
+    except PermissionError as err:
+        raise Refusal(
+            "the daemon is not allowed to read this file",
+            "Make it readable before dropping it: chmod 644 FILE, or 'umask 022' in the agent that writes it.",
+        ) from err
+    except OSError as err:
+        if err.errno in (errno.ELOOP, errno.ENXIO):  # became a link or a pipe since the look above
+            raise Refusal("this is not a regular file", "Put the file itself here.") from err
+        raise
+    try:
+        st = os.fstat(fd)
+        if not stat.S_ISREG(st.st_mode):
+            raise Refusal("this is not a regular file", "Put the file itself here.")
+        if st.st_size > limit:
+            raise Refusal(
+                f"the file has {st.st_size:,} bytes; the most allowed is {limit:,}",
+                "Split it into smaller files, or raise max_drop_bytes in recursion-gate.toml.",
+            )
+        data = os.read(fd, limit + 1)
+        while 0 < len(data) < st.st_size:  # a read may give less than asked
+            more = os.read(fd, limit + 1 - len(data))
+            if not more:
+                break
+            data += more
+        writers = _open_elsewhere(fd) if ask_writers else None
+        return Seen(data, os.fstat(fd), writers)
+    finally:
+        os.close(fd)
+
+
+def same_file(path: Path | str, seen: Seen) -> bool:
+    """Whether what stands at `path` is still what was `seen`."""
+    try:
+        return mark(os.lstat(path)) == seen.mark
+    except FileNotFoundError:
+        return False

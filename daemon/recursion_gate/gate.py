@@ -1,0 +1,89 @@
+"""``recursion-gate.json``: the array of what waits, in the order it was staged (contract, "The gate")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from . import durable
+from .errors import Parked
+from .layout import Place
+from .model import Candidate
+
+__all__ = ["Gate", "dump"]
+
+_array = TypeAdapter(list[Candidate])
+
+
+def _chunk(candidate: Candidate) -> bytes:
+    """One element as it stands in the file, indented by two."""
+    return b"  " + to_json(candidate.as_json(), indent=2).replace(b"\n", b"\n  ")
+
+
+def dump(candidates: list[Candidate]) -> bytes:
+    """The file's bytes."""
+    return _dump([_chunk(c) for c in candidates])
+
+
+def _dump(chunks: list[bytes]) -> bytes:
+    return b"[\n" + b",\n".join(chunks) + b"\n]\n" if chunks else b"[]\n"
+
+
+class Gate:
+    """The candidates of one user that wait. Changes are in memory until `save`.
+
+    Each element is kept with its bytes, so that a save costs a join and a write, whatever the queue's length.
+    """
+
+    def __init__(self, place: Place, candidates: list[Candidate] | None = None) -> None:
+        self.place = place
+        self._items: dict[str, tuple[Candidate, bytes]] = {c.id: (c, _chunk(c)) for c in candidates or ()}
+
+    @classmethod
+    def load(cls, place: Place) -> Gate:
+        """The gate of `place`; empty where there is no file. Raises Parked when it does not parse, OSError when it
+        cannot be read."""
+        shown = place.shown(place.gate)
+        try:
+            data = place.gate.read_bytes()
+        except FileNotFoundError:
+            return cls(place)
+        try:
+            candidates = _array.validate_json(data)
+        except ValidationError as err:
+            first = err.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise Parked(
+                shown,
+                f"this is not a gate: {where + ': ' if where else ''}{first['msg']}",
+                "Put back a copy that is whole, or delete the file: the cards in pending/ are then staged again",
+            ) from None
+        gate = cls(place, candidates)
+        if len(gate) != len(candidates):
+            raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
+        return gate
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, candidate_id: object) -> bool:
+        return candidate_id in self._items
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return (candidate for candidate, _ in self._items.values())
+
+    def get(self, candidate_id: str) -> Candidate | None:
+        item = self._items.get(candidate_id)
+        return item[0] if item else None
+
+    def add(self, candidate: Candidate) -> None:
+        self._items[candidate.id] = (candidate, _chunk(candidate))
+
+    def discard(self, candidate_id: str) -> None:
+        self._items.pop(candidate_id, None)
+
+    def save(self) -> None:
+        """Put the gate on disk, whole. The folder is not synced: see `durable.replace`. Raises OSError."""
+        durable.replace(self.place.gate, _dump([chunk for _, chunk in self._items.values()]))

@@ -1,0 +1,203 @@
+"""Where everything stands: the only module that knows a path (contract: "The tree").
+
+`Root` is a whole root, `Place` one user's part of it. Both only compute paths; nothing here touches the disk but
+`find_root` and `Root.users`, which look.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "DROP_FORMS",
+    "RECORD_FILES",
+    "STATES",
+    "TEMP_NAME",
+    "Place",
+    "Root",
+    "find_root",
+    "is_ignored",
+    "valid_user",
+]
+
+#: The folders inside ``inbox/<user>/`` whose name is the state of the files in them.
+STATES = ("pending", "approved", "rejected", "refused")
+
+#: The Record of one user (contract: "The tree").
+RECORD_FILES = (
+    "self.md",
+    "self-evidence.md",
+    "self-knowledge.md",
+    "self-curiosity.md",
+    "self-personality.md",
+    "self-skill-think.md",
+    "self-skill-write.md",
+    "self-skill-work.md",
+    "self-skill-steward.md",
+)
+
+DROP_FORMS = (".json", ".jsonl", ".md", ".txt")
+
+#: What a file is called while it is being written by the daemon. One a folder is enough: there is one writer.
+TEMP_NAME = ".recursion-gate.tmp"
+
+_IGNORED_ENDINGS = (".tmp", ".part", "~", ".swp", ".swx", ".crdownload", ".partial", ":zone.identifier")
+_IGNORED_NAMES = {"thumbs.db", "desktop.ini"}
+_USER = re.compile(r"[^\W_][\w.-]{0,63}")
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a file of this name is still being written, or is a file manager's own, and so is neither staged nor
+    refused (contract: "A drop")."""
+    low = name.lower()
+    return low.startswith(".") or low.endswith(_IGNORED_ENDINGS) or low in _IGNORED_NAMES
+
+
+def valid_user(name: str) -> bool:
+    """Whether `name` may be a user: letters, digits, ``.``, ``_`` and ``-``, at most 64, starting with a letter or a
+    digit (so ``_template`` and hidden folders are none), in Unicode's composed form."""
+    return _USER.fullmatch(name) is not None and unicodedata.normalize("NFC", name) == name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One user's folders and files."""
+
+    root: Path
+    user: str
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox" / self.user
+
+    @property
+    def pending(self) -> Path:
+        return self.inbox / "pending"
+
+    @property
+    def approved(self) -> Path:
+        return self.inbox / "approved"
+
+    @property
+    def rejected(self) -> Path:
+        return self.inbox / "rejected"
+
+    @property
+    def refused(self) -> Path:
+        return self.inbox / "refused"
+
+    @property
+    def home(self) -> Path:
+        """``users/<user>/``: the gate and the Record."""
+        return self.root / "users" / self.user
+
+    @property
+    def gate(self) -> Path:
+        return self.home / "recursion-gate.json"
+
+    @property
+    def receipts(self) -> Path:
+        return self.root / "receipts" / self.user
+
+    @property
+    def ledger(self) -> Path:
+        return self.receipts / "merge-receipts.jsonl"
+
+    @property
+    def baseline(self) -> Path:
+        """The Record as it was before the first receipt, so that `verify` can tell seed lines from later ones."""
+        return self.receipts / "baseline.json"
+
+    def month(self, instant: str) -> Path:
+        """Where cards decided at `instant` (ISO 8601) are filed: ``receipts/<user>/2026-11/``."""
+        return self.receipts / instant[:7]
+
+    def state(self, name: str) -> Path:
+        return self.inbox / name
+
+    def shown(self, path: Path) -> str:
+        """`path` as messages name it: from the root on, with ``/``."""
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:
+            return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root: the folder that holds ``inbox/``, ``users/`` and ``receipts/``."""
+
+    path: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.path / "inbox"
+
+    @property
+    def homes(self) -> Path:
+        return self.path / "users"
+
+    @property
+    def receipts(self) -> Path:
+        return self.path / "receipts"
+
+    @property
+    def template(self) -> Path:
+        return self.homes / "_template"
+
+    @property
+    def settings(self) -> Path:
+        return self.path / "recursion-gate.toml"
+
+    @property
+    def daemon(self) -> Path:
+        """What the daemon keeps for itself: its lock, its status, and an index that can be thrown away."""
+        return self.path / ".daemon"
+
+    @property
+    def lock(self) -> Path:
+        return self.daemon / "lock"
+
+    @property
+    def status(self) -> Path:
+        return self.daemon / "status.json"
+
+    @property
+    def index(self) -> Path:
+        return self.daemon / "decided.sqlite"
+
+    def place(self, user: str) -> Place:
+        return Place(self.path, user)
+
+    def users(self) -> list[str]:
+        """The users there are, by name. Raises OSError when ``users/`` cannot be listed."""
+        with os.scandir(self.homes) as entries:
+            return sorted(e.name for e in entries if valid_user(e.name) and e.is_dir(follow_symlinks=False))
+
+    def inboxes(self) -> list[str]:
+        """The folders in ``inbox/``, whether or not there is such a user."""
+        with os.scandir(self.inbox) as entries:
+            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
+
+    def user_of(self, path: str) -> str | None:
+        """The user whose part of ``inbox/`` an event's `path` is in."""
+        inside = os.path.relpath(path, self.inbox)
+        first = inside.split(os.sep, 1)[0]
+        return first if first not in ("", ".", "..") else None
+
+
+def find_root(given: str | os.PathLike[str] | None = None, start: Path | None = None) -> Root | None:
+    """The root that a command means: `given`, else ``$RECURSION_GATE_ROOT``, else the nearest folder upward of
+    `start` (the working folder unless told) that holds ``inbox/`` and ``users/`` (contract: "Commands")."""
+    named = given or os.environ.get("RECURSION_GATE_ROOT")
+    if named:
+        return Root(Path(named).absolute())
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / "inbox").is_dir() and (folder / "users").is_dir():
+            return Root(folder)
+    return None

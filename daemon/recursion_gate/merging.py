@@ -1,0 +1,447 @@
+"""The merge pass: decisions -> receipts -> Record -> gate -> the cards' files (contract, "A merge").
+
+The receipt is written first and is the decision (see `receipts`): after it, `_write_record` and the gate follow, and
+if a stop comes between, `finish` does them at the next look. All decisions of one pass share their writes; each has
+its own receipt, in the order in which the people decided, and the bytes are those of one at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from . import cards, durable, files, record
+from .desk import Desk, now
+from .errors import NotYet, Parked, Refusal
+from .layout import is_ignored
+from .model import Candidate, Receipt, act_id, instant
+from .receipts import baseline_bytes
+from .settings import Settings
+
+__all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions"]
+
+Action = Literal["approved", "rejected"]
+
+
+@dataclass(slots=True)
+class Card:
+    """A card of a candidate at the gate, as it stands in approved/ or rejected/."""
+
+    path: Path
+    action: Action
+    seen: files.Seen
+    verdict: cards.Verdict
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a person decided on one candidate. Copies of the card are one decision."""
+
+    staged: Candidate
+    action: Action
+    cards: list[Card]
+    linked_to: str | None = None  # the ACT id that the lines link to
+
+    @property
+    def verdict(self) -> cards.Verdict:
+        return self.cards[0].verdict
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """When the card was put there: a move sets the ctime, and nobody can set it otherwise."""
+        return min((c.seen.stat.st_ctime_ns, c.path.name) for c in self.cards)
+
+
+@dataclass(slots=True)
+class Look:
+    """What stands in approved/ and rejected/."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    strays: list[Path] = field(default_factory=list)  # never staged
+    held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+def look_at_decisions(desk: Desk) -> Look:
+    """Read approved/ and rejected/. What is broken is refused, what is left over is cleared away, what contradicts
+    itself goes back to pending/."""
+    found: dict[str, list[Card]] = defaultdict(list)
+    look = Look()
+    for action in ("approved", "rejected"):
+        folder = desk.place.state(action)
+        with os.scandir(folder) as entries:
+            names = sorted(e.name for e in entries if not is_ignored(e.name))
+        for name in names:
+            _look_at_card(desk, folder / name, action, found, look)  # type: ignore[arg-type]
+    for candidate_id, these in found.items():
+        staged = desk.gate.get(candidate_id)
+        if staged is None or not these:
+            continue
+        look.held.add(candidate_id)
+        problem = _contradiction(these)
+        if problem:
+            send_back(desk, staged, these, problem)
+        elif _rested(desk, these):
+            look.decisions.append(Decision(staged, these[0].action, these))
+    return look
+
+
+def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[Card]], look: Look) -> None:
+    try:
+        seen = files.look(path, desk.settings.max_drop_bytes, ask_writers=True)
+    except FileNotFoundError:
+        return
+    except Refusal:
+        look.strays.append(path)  # refused there, like any other drop
+        return
+    candidate_id = cards.id_of(seen.data)
+    staged = desk.gate.get(candidate_id) if candidate_id else None
+    if staged is None:
+        receipt = desk.ledger.find(candidate_id) if candidate_id else None
+        if receipt is not None:
+            clear_leftover(desk, path, seen, receipt)
+        else:
+            look.strays.append(path)
+        return
+    try:
+        verdict = _verdict(desk, path, seen, staged, action)
+    except NotYet as err:
+        desk.note_due(err.seconds)
+        look.held.add(staged.id)
+        found.setdefault(staged.id, [])
+        return
+    except Refusal as err:
+        desk.refuse(path, err, "was edited so that it can no longer be read, so it was not merged")
+        return
+    found[staged.id].append(Card(path, action, seen, verdict))
+
+
+def _verdict(desk: Desk, path: Path, seen: files.Seen, staged: Candidate, action: Action) -> cards.Verdict:
+    if seen.data == desk.clean_card(staged):  # whole, and not edited
+        return cards.Verdict(staged, False, None, None)
+    try:
+        verdict = cards.read(seen.data, staged, desk.settings)
+    except Refusal as err:
+        desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
+        if action == "rejected":  # to reject it, its id is enough
+            return cards.Verdict(staged, False, None, None)
+        raise
+    desk.settled(path, seen, whole=False)
+    return verdict
+
+
+def _contradiction(these: list[Card]) -> str | None:
+    if len({c.action for c in these}) > 1:
+        return "this card was in approved/ and in rejected/ at once; put it into one of them"
+    if these[0].action == "approved" and any(c.verdict.candidate != these[0].verdict.candidate for c in these):
+        return "there were two cards of this entry with different texts in approved/; put one of them there"
+    return None
+
+
+def _rested(desk: Desk, these: list[Card]) -> bool:
+    """Whether the grace time is over."""
+    grace = desk.settings.grace_seconds
+    if not grace:
+        return True
+    left = max(grace - desk.quiet(c.path, c.seen.stat.st_ctime_ns, c.seen.stat.st_ctime_ns) for c in these)
+    if left > 0:
+        desk.note_due(left)
+    return left <= 0
+
+
+def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -> None:
+    """Return a candidate to pending/ with a note. The card there comes first, so that a stop in between leads to the
+    same; what a person wrote into one of the cards is kept in refused/."""
+    there = desk.pending_card(staged.id)
+    if there is not None and _is_unedited(there, staged, desk):
+        durable.replace(there, desk.clean_card(staged, note), sync=False)
+    else:
+        desk.deal(staged, note)
+    for card in these:
+        if card.verdict.edited:
+            desk.refuse(card.path, Refusal(note, "Its text is kept in this file."), "was not carried out")
+        elif files.same_file(card.path, card.seen):
+            durable.remove(card.path)
+    desk.say("returned", staged.id, why=note)
+
+
+def _is_unedited(path: Path, staged: Candidate, desk: Desk) -> bool:
+    try:
+        return not cards.read(files.look(path, desk.settings.max_drop_bytes).data, staged, desk.settings).edited
+    except (Refusal, FileNotFoundError):
+        return False
+
+
+def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -> None:
+    """A card of a candidate that has been decided: the very card that was decided on is filed, a mere copy removed;
+    one that somebody has edited since is kept in refused/."""
+    if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
+        _file_card(desk, receipt, seen.data)
+        if files.same_file(path, seen):
+            durable.remove(path)
+        return
+    staged = Candidate.model_validate(receipt.candidate)
+    try:
+        edited = cards.read(seen.data, staged, desk.settings).edited
+    except Refusal:
+        edited = True
+    try:
+        desk.settled(path, seen, whole=not edited)
+    except NotYet as err:
+        desk.note_due(err.seconds)
+        return
+    if edited:
+        told = f"this entry was {receipt.action} on {receipt.at[:10]}, before this card came here"
+        desk.refuse(path, Refusal(told, "To add more, drop a new entry."), "was not carried out")
+    elif files.same_file(path, seen):
+        durable.remove(path)
+
+
+# -- carrying out -------------------------------------------------------------------------------------------------
+
+
+def carry_out(desk: Desk, look: Look) -> bool:
+    """Carry out what was decided, in order; linked entries after what they link to. Gives whether some had to be
+    left for the next turn. Raises OSError, Parked."""
+    texts = _Texts(desk)
+    ready = _in_order(desk, sorted(look.decisions, key=lambda d: d.order), texts)
+    most = max(1, desk.settings.max_per_turn)
+    if ready:
+        _commit(desk, ready[:most], texts)
+    return len(ready) > most
+
+
+def _in_order(desk: Desk, decisions: list[Decision], texts: _Texts) -> list[Decision]:
+    batch = {d.staged.id: d for d in decisions}
+    placed: dict[str, Decision] = {}
+    left = decisions
+    desk.waiting.clear()
+    while left:
+        later = []
+        for decision in left:
+            link = decision.verdict.candidate.link_to_evidence_id if decision.action == "approved" else None
+            target = batch.get(link) if link else None
+            if target is not None and target.staged.id not in placed:
+                later.append(decision)
+            elif link is None or _resolve(desk, decision, link, placed, texts):
+                placed[decision.staged.id] = decision
+            else:
+                batch.pop(decision.staged.id, None)  # it waits or went back; so does what links to it
+        if len(later) == len(left):  # they link to each other in a circle
+            for decision in later:
+                send_back(desk, decision.staged, decision.cards, "link_to_evidence_id: these entries link in a circle")
+            break
+        left = later
+    return list(placed.values())
+
+
+def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decision], texts: _Texts) -> bool:
+    """Find the evidence that `link` means; False when the decision waits or was sent back."""
+    target = placed.get(link)
+    if target is not None:
+        if target.action == "approved":
+            decision.linked_to = target.linked_to or act_id(target.staged)
+            return True
+        problem = f"the entry it links to ({link}) was rejected"
+    elif link in desk.gate:
+        desk.waiting[decision.staged.id] = f"waits until {link} is decided"
+        return False
+    elif (receipt := desk.ledger.find(link)) is not None:
+        if receipt.action == "approved":
+            decision.linked_to = receipt.evidence_id
+            return True
+        problem = f"the entry it links to ({link}) was rejected on {receipt.at[:10]}"
+    elif re.search(rf"^- {re.escape(link)}(?![\w-])", texts.text("self-evidence.md"), re.MULTILINE):
+        decision.linked_to = link
+        return True
+    else:
+        problem = f"there is no entry {link} to link to"
+    send_back(desk, decision.staged, decision.cards, f"{problem}; take the line link_to_evidence_id out, or change it")
+    return False
+
+
+def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
+    moment = instant(now())
+    drafts: list[dict[str, Any]] = []
+    for decision in decisions:
+        approved = decision.action == "approved"
+        candidate = decision.verdict.candidate if approved else decision.staged
+        evidence = (decision.linked_to or act_id(decision.staged)) if approved else None
+        draft = _draft(decision, candidate, evidence, moment)
+        drafts.append(draft)
+        if evidence is not None:
+            for addition in record.additions(candidate, evidence, linked=decision.linked_to is not None):
+                texts.add(addition.file, addition.line, draft["lines"])
+    texts.plan()
+    if desk.ledger.seq == 0 and not os.path.lexists(desk.place.baseline):
+        durable.create(desk.place.baseline, baseline_bytes(desk.place))
+        durable.sync_folder(desk.place.receipts)
+    receipts = desk.ledger.append(drafts)
+    texts.write()
+    _off_the_gate(desk, receipts)
+    for decision, receipt in zip(decisions, receipts, strict=True):
+        desk.say(receipt.action, receipt.candidate_id, seq=receipt.seq, via=receipt.via, by=receipt.by)
+        _file_card(desk, receipt, decision.cards[0].seen.data)
+        for card in decision.cards:
+            if files.same_file(card.path, card.seen):
+                durable.remove(card.path)
+            else:
+                desk.note_due(0.05)
+
+
+def _draft(decision: Decision, candidate: Candidate, evidence: str | None, moment: str) -> dict[str, Any]:
+    """A receipt but for its place in the chain."""
+    card = decision.cards[0]
+    verdict = card.verdict
+    via = verdict.via if verdict.via in ("cli", "web") else "folder"
+    return {
+        "candidate_id": decision.staged.id,
+        "action": decision.action,
+        "merged_at": moment if decision.action == "approved" else None,
+        "rejected_at": moment if decision.action == "rejected" else None,
+        "via": via,
+        "by": _owner(card.seen.stat.st_uid, told=via != "folder"),
+        "reason": verdict.reason,
+        "source": decision.staged.source,
+        "raw_text": candidate.raw_text,
+        "skill_tag": candidate.skill_tag,
+        "suggested_ix_section": candidate.suggested_ix_section,
+        "evidence_id": evidence,
+        "lines": {},
+        "candidate": decision.staged.as_json(),
+        "approved": candidate.as_json() if candidate != decision.staged else None,
+        "sha256": hashlib.sha256(card.seen.data).hexdigest(),
+        "card": card.path.name.encode(errors="replace").decode(),
+    }
+
+
+def _owner(uid: int, *, told: bool) -> str | None:
+    """The account that made the card's file, where that says who decided: `approve` and `review` write the card anew
+    (`told`), a copy made by another account is that account's; a plain move keeps our own, and tells nothing."""
+    if not told and uid == os.geteuid():
+        return None
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return str(uid)
+
+
+class _Texts:
+    """The Record files that a pass reads and changes, each read once and written once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._texts: dict[str, tuple[str, object]] = {}
+        self._wanted: dict[str, list[tuple[str, dict[str, list[str]]]]] = {}
+
+    def text(self, file: str) -> str:
+        return self._load(file)[0]
+
+    def _load(self, file: str) -> tuple[str, object]:
+        if file not in self._texts:
+            self._texts[file] = _read_record(self.desk, file)
+        return self._texts[file]
+
+    def add(self, file: str, line: str, lines: dict[str, list[str]]) -> None:
+        """Want `line` in `file`; what is really put in will be noted in `lines`."""
+        self._wanted.setdefault(file, []).append((line, lines))
+
+    def plan(self) -> None:
+        """Put the wanted lines in, in memory. Raises Parked when a file cannot take them."""
+        for file, wanted in self._wanted.items():
+            text, mark = self._load(file)
+            new, added = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])
+            made = added[: len(added) - len(wanted)]  # the heading, where it was missing, is the first one's
+            for line, lines in wanted:
+                lines[file] = [*made, line]
+                made = []
+            self._texts[file] = (new, mark)
+
+    def write(self) -> None:
+        """Put the planned texts on disk, synced. A file that somebody has saved since it was read is read again."""
+        place = self.desk.place
+        for file, wanted in self._wanted.items():
+            new, mark = self._texts[file]
+            if _mark(place.home / file) != mark:
+                text, mark = _read_record(self.desk, file)
+                missing = [line for line, _ in wanted if not record.holds(text, line)]
+                new = record.insert(text, record.HEADINGS[file], missing)[0] if missing else text
+            durable.replace(place.home / file, new.encode())
+        if self._wanted:
+            durable.sync_folder(place.home)
+
+
+def _mark(path: Path) -> object:
+    try:
+        return files.mark(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _read_record(desk: Desk, file: str) -> tuple[str, object]:
+    """A Record file as text, and what tells whether it has changed since. Raises Parked, OSError."""
+    path = desk.place.home / file
+    shown = desk.place.shown(path)
+    try:
+        seen = files.look(path, 1 << 30)
+        if b"\0" in seen.data:
+            raise Parked(shown, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
+        return seen.data.decode(), seen.mark
+    except FileNotFoundError:
+        return "", None
+    except Refusal as err:
+        raise Parked(shown, err.problem, "A Record file must be a plain file that the daemon may read") from None
+    except UnicodeDecodeError as err:
+        raise Parked(shown, f"this is not UTF-8 (byte {err.start + 1:,})", "Save the file as UTF-8") from None
+
+
+def _off_the_gate(desk: Desk, receipts: list[Receipt]) -> None:
+    for receipt in receipts:
+        desk.gate.discard(receipt.candidate_id)
+    desk.gate.save()
+
+
+def _file_card(desk: Desk, receipt: Receipt, data: bytes) -> None:
+    """Put the card as it was decided into the month's folder, for people to browse."""
+    folder = desk.place.month(receipt.at)
+    durable.make_folder(folder)
+    stem, ending = os.path.splitext(receipt.card)
+    for name in (receipt.card, f"{stem}-{receipt.seq}{ending}"):
+        target = folder / name
+        if durable.create(target, data) or target.read_bytes() == data:
+            return
+
+
+def finish(desk: Desk) -> None:
+    """Finish what a stop cut short: the receipt is there, but the candidate still stands at the gate. Raises OSError,
+    Parked."""
+    receipts = desk.ledger.unfinished(lambda candidate_id: candidate_id in desk.gate)
+    if receipts:
+        texts = _Texts(desk)
+        for receipt in receipts:
+            for file, lines in receipt.lines.items():
+                if not record.holds(texts.text(file), lines[-1]):
+                    texts.add(file, lines[-1], {})
+        texts.plan()
+        texts.write()
+        durable.sync_folder(desk.place.home)
+        _off_the_gate(desk, receipts)
+        for receipt in receipts:
+            desk.say("finished", receipt.candidate_id, seq=receipt.seq)
+    decided = [r for c in desk.gate if (r := desk.ledger.find(c.id)) is not None]
+    if decided:  # an older gate was put back: what was decided stays decided
+        _off_the_gate(desk, decided)
+
+
+def settings_of(desk: Desk) -> Settings:
+    return desk.settings

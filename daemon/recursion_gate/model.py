@@ -1,0 +1,207 @@
+"""The words of the contract as types: what may be in a drop, what a candidate is, what a receipt says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = [
+    "CATEGORY_OF",
+    "SECTION_OF",
+    "Candidate",
+    "Drop",
+    "Receipt",
+    "act_id",
+    "canonical",
+    "chain_hash",
+    "infer_section",
+    "instant",
+    "short_hash",
+]
+
+Skill = Literal["THINK", "WRITE", "WORK", "STEWARD"]
+Section = Literal["IX-A", "IX-B", "IX-C"]
+Category = Literal["knowledge", "curiosity", "personality"]
+
+#: Contract, "A drop": "IX-A is knowledge, IX-B curiosity, IX-C personality".
+CATEGORY_OF: dict[str, Category] = {"IX-A": "knowledge", "IX-B": "curiosity", "IX-C": "personality"}
+SECTION_OF: dict[str, Section] = {"knowledge": "IX-A", "curiosity": "IX-B", "personality": "IX-C"}
+
+#: Contract, "A drop": the section from the words, first match wins, whole words, any case.
+_WORDS: tuple[tuple[Section, re.Pattern[str]], ...] = tuple(
+    (section, re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE))  # type: ignore[misc]
+    for section, words in (
+        ("IX-A", r"learned|understood|realized|figured\s+out"),
+        ("IX-B", r"curious|wonder|want\s+to\s+try|interested\s+(?:in|to)"),
+        ("IX-C", r"prefer|love|hate|i['’]m\s+the\s+kind\s+of|voice|like\s+to\s+work"),
+    )
+)
+_BY_SKILL: dict[str, Section] = {"THINK": "IX-A", "WRITE": "IX-C", "WORK": "IX-B", "STEWARD": "IX-C"}
+
+
+def infer_section(text: str, skill: str) -> Section:
+    """The section of a drop that names none (contract, "A drop"): from its words, else from its skill."""
+    for section, words in _WORDS:
+        if words.search(text):
+            return section
+    return _BY_SKILL[skill]
+
+
+def instant(moment: datetime) -> str:
+    """`moment` in UTC as ISO 8601 with milliseconds, as every instant in our files is written."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _instant(value: Any) -> Any:
+    """An instant as it was written, made whole: a date alone is its first moment, no offset means UTC."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    text = value.strip()
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.year < 1000:  # would not be written with four digits everywhere
+            raise ValueError
+        if moment.tzinfo is not None:
+            moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is not an ISO 8601 instant") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Link = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+
+class Drop(BaseModel):
+    """What an agent may write (contract, "A drop"). Unknown fields are refused: a typo that is quietly dropped files
+    the candidate in the wrong place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="Drop")
+
+    raw_text: str = Field(description="What was done, self-contained. `text` is an alias.")
+    id: Id | None = Field(None, description="Unique for good; made by the daemon if absent.")
+    skill_tag: Annotated[Skill, BeforeValidator(_upper)] = Field("THINK", description="In any case.")
+    mind_category: Annotated[Category | None, BeforeValidator(_lower)] = Field(
+        None, description="Follows the section if absent."
+    )
+    suggested_ix_section: Annotated[Section | None, BeforeValidator(_upper)] = Field(
+        None, description="null: evidence only. Absent: from the category, else the words, else the skill."
+    )
+    created_at: Annotated[str | None, BeforeValidator(lambda v: None if v is None else _instant(v))] = Field(
+        None, description="ISO 8601 instant; the file's modification time if absent."
+    )
+    status: Literal["pending"] = "pending"
+    source: str | None = Field(None, description="Which agent or tool; the file's name if absent.")
+    link_to_evidence_id: Link | None = Field(None, description="The id of another candidate, or an ACT id.")
+    activity_type: str | None = None
+    evidence_summary: str | None = Field(None, description="The evidence line's text, where it should be shorter.")
+    source_id: str | None = None
+    topic: str | None = None
+    score: str | None = None
+    meta: dict[str, Any] | None = Field(None, description="Anything the tool wants kept.")
+
+
+class Candidate(BaseModel):
+    """One proposed entry at the gate (contract, "The gate"). Fields we do not know are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, title="Candidate")
+
+    id: Id
+    raw_text: str
+    skill_tag: Skill
+    mind_category: Category | None
+    suggested_ix_section: Section | None
+    created_at: str
+    status: Literal["pending"] = "pending"
+    source: str | None = None
+    link_to_evidence_id: str | None = None
+    activity_type: str | None = None
+    evidence_summary: str | None = None
+    source_id: str | None = None
+    topic: str | None = None
+    score: str | None = None
+    meta: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The candidate as it stands in the gate: what was not given is left out, but the contract's seven fields
+        and `source` always stand."""
+        data = {k: v for k, v in self.__dict__.items() if v is not None or k in _ALWAYS}
+        if self.__pydantic_extra__:
+            data.update(self.__pydantic_extra__)
+        return data
+
+
+_ALWAYS = {"mind_category", "suggested_ix_section"}
+
+
+class Receipt(BaseModel):
+    """The proof of one decision (contract, "A receipt"): one line of ``merge-receipts.jsonl``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Receipt")
+
+    seq: int = Field(ge=1, description="1, 2, 3, ... without a gap.")
+    candidate_id: str
+    action: Literal["approved", "rejected"]
+    merged_at: str | None = None
+    rejected_at: str | None = None
+    via: Literal["folder", "cli", "web"]
+    by: str | None = Field(None, description="The account that decided, where the system can tell; never a guess.")
+    reason: str | None = None
+    source: str | None = None
+    raw_text: str = Field(description="As approved.")
+    skill_tag: Skill
+    suggested_ix_section: Section | None
+    evidence_id: str | None = Field(None, description="The ACT id of the evidence; null for a rejection.")
+    lines: dict[str, list[str]] = Field(description="The lines added, by Record file, top to bottom.")
+    candidate: dict[str, Any] = Field(description="As it was staged.")
+    approved: dict[str, Any] | None = Field(None, description="As it was approved, if that differs.")
+    sha256: str = Field(description="Of the bytes of the card that was decided on.")
+    card: str = Field(description="That card's file name.")
+    prev_hash: str = Field(description="`hash` of the receipt before; for the first, SHA-256 of baseline.json.")
+    hash: str = Field(description="SHA-256 of the canonical JSON of all the other fields.")
+
+    @property
+    def at(self) -> str:
+        """When it was decided."""
+        return self.merged_at or self.rejected_at or ""
+
+
+def canonical(data: dict[str, Any]) -> bytes:
+    """Canonical JSON: keys sorted, no white space, UTF-8 as it is."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def chain_hash(data: dict[str, Any]) -> str:
+    """The `hash` of a receipt: SHA-256 over the canonical JSON of the rest (contract, "A receipt")."""
+    return hashlib.sha256(canonical({k: v for k, v in data.items() if k != "hash"})).hexdigest()
+
+
+def short_hash(data: bytes, length: int) -> str:
+    """`length` letters and digits that stand for `data`."""
+    number = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
+    digits = ""
+    while len(digits) < length:
+        number, rest = divmod(number, 36)
+        digits += "0123456789abcdefghijklmnopqrstuvwxyz"[rest]
+    return digits
+
+
+def act_id(candidate: Candidate) -> str:
+    """The evidence id of a candidate (contract, "A merge"): always the same for the same candidate, and as unique as
+    its id, of which the ten characters of the suffix (50 bits) are a digest."""
+    return f"ACT-{candidate.created_at[:10]}-{short_hash(candidate.id.encode(), 10)}"

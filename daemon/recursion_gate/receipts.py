@@ -1,0 +1,292 @@
+"""The chain of receipts, and which candidates have one (contract, "A receipt").
+
+The receipts file is also the write-ahead log of the merge: a decision is taken at the moment its receipt is on disk,
+and whatever then is missing in the Record or still stands in the gate is made good from it (`merging.finish`). So
+there is no instant, not even after a power cut, at which the Record holds a line that no receipt accounts for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import durable
+from .errors import Parked
+from .layout import RECORD_FILES, Place, Root
+from .model import Receipt, canonical, chain_hash
+
+__all__ = ["Decided", "Ledger", "baseline_bytes", "receipts_in"]
+
+_START = "0" * 64
+_TAIL = 65_536
+_HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
+
+
+class Decided:
+    """Where in whose receipts file which candidate's receipt begins: an index on disk, so that neither a start nor a
+    drop costs more as history grows. It is only a cache: what it says is checked against the receipts, and a lost or
+    broken one is made again from them."""
+
+    def __init__(self, root: Root) -> None:
+        self._path = root.index
+        self._db: sqlite3.Connection | None = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is not None:
+            return self._db
+        for target in (str(self._path), str(self._path), ":memory:"):
+            db = None
+            try:
+                db = sqlite3.connect(target, isolation_level=None, check_same_thread=False)
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=NORMAL")  # whole after a power cut, at worst a little behind
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS receipt (user TEXT, id TEXT, offset INTEGER, PRIMARY KEY (user, id))"
+                    " WITHOUT ROWID"
+                )
+                db.execute("CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
+                self._db = db
+                return db
+            except sqlite3.Error:
+                if db is not None:
+                    db.close()
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
+        raise AssertionError("an in-memory database always opens")
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _start_over(self) -> None:
+        self.close()
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self._path}{ending}")
+
+    def offset(self, place: Place, candidate_id: str, size: int) -> int | None:
+        """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts."""
+        try:
+            return self._offset(place, candidate_id, size)
+        except sqlite3.Error:
+            self._start_over()
+            return self._offset(place, candidate_id, size)
+
+    def _offset(self, place: Place, candidate_id: str, size: int) -> int | None:
+        db = self._open()
+        row = db.execute("SELECT size FROM upto WHERE user = ?", (place.user,)).fetchone()
+        upto = row[0] if row else 0
+        if upto != size:
+            self._catch_up(db, place, upto if upto < size else 0, size)
+        found = db.execute(
+            "SELECT offset FROM receipt WHERE user = ? AND id = ?", (place.user, candidate_id)
+        ).fetchone()
+        return found[0] if found else None
+
+    def _catch_up(self, db: sqlite3.Connection, place: Place, start: int, size: int) -> None:
+        db.execute("BEGIN")
+        try:
+            if start == 0:
+                db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
+            db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?)", self._rows(place, start, size))
+            db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?)", (place.user, size))
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, int]]:
+        with open(place.ledger, "rb") as file:
+            file.seek(start)
+            at = start
+            while at < size:
+                line = file.readline()
+                head = _HEAD.match(line)
+                if head:
+                    yield place.user, head[2].decode(), at
+                at += len(line)
+
+    def forget(self, place: Place) -> None:
+        """What is known of this user is wrong (the file was replaced): read it again at the next question."""
+        with contextlib.suppress(sqlite3.Error):
+            self._open().execute("DELETE FROM upto WHERE user = ?", (place.user,))
+
+
+class Ledger:
+    """One user's receipts: the end of the chain, and a way to find any of them."""
+
+    def __init__(self, place: Place, decided: Decided) -> None:
+        self.place = place
+        self._decided = decided
+        #: Bytes of the file that are whole receipts.
+        self.size = 0
+        self.seq = 0
+        self.head = _START
+        self.last: Receipt | None = None
+
+    @classmethod
+    def open(cls, place: Place, decided: Decided, *, mend: bool = True) -> Ledger:
+        """Read the end of the chain. What an append that was cut short left behind it is cut off (with `mend`).
+
+        Raises Parked when the last line is no receipt, OSError when the file cannot be read.
+        """
+        ledger = cls(place, decided)
+        try:
+            file = open(place.ledger, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            ledger.head = baseline_hash(place)
+            return ledger
+        with file:
+            total = os.fstat(file.fileno()).st_size
+            start = max(0, total - _TAIL)
+            file.seek(start)
+            tail = file.read(total - start)
+            while start and b"\n" not in tail.rstrip(b"\n"):  # one receipt can be longer than what was read
+                start = max(0, start - 16 * _TAIL)
+                file.seek(start)
+                tail = file.read(total - start)
+        if not total:
+            ledger.head = baseline_hash(place)
+            return ledger
+        good = _whole(tail)
+        if good < len(tail) and _is_receipt(tail[good:]):  # only its line end is missing
+            if mend:
+                durable.append(place.ledger, b"\n")
+            tail += b"\n"
+            good = len(tail)
+        elif good < len(tail) and mend:
+            durable.truncate(place.ledger, start + good)
+        ledger.size = start + good
+        if ledger.size == 0:
+            ledger.head = baseline_hash(place)
+            return ledger
+        line = tail[:good].rstrip(b"\n").rpartition(b"\n")[2]
+        ledger.last = _receipt(place, line)
+        ledger.seq, ledger.head = ledger.last.seq, ledger.last.hash
+        return ledger
+
+    def find(self, candidate_id: str) -> Receipt | None:
+        """The receipt of a candidate, if it has been decided. Raises OSError, Parked."""
+        if self.size == 0:
+            return None
+        for _ in range(2):
+            offset = self._decided.offset(self.place, candidate_id, self.size)
+            if offset is None:
+                return None
+            with open(self.place.ledger, "rb") as file:
+                file.seek(offset)
+                line = file.readline().rstrip(b"\n")
+            head = _HEAD.match(line)
+            if head and head[2].decode() == candidate_id:
+                return _receipt(self.place, line)
+            self._decided.forget(self.place)
+        raise Parked(self.place.shown(self.place.ledger), "the receipts changed under the daemon", "Run verify")
+
+    def append(self, drafts: list[dict[str, Any]]) -> list[Receipt]:
+        """Give each draft its number and its place in the chain, and put them all on disk: from here on these
+        decisions are taken. One write and one sync, however many. Raises OSError; then none is taken, or, where the
+        disk failed half-way, a prefix, which the next `open` finds."""
+        seq, head = self.seq, self.head if self.seq else baseline_hash(self.place)
+        made: list[Receipt] = []
+        data = bytearray()
+        for draft in drafts:
+            seq += 1
+            fields = {"seq": seq, **draft, "prev_hash": head}
+            head = fields["hash"] = chain_hash(fields)
+            data += json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            made.append(Receipt.model_construct(**fields))
+        durable.append(self.place.ledger, bytes(data))
+        self.seq, self.head, self.last = seq, head, made[-1]
+        self.size += len(data)
+        return made
+
+    def unfinished(self, waiting: Callable[[str], bool]) -> list[Receipt]:
+        """The receipts at the end of the chain whose candidates are still `waiting` at the gate, oldest first: what
+        a stop between the receipt and the gate leaves to be finished."""
+        if self.last is None or not waiting(self.last.candidate_id):
+            return []
+        found: list[Receipt] = []
+        for line in _backwards(self.place, self.size):
+            receipt = _receipt(self.place, line)
+            if not waiting(receipt.candidate_id):
+                break
+            found.append(receipt)
+        return found[::-1]
+
+
+def _whole(tail: bytes) -> int:
+    """How much of `tail` is whole lines. An append that was cut short leaves no line end, or, where a power cut kept
+    the file's length but not its bytes, NULs, which no receipt holds."""
+    nul = tail.find(b"\0")
+    return tail.rfind(b"\n", 0, nul if nul >= 0 else len(tail)) + 1
+
+
+def _is_receipt(line: bytes) -> bool:
+    try:
+        fields = json.loads(line)
+        return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)
+    except ValueError:
+        return False
+
+
+def _receipt(place: Place, line: bytes) -> Receipt:
+    try:
+        return Receipt.model_validate_json(line)
+    except ValidationError:
+        raise Parked(
+            place.shown(place.ledger),
+            "the last line is not a receipt",
+            "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
+        ) from None
+
+
+def _backwards(place: Place, size: int) -> Iterator[bytes]:
+    """The lines of the receipts file from the last to the first."""
+    with open(place.ledger, "rb") as file:
+        at, rest = size, b""
+        while at > 0:
+            step = min(at, _TAIL)
+            at -= step
+            file.seek(at)
+            lines = (file.read(step) + rest).split(b"\n")
+            rest = lines.pop(0)
+            for line in reversed(lines):
+                if line:
+                    yield line
+        if rest:
+            yield rest
+
+
+def receipts_in(place: Place) -> Iterator[tuple[int, bytes]]:
+    """Each line of the receipts file with its number, without its line end; nothing where there is no file."""
+    try:
+        with open(place.ledger, "rb") as file:
+            yield from enumerate(file, 1)
+    except FileNotFoundError:
+        return
+
+
+def baseline_bytes(place: Place) -> bytes:
+    """The Record as it is now, as ``baseline.json`` keeps it: what stood there before the first receipt."""
+    files = {}
+    for name in RECORD_FILES:
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+            files[name] = (place.home / name).read_bytes().decode()
+    return canonical({"user": place.user, "files": files}) + b"\n"
+
+
+def baseline_hash(place: Place) -> str:
+    """The `prev_hash` of the first receipt."""
+    try:
+        return hashlib.sha256(place.baseline.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return _START

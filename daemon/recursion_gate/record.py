@@ -1,0 +1,163 @@
+"""Where a candidate's lines go, and the text with them in. Pure (contract, "A merge").
+
+Nothing is ever rewritten: the new text is the old one with whole lines put in, so that every other byte stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .model import Candidate
+
+__all__ = ["HEADINGS", "Addition", "additions", "clean", "fold", "holds", "insert"]
+
+_DIMENSION = {"IX-A": "self-knowledge.md", "IX-B": "self-curiosity.md", "IX-C": "self-personality.md"}
+
+#: The section of each Record file that approved entries go to.
+HEADINGS = {
+    "self-evidence.md": "Activity Log",
+    "self-knowledge.md": "Topics / Understanding",
+    "self-curiosity.md": "Interests",
+    "self-personality.md": "Observed Voice / Expression",
+    "self-skill-think.md": "Activity",
+    "self-skill-write.md": "Activity",
+    "self-skill-work.md": "Activity",
+    "self-skill-steward.md": "Activity",
+}
+
+# Control characters (but line feed and tab), and the signs that change the direction of all text that follows: either
+# can make a line read other than it is.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+
+
+def clean(text: str) -> str:
+    """`text` with its lines kept, all ended by line feeds, without control characters and direction overrides."""
+    return _UNSEEN.sub("", _LINE_ENDS.sub("\n", text)).strip()
+
+
+def fold(text: str) -> str:
+    """`text` as one line: white space folded, control characters and direction overrides dropped."""
+    return " ".join(_UNSEEN.sub("", " ".join(text.split())).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """One line that approving adds: to which file, under which heading."""
+
+    file: str
+    heading: str
+    line: str
+
+
+def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[Addition]:
+    """The lines that approving `candidate` adds, in the contract's order. With `linked` the evidence is there
+    already, and no second entry is made for it."""
+    text = fold(candidate.raw_text)
+    made = []
+    if not linked:
+        summary = fold(candidate.evidence_summary or "") or text
+        line = f"- {evidence_id} — {summary} — {candidate.created_at[:10]} — {candidate.skill_tag}"
+        made.append(("self-evidence.md", line))
+    if candidate.suggested_ix_section:
+        made.append((_DIMENSION[candidate.suggested_ix_section], f"- • {text} — {evidence_id}"))
+    made.append((f"self-skill-{candidate.skill_tag.lower()}.md", f"- • {text} — {evidence_id}"))
+    return [Addition(file, HEADINGS[file], line) for file, line in made]
+
+
+# Only lines that can matter to the outline: headings, rules, fences of code.
+_OUTLINE = re.compile(
+    r"^ {0,3}(?:(?P<level>\#{1,6})(?:[ \t]+(?P<title>[^\r\n]*?))?(?:[ \t]+\#+)?[ \t]*"
+    r"|(?P<rule>-[ \t]*-[ \t]*-[-\t ]*)"
+    r"|(?P<fence>`{3,}|~{3,})[^\r\n]*)\r?$",
+    re.MULTILINE,
+)
+_FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:.*?\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+
+
+def _outline(text: str) -> Iterator[re.Match[str]]:
+    """The headings and rules of `text`, without those inside front matter or fenced code."""
+    front = _FRONT_MATTER.match(text)
+    fence = ""
+    found = list(_OUTLINE.finditer(text, front.end() if front else 0))
+    for index, mark in enumerate(found):
+        this = mark["fence"]
+        if not this:
+            if not fence:
+                yield mark
+        elif not fence:
+            # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
+            if any(_closes(later, this) for later in found[index + 1 :]):
+                fence = this
+        elif _closes(mark, fence):
+            fence = ""
+
+
+def _closes(mark: re.Match[str], fence: str) -> bool:
+    return bool(mark["fence"]) and mark[0].strip() == mark["fence"] and mark["fence"].startswith(fence)
+
+
+def insert(text: str, heading: str, lines: Sequence[str]) -> tuple[str, list[str]]:
+    """`text` with `lines` at the end of the section `heading`, and the whole lines that were put in.
+
+    The section is made at the end of the text if it is missing. It ends before the next heading of its level or
+    above, or before a ``---`` rule that stands in front of one; blank lines at its end stay behind what is put in.
+    """
+    end = _section_end(text, heading)
+    added = list(lines)
+    if end is None:
+        added = [f"## {heading}", *lines]
+        end = len(text)
+        if text.strip("\ufeff \t\r\n"):
+            added = ["", *added]
+    newline = _newline_at(text, end)
+    block = newline.join(added)
+    if end and text[end - 1] not in "\n\ufeff":  # the last line of the file has no line end, and keeps none
+        return text[:end] + newline + block + text[end:], added
+    return text[:end] + block + newline + text[end:], added
+
+
+def _section_end(text: str, heading: str) -> int | None:
+    """Where a line at the end of the section goes in: the start of a line, or the end of the text."""
+    start = level = None
+    rule: re.Match[str] | None = None
+    stop = len(text)
+    for mark in _outline(text):
+        if mark["rule"]:
+            rule = mark
+            continue
+        if start is not None and len(mark["level"]) <= level:  # type: ignore[operator]
+            stop = mark.start()
+            if rule is not None and rule.start() >= start and not text[rule.end() : stop].strip():
+                stop = rule.start()
+            break
+        if start is None and (mark["title"] or "").strip() == heading:
+            start, level = mark.end(), len(mark["level"])
+        rule = None
+    if start is None:
+        return None
+    body = text[start:stop]
+    last = start + len(body.rstrip(" \t\r\n"))
+    line_end = text.find("\n", last)
+    return len(text) if line_end < 0 else line_end + 1
+
+
+def _newline_at(text: str, end: int) -> str:
+    """The line end that the text around `end` uses."""
+    before = text.rfind("\n", 0, end)
+    if before < 0:
+        before = text.find("\n")
+    return "\r\n" if before > 0 and text[before - 1] == "\r" else "\n"
+
+
+def holds(text: str, line: str) -> bool:
+    """Whether `line` stands in `text` as a whole line."""
+    at = text.find(line)
+    while at >= 0:
+        after = at + len(line)
+        if (at == 0 or text[at - 1] in "\n\ufeff") and (after == len(text) or text[after] in "\r\n"):
+            return True
+        at = text.find(line, at + 1)
+    return False

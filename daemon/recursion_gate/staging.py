@@ -1,0 +1,136 @@
+"""The stage pass: drops -> gate. The cards are dealt afterwards (`keeper`), since the gate can always make them again.
+
+In this order, so that a stop at any instant loses and doubles nothing: the gate, synced; then the drop is removed. A
+drop that is read again after a crash gives the same candidates, which are at the gate already.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import drops, durable, files
+from .desk import Desk
+from .errors import NotYet, Refusal
+from .layout import STATES, is_ignored
+from .model import Candidate
+
+__all__ = ["drop_paths", "stage"]
+
+
+@dataclass(slots=True)
+class _Read:
+    path: Path
+    seen: files.Seen
+    proposals: list[drops.Proposal]
+
+
+def drop_paths(desk: Desk) -> list[Path]:
+    """What lies in the drop zone to be looked at, oldest first."""
+    found = []
+    with os.scandir(desk.place.inbox) as entries:
+        for entry in entries:
+            if entry.name in STATES or is_ignored(entry.name):
+                continue
+            try:
+                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+            except FileNotFoundError:
+                continue
+    found.sort()
+    return [desk.place.inbox / name for _, name in found]
+
+
+def stage(desk: Desk, paths: Iterable[Path]) -> None:
+    """Stage the files at `paths`: one gate write for all of them. Raises OSError, Parked."""
+    read = [r for path in paths if (r := _read(desk, path)) is not None]
+    taken: dict[str, Candidate] = {}
+    done: list[_Read] = []
+    for item in read:
+        try:
+            new = _new(desk, item.proposals, taken)
+        except Refusal as err:
+            desk.refuse(item.path, err)
+            continue
+        taken.update((c.id, c) for c in new)
+        done.append(item)
+    for candidate in taken.values():
+        desk.gate.add(candidate)
+    if taken:
+        desk.gate.save()
+        durable.sync_folder(desk.place.home)
+        for candidate in taken.values():
+            desk.say("staged", candidate.id, source=candidate.source)
+    folders = set()
+    for item in done:
+        # What was rewritten since it was read is another drop, and stays for the next look.
+        if files.same_file(item.path, item.seen):
+            durable.remove(item.path)
+            folders.add(item.path.parent)
+        else:
+            desk.note_due(0.05)
+    for folder in folders:
+        durable.sync_folder(folder)
+
+
+def _read(desk: Desk, path: Path) -> _Read | None:
+    """The file, parsed; None when it is gone, refused, or not complete yet."""
+    settings = desk.settings
+    seen: files.Seen | None = None
+    try:
+        try:
+            seen = files.look(path, settings.max_drop_bytes, ask_writers=True)
+            found = drops.parse(path.name, seen.data, seen.stat.st_mtime_ns, settings)
+            desk.settled(path, seen, whole=path.name.lower().endswith(".json"))
+            return _Read(path, seen, found)
+        except Refusal as err:
+            if seen is None:
+                st = os.lstat(path)
+                if desk.stuck.get(str(path)) == files.mark(st):
+                    return None
+                seen = files.Seen(b"", st, False)
+            desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
+            if desk.stuck.get(str(path)) != seen.mark:
+                desk.refuse(path, err)
+    except NotYet as err:
+        desk.note_due(err.seconds)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _new(desk: Desk, proposals: list[drops.Proposal], taken: dict[str, Candidate]) -> list[Candidate]:
+    """Those of one drop's candidates that are not known yet. Raises Refusal when an id is another candidate's: a
+    drop is staged as a whole or not at all."""
+    new = []
+    for proposal in proposals:
+        candidate = proposal.candidate
+        known = desk.gate.get(candidate.id) or taken.get(candidate.id)
+        if known is not None:
+            if not proposal.says_the_same_as(known):
+                raise Refusal(
+                    f"the id '{candidate.id}' is taken: another candidate with it waits at the gate",
+                    "Give this one another id, or none; to change what waits, edit its card in pending/.",
+                )
+            desk.say("known", candidate.id)
+            continue
+        receipt = desk.ledger.find(candidate.id)
+        if receipt is not None:
+            was = Candidate.model_validate(receipt.candidate)
+            if not proposal.says_the_same_as(was):
+                raise Refusal(
+                    f"the id '{candidate.id}' is taken: a candidate with it was {receipt.action} on {receipt.at[:10]}",
+                    "Give this one another id, or none.",
+                )
+            desk.say("known", candidate.id, decided=receipt.action)
+            continue
+        if candidate.link_to_evidence_id == candidate.id:
+            raise Refusal("link_to_evidence_id names the candidate itself", "Leave it out.")
+        new.append(candidate)
+    if len(desk.gate) + len(taken) + len(new) > desk.settings.max_pending:
+        raise Refusal(
+            f"the gate is full: {desk.settings.max_pending:,} candidates wait",
+            "Decide on some of them, or raise max_pending in recursion-gate.toml; then put the file back.",
+        )
+    return new
