@@ -1,0 +1,115 @@
+"""The command line: parse, call, print. No logic of its own.
+
+Each command is imported when it is called and not before, so that ``--help`` and ``stage`` start at once; `COMMANDS`
+is the table of where each one is. A test checks the table against the commands.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..errors import GateError
+from ..layout import Root
+
+__all__ = ["COMMANDS", "main"]
+
+#: name: (module in this package, what it does). In the order of the help text.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("setup", "Make a root, or complete one; safe to repeat."),
+    "user": ("setup", "Add a user, or list the users there are."),
+    "run": ("daemon", "The daemon, in the foreground."),
+    "once": ("daemon", "Do all that waits, then exit."),
+    "status": ("daemon", "Is the daemon alive, what waits, what did it do last?"),
+    "stage": ("staging", "Propose an entry: write a drop into the inbox."),
+    "pending": ("deciding", "List what waits for a person."),
+    "show": ("deciding", "Show one candidate and what approving it would add."),
+    "approve": ("deciding", "Approve one candidate."),
+    "reject": ("deciding", "Reject one candidate."),
+    "review": ("deciding", "Go through what waits, card by card."),
+    "receipts": ("proof", "List the decisions that were carried out."),
+    "verify": ("proof", "Prove that Record, gate and receipts agree."),
+    "doctor": ("proof", "Tell what is wrong with this root, and what to do."),
+    "check": ("checking", "Run regression cases on this program."),
+    "schema": ("schemas", "Print a JSON Schema."),
+    "completion": ("setup", "Print the set-up for completion in a shell."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else " 'recursion-gate --help' lists them."
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GateError as err:
+            raise click.ClickException(str(err)) from err
+        except BrokenPipeError:  # the reader of a pipe has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except OSError as err:
+            if err.filename is None:
+                raise
+            raise click.ClickException(f"{os.fsdecode(err.filename)}: {err.strerror}") from err
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--root", metavar="DIR", help="The root to work on. Else $RECURSION_GATE_ROOT, else found upward of here.")
+@click.version_option(package_name="recursion-gate", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, root: str | None) -> None:
+    """Many agents stage, one person decides.
+
+    Agents drop files into inbox/USER/. The daemon ('recursion-gate run') stages each at the gate and puts a card
+    into pending/. A person moves the card into approved/ or rejected/, or types 'recursion-gate review'. Only then
+    is the Record in users/USER/ written, with a receipt.
+
+    \b
+    Examples:
+      recursion-gate run                                        start the daemon here
+      recursion-gate stage "Read two chapters." --user demo     propose an entry
+      recursion-gate review                                     decide, card by card
+    """
+    ctx.obj = root
+
+
+def root_of(ctx: click.Context) -> Root:
+    """The root that this call means. Raises click.ClickException where there is none."""
+    from ..errors import NoRoot
+    from ..layout import find_root
+
+    found = find_root(ctx.find_root().obj)
+    if found is None:
+        raise NoRoot
+    if not found.inbox.is_dir() or not found.homes.is_dir():
+        raise click.ClickException(
+            f"{found.path} is not a root: it has no inbox/ and users/. Make it one with 'recursion-gate init {found.path}'."
+        )
+    return found
