@@ -1,0 +1,76 @@
+"""What all tests build on: real folders in `tmp_path`, small and quick to make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from recursion_gate.layout import Place, Root
+from recursion_gate.settings import Settings
+
+# The same inputs every time, so that a red run is a change's fault; `--hypothesis-profile=deep` goes looking for more.
+_CALM = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+hypothesis_settings.register_profile("ci", max_examples=100, derandomize=True, **_CALM)  # type: ignore[arg-type]
+hypothesis_settings.register_profile("deep", max_examples=5_000, **_CALM)  # type: ignore[arg-type]
+hypothesis_settings.load_profile("ci")
+
+#: The Record of a new user: the nine files of the contract, with the headings that entries go under.
+RECORD = {
+    "self.md": "# Self\n\nAlex, ten years old.\n",
+    "self-evidence.md": "# Evidence\n\n## Activity Log\n\n- a seed line\n\n---\n\n## Notes\n\nBy hand.\n",
+    "self-knowledge.md": "# Knowledge\n\n## Topics / Understanding\n\n- • a seed line\n",
+    "self-curiosity.md": "# Curiosity\n\n## Interests\n",
+    "self-personality.md": "# Personality\n\n## Observed Voice / Expression\n\n## Values\n\nKind.\n",
+    "self-skill-think.md": "# THINK\n\n## Activity\n",
+    "self-skill-write.md": "# WRITE\n\n## Activity\n",
+    "self-skill-work.md": "# WORK\n\n## Activity\n",
+    "self-skill-steward.md": "# STEWARD\n\n## Activity\n",
+}
+
+
+def add_user(root: Root, user: str) -> Place:
+    """A user with an empty inbox and a Record of seed lines."""
+    place = root.place(user)
+    place.inbox.mkdir(parents=True)
+    place.home.mkdir(parents=True)
+    for name, text in RECORD.items():
+        (place.home / name).write_bytes(text.encode())
+    return place
+
+
+def make_root(path: Path, *users: str) -> Root:
+    """A root at `path` with these users and no settings file."""
+    root = Root(path)
+    for folder in (root.inbox, root.homes, root.receipts):
+        folder.mkdir(parents=True)
+    for user in users:
+        add_user(root, user)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of whoever runs the tests names a root or stops the clock."""
+    monkeypatch.delenv("RECURSION_GATE_ROOT", raising=False)
+    monkeypatch.delenv("RECURSION_GATE_NOW", raising=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    """A small real root with one user, alex."""
+    return make_root(tmp_path / "root", "alex")
+
+
+@pytest.fixture
+def place(root: Root) -> Place:
+    """Alex's part of `root`."""
+    return root.place("alex")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The settings of a root that has no settings file."""
+    return Settings()
