@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from . import cards, durable, files, record
 from .errors import NotYet, Refusal
 from .gate import Gate
-from .layout import DROP_FORMS, TEMP_NAME, Place, is_ignored
+from .layout import TEMP_NAME, Place, is_ignored
 from .model import Candidate, act_id
 from .receipts import Decided, Ledger
 from .settings import Settings
@@ -50,12 +50,18 @@ class Desk:
         self._pending_at = (-1, False)
         #: When what is waiting for time must be looked at again, in seconds from now.
         self.due: float | None = None
+        #: Drops that were not complete: not looked at again before this time (monotonic), unless they change.
+        self.not_before: dict[str, tuple[object, float]] = {}
         #: Cards in approved/ that wait for another one, and why; for `status`.
         self.waiting: dict[str, str] = {}
         #: Files that should be moved away and cannot be, as they were then.
         self.stuck: dict[str, object] = {}
         self._first_seen: dict[str, tuple[object, float]] = {}
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
+
+    def fresh(self) -> bool:
+        """Whether gate and receipts are still as this desk left them: a person may have put back a copy."""
+        return self.gate.unchanged() and self.ledger.unchanged()
 
     def note_due(self, seconds: float) -> None:
         self.due = seconds if self.due is None else min(self.due, seconds)
@@ -134,6 +140,15 @@ class Desk:
             if known == candidate_id:
                 return self.place.pending / name
         return None
+
+    def without_card(self, held: Collection[str]) -> list[Candidate]:
+        """The candidates that have a card neither in pending/ nor among those `held` elsewhere."""
+        have = set(self.pending.values())
+        return [c for c in self.gate if c.id not in have and c.id not in held]
+
+    def has_leftovers(self) -> bool:
+        """Whether pending/ holds a card of a candidate that is no longer at the gate."""
+        return any(i is not None and i not in self.gate for i in self.pending.values())
 
     def additions(self, candidate: Candidate) -> list[record.Addition]:
         """The lines that approving `candidate` would add, as far as can be told now."""
@@ -218,7 +233,3 @@ def _why(name: str, place: Place, refusal: Refusal, what: str) -> str:
         f"What to do: {remedy}\n\n"
         "Nothing of it was added to the Record. This note and the file beside it can be deleted.\n"
     )
-
-
-def is_drop_form(name: str) -> bool:
-    return name.lower().endswith(DROP_FORMS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal"]
+__all__ = ["AlreadyRunning", "BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal"]
 
 
 class GateError(Exception):
@@ -17,6 +17,18 @@ class NoRoot(GateError):
             "no root here: no folder upward of this one holds inbox/ and users/. "
             "Name one with --root DIR or $RECURSION_GATE_ROOT, or make one with 'recursion-gate init DIR'."
         )
+
+
+class AlreadyRunning(GateError):
+    """Another daemon works on this root (contract: promise 6). `pid` is None where it cannot be told."""
+
+    def __init__(self, root: str, pid: int | None) -> None:
+        super().__init__(root, pid)
+        self.root, self.pid = root, pid
+
+    def __str__(self) -> str:
+        who = f"process {self.pid}" if self.pid else "another process"
+        return f"{who} is already the daemon of {self.root}. There can be only one writer at a time."
 
 
 class BadSettings(GateError):

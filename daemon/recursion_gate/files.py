@@ -19,7 +19,7 @@ try:
 except ImportError:  # not POSIX: `open_elsewhere` then answers None, and quiet time decides
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Seen", "kind_of", "look", "same_file"]
+__all__ = ["Seen", "kind_of", "look", "mark", "mark_at", "same_file"]
 
 _READ = (
     os.O_RDONLY
@@ -48,6 +48,14 @@ class Seen:
 def mark(st: os.stat_result) -> tuple[int, int, int, int]:
     """What tells one content of one file from another without reading it."""
     return (st.st_dev, st.st_ino, st.st_mtime_ns, st.st_size)
+
+
+def mark_at(path: Path | str) -> tuple[int, int, int, int] | None:
+    """The `mark` of what stands at `path`; None where nothing does. Raises OSError."""
+    try:
+        return mark(os.lstat(path))
+    except FileNotFoundError:
+        return None
 
 
 def kind_of(mode: int) -> str:
@@ -124,7 +132,4 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
 
 def same_file(path: Path | str, seen: Seen) -> bool:
     """Whether what stands at `path` is still what was `seen`."""
-    try:
-        return mark(os.lstat(path)) == seen.mark
-    except FileNotFoundError:
-        return False
+    return mark_at(path) == seen.mark

@@ -86,7 +86,7 @@ def _mapping(source: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
         raise Refusal("the front matter is not a list of 'name: value' lines")
-    names = [key.value for key, _ in node.value]
+    names = [key.value for key, _ in node.value] if node else []
     if len(names) != len(set(names)):
         twice = next(n for n in names if names.count(n) > 1)
         raise Refusal(f"the front matter gives '{twice}' twice", "Keep one of the two lines.")

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from . import durable
 from .errors import Parked
+from .files import mark_at
 from .layout import Place
 from .model import Candidate
 
@@ -40,12 +41,14 @@ class Gate:
     def __init__(self, place: Place, candidates: list[Candidate] | None = None) -> None:
         self.place = place
         self._items: dict[str, tuple[Candidate, bytes]] = {c.id: (c, _chunk(c)) for c in candidates or ()}
+        self._mark = mark_at(place.gate)
 
     @classmethod
     def load(cls, place: Place) -> Gate:
         """The gate of `place`; empty where there is no file. Raises Parked when it does not parse, OSError when it
         cannot be read."""
         shown = place.shown(place.gate)
+        before = mark_at(place.gate)
         try:
             data = place.gate.read_bytes()
         except FileNotFoundError:
@@ -61,6 +64,7 @@ class Gate:
                 "Put back a copy that is whole, or delete the file: the cards in pending/ are then staged again",
             ) from None
         gate = cls(place, candidates)
+        gate._mark = before  # of what was read: a file put there since then is seen as changed
         if len(gate) != len(candidates):
             raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
         return gate
@@ -87,3 +91,8 @@ class Gate:
     def save(self) -> None:
         """Put the gate on disk, whole. The folder is not synced: see `durable.replace`. Raises OSError."""
         durable.replace(self.place.gate, _dump([chunk for _, chunk in self._items.values()]))
+        self._mark = mark_at(self.place.gate)
+
+    def unchanged(self) -> bool:
+        """Whether the file is still the one that was read or saved here."""
+        return self._mark == mark_at(self.place.gate)

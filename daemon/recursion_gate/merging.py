@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import cards, durable, files, record
+from .cards import Verdict
 from .desk import Desk, now
 from .errors import NotYet, Parked, Refusal
 from .layout import is_ignored
 from .model import Candidate, Receipt, act_id, instant
 from .receipts import baseline_bytes
-from .settings import Settings
 
 __all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions"]
 
@@ -36,7 +36,7 @@ class Card:
     path: Path
     action: Action
     seen: files.Seen
-    verdict: cards.Verdict
+    verdict: Verdict
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Decision:
     linked_to: str | None = None  # the ACT id that the lines link to
 
     @property
-    def verdict(self) -> cards.Verdict:
+    def verdict(self) -> Verdict:
         return self.cards[0].verdict
 
     @property
@@ -80,7 +80,7 @@ def look_at_decisions(desk: Desk) -> Look:
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if not is_ignored(e.name))
         for name in names:
-            _look_at_card(desk, folder / name, action, found, look)  # type: ignore[arg-type]
+            _look_at_card(desk, folder / name, action, found, look)
     for candidate_id, these in found.items():
         staged = desk.gate.get(candidate_id)
         if staged is None or not these:
@@ -124,15 +124,15 @@ def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[
     found[staged.id].append(Card(path, action, seen, verdict))
 
 
-def _verdict(desk: Desk, path: Path, seen: files.Seen, staged: Candidate, action: Action) -> cards.Verdict:
+def _verdict(desk: Desk, path: Path, seen: files.Seen, staged: Candidate, action: Action) -> Verdict:
     if seen.data == desk.clean_card(staged):  # whole, and not edited
-        return cards.Verdict(staged, False, None, None)
+        return Verdict(staged, False, None, None)
     try:
         verdict = cards.read(seen.data, staged, desk.settings)
     except Refusal as err:
         desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
         if action == "rejected":  # to reject it, its id is enough
-            return cards.Verdict(staged, False, None, None)
+            return Verdict(staged, False, None, None)
         raise
     desk.settled(path, seen, whole=False)
     return verdict
@@ -372,20 +372,13 @@ class _Texts:
         place = self.desk.place
         for file, wanted in self._wanted.items():
             new, mark = self._texts[file]
-            if _mark(place.home / file) != mark:
+            if files.mark_at(place.home / file) != mark:
                 text, mark = _read_record(self.desk, file)
                 missing = [line for line, _ in wanted if not record.holds(text, line)]
                 new = record.insert(text, record.HEADINGS[file], missing)[0] if missing else text
             durable.replace(place.home / file, new.encode())
         if self._wanted:
             durable.sync_folder(place.home)
-
-
-def _mark(path: Path) -> object:
-    try:
-        return files.mark(os.lstat(path))
-    except FileNotFoundError:
-        return None
 
 
 def _read_record(desk: Desk, file: str) -> tuple[str, object]:
@@ -441,7 +434,3 @@ def finish(desk: Desk) -> None:
     decided = [r for c in desk.gate if (r := desk.ledger.find(c.id)) is not None]
     if decided:  # an older gate was put back: what was decided stays decided
         _off_the_gate(desk, decided)
-
-
-def settings_of(desk: Desk) -> Settings:
-    return desk.settings

@@ -174,6 +174,13 @@ class Ledger:
         ledger.seq, ledger.head = ledger.last.seq, ledger.last.hash
         return ledger
 
+    def unchanged(self) -> bool:
+        """Whether the file is still as long as it was left here."""
+        try:
+            return os.stat(self.place.ledger).st_size == self.size
+        except FileNotFoundError:
+            return self.size == 0
+
     def find(self, candidate_id: str) -> Receipt | None:
         """The receipt of a candidate, if it has been decided. Raises OSError, Parked."""
         if self.size == 0:

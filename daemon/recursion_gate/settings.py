@@ -43,21 +43,21 @@ class Settings:
 
 def load_settings(root: Root) -> Settings:
     """The settings of `root`; the defaults where it has no file. Raises BadSettings."""
-    shown = root.settings.name
+    shown, defaults = root.settings.name, Settings()
     try:
         data: dict[str, Any] = tomllib.loads(root.settings.read_text("utf-8"))
     except FileNotFoundError:
-        return Settings()
+        return defaults
     except OSError as err:
         raise BadSettings(shown, f"cannot be read: {err.strerror}") from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise BadSettings(shown, f"is not valid TOML: {err}") from err
-    known = {f.name: f.default for f in fields(Settings)}
+    known = {f.name: type(getattr(defaults, f.name)) for f in fields(Settings)}
     for name, value in data.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise BadSettings(shown, f"unknown setting '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise BadSettings(shown, f"'{name}' must be a number, 0 or more")
-        data[name] = type(known[name])(value)
+        data[name] = known[name](value)
     return Settings(**data)

@@ -7,6 +7,7 @@ drop that is read again after a crash gives the same candidates, which are at th
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +31,20 @@ class _Read:
 def drop_paths(desk: Desk) -> list[Path]:
     """What lies in the drop zone to be looked at, oldest first."""
     found = []
+    here = time.monotonic()
     with os.scandir(desk.place.inbox) as entries:
         for entry in entries:
             if entry.name in STATES or is_ignored(entry.name):
                 continue
             try:
-                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+                st = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            known = desk.not_before.get(entry.path)
+            if known is not None and known[0] == files.mark(st) and here < known[1]:
+                desk.note_due(known[1] - here)
+            elif desk.stuck.get(entry.path) != files.mark(st):
+                found.append((st.st_mtime_ns, entry.name))
     found.sort()
     return [desk.place.inbox / name for _, name in found]
 
@@ -86,15 +93,16 @@ def _read(desk: Desk, path: Path) -> _Read | None:
             return _Read(path, seen, found)
         except Refusal as err:
             if seen is None:
-                st = os.lstat(path)
-                if desk.stuck.get(str(path)) == files.mark(st):
-                    return None
-                seen = files.Seen(b"", st, False)
+                seen = files.Seen(b"", os.lstat(path), False)
             desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
             if desk.stuck.get(str(path)) != seen.mark:
                 desk.refuse(path, err)
     except NotYet as err:
         desk.note_due(err.seconds)
+        if seen is not None:
+            if len(desk.not_before) > 100_000:
+                desk.not_before.clear()
+            desk.not_before[str(path)] = (seen.mark, time.monotonic() + err.seconds)
     except FileNotFoundError:
         pass
     return None

@@ -81,7 +81,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--root", metavar="DIR", help="The root to work on. Else $RECURSION_GATE_ROOT, else found upward of here.")
+@click.option("--root", metavar="DIR", help="The root to work on. Else $RECURSION_GATE_ROOT, else upward of here.")
 @click.version_option(package_name="recursion-gate", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, root: str | None) -> None:
@@ -110,6 +110,7 @@ def root_of(ctx: click.Context) -> Root:
         raise NoRoot
     if not found.inbox.is_dir() or not found.homes.is_dir():
         raise click.ClickException(
-            f"{found.path} is not a root: it has no inbox/ and users/. Make it one with 'recursion-gate init {found.path}'."
+            f"{found.path} is not a root: it has no inbox/ and users/. "
+            f"Make it one with 'recursion-gate init {found.path}'."
         )
     return found

@@ -1,0 +1,168 @@
+"""keep(user): look at one user's folders and do all that is to be done there, up to a turn's limit.
+
+It is the only way work is done: at the first start, after a crash, on a file event and at the periodic look. What must
+be done is read from the folders every time, so a lost, doubled or reordered event changes nothing but the delay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cards, durable, files, merging
+from .desk import Desk
+from .errors import Parked, Refusal
+from .layout import Root, valid_user
+from .receipts import Decided
+from .settings import Settings
+from .staging import drop_paths, stage
+
+__all__ = ["Keeper", "Outcome"]
+
+log = logging.getLogger("recursion_gate")
+
+#: After an error of the disk or the system, in seconds: the first wait, doubled up to the last.
+_FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one turn leaves."""
+
+    #: In how many seconds to look again, where something waits for time; None: nothing does.
+    due: float | None = None
+    #: Whether more is ready to be done at once.
+    more: bool = False
+
+
+class Keeper:
+    """Does the work on the users of one root, one user at a time. There may be only one at a root: see `lock`."""
+
+    def __init__(self, root: Root, settings: Settings) -> None:
+        self.root, self.settings = root, settings
+        self._decided = Decided(root)
+        self._desks: dict[str, Desk] = {}
+        self._waits: dict[str, float] = {}
+        #: What stops the work on a user, in words; gone as soon as it is mended.
+        self.problems: dict[str, str] = {}
+        #: Folders in inbox/ that belong to no user.
+        self.unknown: set[str] = set()
+        #: Users with files that may still be being written, or rest: for how many seconds yet. Set by `service.once`.
+        self.unsettled: dict[str, float] = {}
+        #: Called with what was done, to whom, to which id or file.
+        self.did: Callable[[str, str, str], None] = lambda what, user, which: None
+
+    def close(self) -> None:
+        self._decided.close()
+
+    def held(self) -> dict[str, dict[str, str]]:
+        """The decisions that wait for another one: user -> candidate id -> why."""
+        return {user: dict(desk.waiting) for user, desk in self._desks.items() if desk.waiting}
+
+    def keep(self, user: str) -> Outcome:
+        """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
+        `problems` says why, and it is taken up again when the cause is gone."""
+        if not self._is_user(user):
+            return Outcome()
+        try:
+            outcome = self._turn(user)
+        except Parked as err:
+            return self._stopped(user, str(err), self.settings.look_seconds)
+        except OSError as err:
+            return self._stopped(user, _in_words(self.root, err), None)
+        if self.problems.pop(user, None) is not None:
+            log.warning("event=mended user=%s", user)
+            self.did("mended", user, "")
+        self._waits.pop(user, None)
+        return outcome
+
+    def _is_user(self, user: str) -> bool:
+        if valid_user(user) and self.root.place(user).home.is_dir():
+            self.unknown.discard(user)
+            return True
+        self._desks.pop(user, None)
+        self.problems.pop(user, None)
+        if not (self.root.inbox / user).is_dir():
+            self.unknown.discard(user)
+        elif user not in self.unknown:
+            self.unknown.add(user)
+            hint = f"recursion-gate user add {user}" if valid_user(user) else "rename it: not a possible user name"
+            shown = "".join(c if c.isprintable() else "?" for c in user)
+            log.warning('event=unknown-user inbox=%s what-to-do="%s"', shown, hint)
+        return False
+
+    def _stopped(self, user: str, problem: str, wait: float | None) -> Outcome:
+        self._desks.pop(user, None)  # read everything again: what is in memory may not be what is on disk
+        if wait is None:
+            wait = self._waits[user] = min(2 * self._waits.get(user, _FIRST_WAIT / 2), _LAST_WAIT)
+        if self.problems.get(user) != problem:
+            self.problems[user] = problem
+            log.error('event=parked user=%s why="%s"', user, problem.replace('"', "'"))
+            self.did("parked", user, "")
+        return Outcome(due=wait)
+
+    def _turn(self, user: str) -> Outcome:
+        desk = self._desks.get(user)
+        if desk is None or not desk.fresh():
+            desk = Desk(self.root.place(user), self.settings, self._decided)
+            desk.did = lambda what, user, which: self.did(what, user, which)
+            merging.finish(desk)
+            self._desks[user] = desk
+        desk.due = None
+        most = max(1, self.settings.max_per_turn)
+        paths = drop_paths(desk)
+        stage(desk, paths[:most])
+        # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
+        # worst, and not dealt anew.
+        strays = list(desk.look_at_pending())
+        look = merging.look_at_decisions(desk)
+        stage(desk, look.strays[:most])
+        stage(desk, _never_staged(desk, strays[:most]))
+        left = merging.carry_out(desk, look)
+        for candidate in desk.without_card(look.held):
+            desk.deal(candidate)
+        more = left or max(len(paths), len(look.strays), len(strays)) > most or desk.has_leftovers()
+        return Outcome(desk.due, more)
+
+
+def _never_staged(desk: Desk, paths: Iterable[Path]) -> list[Path]:
+    """Clear away what lies in pending/ but is no card of a candidate that waits; gives what is to be staged from
+    there, as any drop."""
+    found = []
+    for path in paths:
+        try:
+            seen = files.look(path, desk.settings.max_drop_bytes)
+        except FileNotFoundError:
+            continue
+        except Refusal:
+            found.append(path)  # refused there, like any other drop
+            continue
+        candidate_id = cards.id_of(seen.data)
+        receipt = desk.ledger.find(candidate_id) if candidate_id else None
+        if receipt is not None:
+            merging.clear_leftover(desk, path, seen, receipt)
+        elif _torn_card(desk, path, seen.data):
+            durable.remove(path)
+        elif candidate_id is None or candidate_id not in desk.gate:
+            found.append(path)
+    return found
+
+
+def _torn_card(desk: Desk, path: Path, data: bytes) -> bool:
+    """Whether this is the beginning of a card of ours: cards are not synced, so a power cut may leave one that is
+    empty or cut short. It is dealt again."""
+    start = data.rstrip(b"\0")
+    return any(
+        cards.file_name(candidate) == path.name and desk.clean_card(candidate).startswith(start)
+        for candidate in desk.without_card(set())
+    )
+
+
+def _in_words(root: Root, err: OSError) -> str:
+    what = (err.strerror or str(err)).lower()
+    if err.filename is None:
+        return what
+    return f"{os.path.relpath(os.fsdecode(err.filename), root.path)}: {what}"

@@ -1,0 +1,69 @@
+"""One daemon a root (contract: promise 6): a lock of the kernel's on ``.daemon/lock``.
+
+The file stays where it is after release, since unlinking it would split those who wait over two inodes; it is opened
+without truncating, and the pid is written only once the lock is held, so that a loser does not erase the holder's. A
+lock held by the kernel dies with its process, which a pid file does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import portalocker
+
+from . import durable
+from .errors import AlreadyRunning
+from .layout import Root
+
+__all__ = ["hold", "holder", "is_held"]
+
+
+@contextmanager
+def hold(root: Root) -> Iterator[None]:
+    """Be the daemon of `root` while the block runs. Raises AlreadyRunning, OSError."""
+    durable.make_folder(root.daemon)
+    lock = portalocker.Lock(
+        root.lock,
+        mode="a+",
+        # `is_held` takes the lock for a moment to see whether it is free; that must not stop a start.
+        timeout=0.5,
+        check_interval=0.05,
+        flags=portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING,
+    )
+    try:
+        file = lock.acquire()
+    except portalocker.exceptions.LockException:
+        raise AlreadyRunning(str(root.path), holder(root)) from None
+    try:
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+    finally:
+        lock.release()
+
+
+def holder(root: Root) -> int | None:
+    """The pid that the last holder wrote. Says nothing of whether it still runs: see `is_held`."""
+    try:
+        return int(root.lock.read_text() or 0) or None
+    except (OSError, ValueError):
+        return None
+
+
+def is_held(root: Root) -> bool | None:
+    """Whether a daemon runs at `root`; None where the lock may not even be read. Writes nothing."""
+    try:
+        with open(root.lock, "rb") as file:
+            try:
+                portalocker.lock(file, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
+            except portalocker.exceptions.LockException:
+                return True
+            portalocker.unlock(file)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None

@@ -1,0 +1,297 @@
+"""The daemon: one lock, one watch, and a queue of users to look at (contract: "Commands", `run` and `once`).
+
+A file event, a timer and the periodic look all do the same: they put a user into the queue. One loop takes users out
+and calls `keep`, a turn each, so that a flood at one user's inbox cannot hold up another's single drop. The loop
+itself feeds the service manager's watchdog: if it hangs, it is restarted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import json
+import logging
+import os
+import queue
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from . import __version__, durable
+from .desk import now
+from .keeper import Keeper
+from .layout import Root
+from .lock import hold
+from .model import instant
+from .notify import notify, watchdog_seconds
+from .settings import Settings
+from .watch import Watch
+
+__all__ = ["Service", "once"]
+
+log = logging.getLogger("recursion_gate")
+
+
+class _Turns:
+    """Which users to look at, first come, first served, and when to look at which again."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._ready: deque[str] = deque()
+        self._queued: set[str] = set()
+        self._timers: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+
+    def add(self, user: str) -> None:
+        if user not in self._queued:
+            self._queued.add(user)
+            self._ready.append(user)
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def take(self) -> None:
+        """Give the next user a turn."""
+        user = self._ready.popleft()
+        self._queued.discard(user)
+        self._due.pop(user, None)
+        outcome = self._keeper.keep(user)
+        if outcome.more:
+            self.add(user)
+        elif outcome.due is not None:
+            self._due[user] = time.monotonic() + outcome.due
+            heapq.heappush(self._timers, (self._due[user], user))
+
+    def wake(self) -> None:
+        """Put those users into the queue whose time has come."""
+        here = time.monotonic()
+        while self._timers and self._timers[0][0] <= here:
+            at, user = heapq.heappop(self._timers)
+            if self._due.get(user) == at:
+                self.add(user)
+
+    def next_due(self) -> float | None:
+        """The monotonic time at which the next timer ends."""
+        while self._timers and self._due.get(self._timers[0][1]) != self._timers[0][0]:
+            heapq.heappop(self._timers)  # that user has had a turn since
+        return self._timers[0][0] if self._timers else None
+
+    def due_users(self) -> dict[str, float]:
+        """The users that wait for time, and for how many seconds yet."""
+        here = time.monotonic()
+        return {user: max(0.0, at - here) for user, at in self._due.items()}
+
+
+def once(root: Root, settings: Settings, told: Callable[[int], None] = lambda done: None) -> Keeper:
+    """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`.
+
+    `told` is called with the number of things done so far. Gives the keeper, whose `problems` and `unknown` say what
+    could not be done. Raises AlreadyRunning, OSError.
+    """
+    with hold(root):
+        keeper = Keeper(root, settings)
+        count = 0
+
+        def did(what: str, user: str, which: str) -> None:
+            nonlocal count
+            count += 1
+            told(count)
+
+        keeper.did = did
+        turns = _Turns(keeper)
+        for user in sorted({*root.users(), *root.inboxes()}):
+            turns.add(user)
+        until = time.monotonic() + settings.patience_seconds
+        while True:
+            while turns:
+                turns.take()
+            due = turns.next_due()
+            if due is None or due > min(until, time.monotonic() + settings.settle_seconds + 0.1):
+                break
+            time.sleep(max(0.0, due - time.monotonic()))
+            turns.wake()
+        keeper.unsettled = {u: s for u, s in turns.due_users().items() if u not in keeper.problems}
+        keeper.close()
+        return keeper
+
+
+class Service:
+    """The daemon of one root."""
+
+    def __init__(self, root: Root, settings: Settings, *, poll: bool = False) -> None:
+        self.root, self.settings = root, settings
+        self._poll = poll
+        self._why_polling = "asked for with --poll" if poll else ""
+        self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put may be called by a signal handler
+        self._noted: set[str] = set()
+        self._stopping = False
+        self._watch = Watch(root, self._note)
+        self._keeper = Keeper(root, settings)
+        self._turns = _Turns(self._keeper)
+        self._last: deque[dict[str, str]] = deque(maxlen=20)
+        self._started = instant(now())
+        self._next_look = 0.0
+        self._next_status = 0.0
+        self._status_is_old = True
+        self._trouble = ""
+        limit = watchdog_seconds()
+        self._feed_every = limit / 3 if limit else None
+        self._next_feed = 0.0
+
+    # -- what other threads and signals may call --------------------------------------------------------------------
+
+    def _note(self, user: str) -> None:
+        if user not in self._noted:
+            self._noted.add(user)
+            self._events.put(user)
+
+    def stop(self) -> None:
+        """End `run` after the turn in hand. May be called from a signal handler."""
+        self._stopping = True
+        self._events.put(None)
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Work until `stop`, SIGTERM or SIGINT. Raises AlreadyRunning, OSError."""
+        with hold(self.root):
+            self._keeper.did = self._did
+            handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+            try:
+                self._feed()
+                self._look()
+                self._work()
+                if not self._stopping:
+                    self._write_status()
+                    notify("READY=1", "STATUS=watching")
+                    log.info("event=ready pid=%d root=%s watching=%s", os.getpid(), self.root.path, self._how)
+                while not self._stopping:
+                    self._wait()
+                    self._work()
+            finally:
+                notify("STOPPING=1")
+                self._watch.stop()
+                self._keeper.close()
+                log.info("event=stopped pid=%d", os.getpid())
+                for which, handler in handlers.items():
+                    signal.signal(which, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.stop()
+
+    @property
+    def _how(self) -> str:
+        return "polling" if self._poll else "events"
+
+    def _work(self) -> None:
+        """Give turns until nobody is left to be looked at."""
+        while self._turns and not self._stopping:
+            self._turns.take()
+            self._feed()
+            self._hear()
+            self._write_status(now_and_then=True)
+
+    def _hear(self) -> None:
+        """Take in what was noted by now, without waiting."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take_in(self._events.get_nowait())
+        self._turns.wake()
+        if time.monotonic() >= self._next_look:
+            self._look()
+
+    def _take_in(self, user: str | None) -> None:
+        if user is not None:
+            self._noted.discard(user)
+            self._turns.add(user)
+
+    def _wait(self) -> None:
+        """Sleep until an event, a timer, or the next look."""
+        self._write_status(now_and_then=True)
+        until = [self._next_look, self._turns.next_due()]
+        if self._feed_every:
+            until.append(self._next_feed)
+        if self._status_is_old:
+            until.append(self._next_status)
+        seconds = min(at for at in until if at is not None) - time.monotonic()
+        with contextlib.suppress(queue.Empty):
+            self._take_in(self._events.get(timeout=max(0.0, seconds)))
+        self._feed()
+        self._hear()
+
+    def _feed(self) -> None:
+        if self._feed_every and time.monotonic() >= self._next_feed:
+            self._next_feed = time.monotonic() + self._feed_every
+            notify("WATCHDOG=1")
+
+    def _look(self) -> None:
+        """The periodic look: at every user, and at whether the events still come."""
+        before, self._trouble = self._trouble, ""
+        try:
+            self._see_to_the_watch()
+            for user in {*self.root.users(), *self.root.inboxes()}:
+                self._turns.add(user)
+        except OSError as err:  # the root itself is away, or cannot be read: look again soon
+            self._trouble = f"{err.filename or self.root.path}: {(err.strerror or str(err)).lower()}"
+        if self._trouble and not before:
+            log.error('event=root-away why="%s"', self._trouble)
+        elif before and not self._trouble:
+            log.warning("event=root-back")
+        every = self.settings.poll_seconds if self._poll or self._trouble else self.settings.look_seconds
+        self._next_look = time.monotonic() + max(0.05, every)
+        self._status_is_old = True
+
+    def _see_to_the_watch(self) -> None:
+        if self._poll or self._watch.works():
+            return
+        for folder in (self.root.inbox, self.root.homes):
+            os.stat(folder)  # a folder that is not there is no lack of watches
+        try:
+            self._watch.start()
+            self._why_polling = ""
+        except OSError as err:
+            # Watches or instances are used up (ENOSPC, EMFILE), or there are none here: look often, and say so.
+            self._watch.stop()
+            self._poll = True
+            self._why_polling = (
+                f"no file events ({(err.strerror or str(err)).lower()}); "
+                "raise fs.inotify.max_user_watches or max_user_instances and restart"
+            )
+            log.warning('event=polling why="%s"', self._why_polling)
+
+    # -- the status file ----------------------------------------------------------------------------------------------
+
+    def _did(self, what: str, user: str, which: str) -> None:
+        self._last.append({"at": instant(now()), "what": what, "user": user, "id": which})
+        self._status_is_old = True
+
+    def _write_status(self, *, now_and_then: bool = False) -> None:
+        """Put down what `status` shows; with `now_and_then` at most once a second. Not synced, not needed for work."""
+        here = time.monotonic()
+        if now_and_then and (not self._status_is_old or here < self._next_status):
+            return
+        self._next_status = here + 1
+        self._status_is_old = False
+        try:
+            durable.replace(self.root.status, json.dumps(self._status(), ensure_ascii=False).encode(), sync=False)
+        except OSError as err:
+            log.error('event=no-status why="%s"', (err.strerror or str(err)).lower())
+
+    def _status(self) -> dict[str, Any]:
+        keeper = self._keeper
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "started": self._started,
+            "seen": instant(now()),
+            "watching": self._how,
+            "why": self._why_polling,
+            "trouble": self._trouble,
+            "parked": keeper.problems,
+            "held": keeper.held(),
+            "unknown": sorted(keeper.unknown),
+            "last": list(self._last),
+        }
