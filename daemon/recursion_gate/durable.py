@@ -19,6 +19,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 from .layout import TEMP_NAME
@@ -28,6 +29,7 @@ __all__ = [
     "append",
     "calls",
     "create",
+    "deliver",
     "make_folder",
     "move",
     "remove",
@@ -165,6 +167,42 @@ def create(path: Path | str, data: bytes) -> bool:
         raise
     calls.unlink(temp)
     return True
+
+
+def deliver(folder: Path | str, name: str, data: bytes) -> Path:
+    """Make a file in a folder that others write into too, as the daemon's clients do: whole, synced, and under
+    `name` or, where that is taken, ``stem-2.ext`` and so on. Gives its path. Raises OSError."""
+    stem, ending = os.path.splitext(name)
+    # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
+    temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
+    fd = calls.open(temp, _NEW)
+    try:
+        _write_all(fd, data)
+        calls.fsync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    finally:
+        calls.close(fd)
+    target = os.path.join(folder, name)
+    number = 1
+    while True:
+        try:
+            calls.link(temp, target)
+            break
+        except FileExistsError:
+            number += 1
+            target = os.path.join(folder, f"{stem}-{number}{ending}")
+        except OSError as err:
+            if err.errno not in _NO_LINKS:
+                with contextlib.suppress(OSError):
+                    calls.unlink(temp)
+                raise
+            calls.rename(temp, target)
+            return Path(target)
+    calls.unlink(temp)
+    return Path(target)
 
 
 def append(path: Path | str, data: bytes) -> None:

@@ -85,11 +85,11 @@ class _Turns:
         return {user: max(0.0, at - here) for user, at in self._due.items()}
 
 
-def once(root: Root, settings: Settings, told: Callable[[int], None] = lambda done: None) -> Keeper:
+def once(root: Root, settings: Settings, told: Callable[[int, str], None] = lambda count, what: None) -> Keeper:
     """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`.
 
-    `told` is called with the number of things done so far. Gives the keeper, whose `problems` and `unknown` say what
-    could not be done. Raises AlreadyRunning, OSError.
+    `told` is called after each thing done, with how many there were so far and what it was. Gives the keeper, whose
+    `problems`, `unsettled` and `unknown` say what could not be done. Raises AlreadyRunning, OSError.
     """
     with hold(root):
         keeper = Keeper(root, settings)
@@ -98,7 +98,7 @@ def once(root: Root, settings: Settings, told: Callable[[int], None] = lambda do
         def did(what: str, user: str, which: str) -> None:
             nonlocal count
             count += 1
-            told(count)
+            told(count, what)
 
         keeper.did = did
         turns = _Turns(keeper)

@@ -1,0 +1,162 @@
+"""run, once and status: the daemon, and what it says of itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from . import root_of
+from .output import json_option, print_json
+
+__all__ = ["once", "run", "status"]
+
+_PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+
+
+class _Journal(logging.Formatter):
+    """For the journal: the priority as sd-daemon(3) writes it, and no time, since the journal has one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{_PRIORITY.get(record.levelname, 6)}>{super().format(record)}"
+
+
+def _log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    if os.environ.get("JOURNAL_STREAM"):
+        handler.setFormatter(_Journal("%(message)s"))
+    else:
+        formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    logging.getLogger("recursion_gate").setLevel(level)
+
+
+@click.command()
+@click.option("--poll", is_flag=True, help="Look every poll_seconds: for disks that tell of no file events.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.pass_context
+def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
+    """The daemon, in the foreground.
+
+    Stages what agents drop, carries out what a person decides, and logs one line an event on stderr. Ctrl-C or
+    SIGTERM ends it after the work in hand. There can be only one at a root.
+
+    \b
+    Examples:
+      recursion-gate run
+      recursion-gate --root /srv/recursion-gate run --poll
+    """
+    from ..service import Service
+    from ..settings import load_settings
+
+    root = root_of(ctx)
+    _log_to_stderr(verbose=verbose)
+    Service(root, load_settings(root), poll=poll).run()
+
+
+@click.command()
+@json_option
+@click.option("-v", "--verbose", is_flag=True, help="Log each event on stderr.")
+@click.pass_context
+def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
+    """Do all that waits, then exit: for cron, CI and tests.
+
+    The same work as 'run', from one look. Exits with 1 when something stops the work on a user. What may still be
+    being written, or rests for grace_seconds, is left for the next call.
+
+    \b
+    Example:
+      recursion-gate once && recursion-gate pending
+    """
+    from collections import Counter
+
+    from .. import service
+    from ..settings import load_settings
+
+    root = root_of(ctx)
+    _log_to_stderr(verbose=verbose, quiet=not verbose)
+    done: Counter[str] = Counter()
+
+    def told(count: int, what: str) -> None:
+        done[what] += 1
+        if show and count % 100 == 0:
+            click.echo(f"\r{count:,} done ", nl=False, err=True)
+
+    show = sys.stderr.isatty() and not verbose
+    keeper = service.once(root, load_settings(root), told)
+    if show and sum(done.values()) >= 100:
+        click.echo("\r\033[K", nl=False, err=True)
+    counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
+    if as_json:
+        print_json(
+            {
+                "done": counts,
+                "parked": keeper.problems,
+                "unsettled": {u: round(s, 1) for u, s in keeper.unsettled.items()},
+                "unknown": sorted(keeper.unknown),
+            }
+        )
+    else:
+        click.echo(", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing to do")
+        for user, seconds in sorted(keeper.unsettled.items()):
+            click.echo(f"{user}: something is still being written, or rests; look again in {seconds:.0f} s")
+    if keeper.problems:
+        ctx.exit(1)
+
+
+@click.command()
+@json_option
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Is the daemon alive, what waits, what did it do last?
+
+    Exits with 0 when the daemon runs, else with 1.
+
+    \b
+    Examples:
+      recursion-gate status
+      recursion-gate status --json | jq .waiting
+    """
+    from ..overview import overview
+
+    seen = overview(root_of(ctx))
+    if as_json:
+        print_json(seen)
+    else:
+        _print_status(seen)
+    if not seen["alive"]:
+        ctx.exit(1)
+
+
+def _print_status(seen: dict[str, Any]) -> None:
+    daemon = seen["daemon"]
+    if seen["alive"]:
+        click.secho(f"running (process {daemon.get('pid', '?')}, since {daemon.get('started', '?')})", fg="green")
+        if daemon.get("why"):
+            click.echo(f"  polling: {daemon['why']}")
+    elif seen["alive"] is None:
+        click.echo("cannot tell whether the daemon runs: its lock may not be read by this account")
+    else:
+        click.secho("not running. Start it with 'recursion-gate run'.", fg="red")
+    if seen["alive"] and daemon.get("trouble"):
+        click.secho(f"  trouble: {daemon['trouble']}", fg="red")
+    for user, counts in seen["waiting"].items():
+        parts = [f"{n:,} {what.replace('_', ' ')}" for what, n in counts.items() if n]
+        click.echo(f"{user}: {', '.join(parts) if parts else 'nothing waits'}")
+        for which, why in daemon.get("held", {}).get(user, {}).items():
+            click.echo(f"  {which} {why}")
+        if user in daemon.get("parked", {}):
+            click.secho(f"  stopped: {daemon['parked'][user]}", fg="red")
+    for name in seen["unknown"]:
+        click.secho(f"inbox/{name}/ belongs to no user: recursion-gate user add {name}", fg="yellow")
+    if daemon.get("last"):
+        click.echo("last:")
+        for event in daemon["last"][-5:]:
+            click.echo(f"  {event['at']}  {event['what']}  {event['user']}  {event['id']}")

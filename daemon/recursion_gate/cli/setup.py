@@ -1,0 +1,102 @@
+"""init, user and completion: everything that is done once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ..layout import Root
+from . import root_of
+from .output import json_option, print_json
+
+__all__ = ["completion", "init", "user"]
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--user", "users", metavar="NAME", multiple=True, help="Add this user. May be given again.")
+@click.pass_context
+def init(ctx: click.Context, folder: Path | None, users: tuple[str, ...]) -> None:
+    """Make a root, or complete one; safe to repeat.
+
+    Without DIR the root is --root, else $RECURSION_GATE_ROOT, else this folder. Nothing that is there is changed.
+
+    \b
+    Examples:
+      recursion-gate init ~/companion --user alex
+      recursion-gate init
+    """
+    from .. import setup
+
+    given = folder or ctx.find_root().obj or os.environ.get("RECURSION_GATE_ROOT") or Path.cwd()
+    root = Root(Path(given).absolute())
+    made = setup.make_root(root)
+    click.echo(f"{root.path}: {'made' if made else 'complete'}")
+    for name in users:
+        if root.place(name).home.is_dir():
+            click.echo(f"user {name}: there already")
+        else:
+            setup.add_user(root, name)
+            click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
+
+
+@click.group()
+def user() -> None:
+    """Add a user, or list the users there are.
+
+    \b
+    Examples:
+      recursion-gate user add alex
+      recursion-gate user list
+    """
+
+
+@user.command("add")
+@click.argument("name")
+@click.pass_context
+def _add(ctx: click.Context, name: str) -> None:
+    """Add a user from users/_template/.
+
+    A daemon that runs takes the user up at once. The inbox may be there already: what was dropped into it is staged.
+    """
+    from .. import setup
+
+    root = root_of(ctx)
+    setup.add_user(root, name)
+    click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
+
+
+@user.command("list")
+@json_option
+@click.pass_context
+def _list(ctx: click.Context, as_json: bool) -> None:
+    """List the users there are."""
+    users = root_of(ctx).users()
+    if as_json:
+        print_json(users)
+    else:
+        for name in users:
+            click.echo(name)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the set-up for completion in a shell.
+
+    \b
+    Examples:
+      recursion-gate completion bash >> ~/.bashrc
+      recursion-gate completion zsh >> ~/.zshrc
+      recursion-gate completion fish > ~/.config/fish/completions/recursion-gate.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from . import main
+
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.ClickException(f"no completion for {shell}")
+    click.echo(made(main, {}, "recursion-gate", "_RECURSION_GATE_COMPLETE").source())
