@@ -1,0 +1,136 @@
+"""Read the receipts file from its end, while it may be growing. Reads only, and no more than it must.
+
+Only whole lines count: what an append has written so far, or what one that was cut short left, is not there yet
+(`receipts` mends it). A last line that lacks nothing but its line end is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from .model import chain_hash
+
+__all__ = ["End", "Since", "backwards", "end", "forwards", "open_plain", "since", "whole"]
+
+_STEP = 65_536
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """The plain file at `path`, open for reading. Raises FileNotFoundError, IsADirectoryError when something else
+    than a plain file (a link, a pipe, a folder) stands there, OSError."""
+    try:
+        fd = os.open(path, _FLAGS)
+    except OSError as err:
+        if err.errno in (errno.ELOOP, errno.ENXIO):
+            raise IsADirectoryError(errno.EISDIR, "not a plain file", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise IsADirectoryError(errno.EISDIR, "not a plain file", str(path))
+    return os.fdopen(fd, "rb")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How far the receipts file reached: the bytes that are whole receipts, and the last of those."""
+
+    size: int = 0
+    last: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What came after an `End`: how far the file reaches now, and the receipts in between, oldest first."""
+
+    size: int
+    lines: list[bytes]
+
+
+def whole(data: bytes) -> int:
+    """How much of `data`, the end of a receipts file, is whole receipts. An append that was cut short leaves no line
+    end, or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds."""
+    nul = data.find(b"\0")
+    stop = data.rfind(b"\n", 0, nul if nul >= 0 else len(data)) + 1
+    return len(data) if stop < len(data) and _is_receipt(data[stop:]) else stop
+
+
+def _is_receipt(line: bytes) -> bool:
+    try:
+        fields = json.loads(line)
+        return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)
+    except ValueError:
+        return False
+
+
+def end(path: Path) -> End:
+    """How far the receipts file reaches. Raises OSError."""
+    try:
+        file = open_plain(path)
+    except FileNotFoundError:
+        return End()
+    with file:
+        total = start = os.fstat(file.fileno()).st_size
+        data = b""
+        while start > 0:
+            step = min(start, max(_STEP, len(data)))  # doubled: one receipt can be longer than what was read
+            start -= step
+            file.seek(start)
+            data = file.read(total - start)
+            stop = whole(data)
+            line = data.rfind(b"\n", 0, max(stop - 1, 0)) + 1
+            if stop and (line or not start):
+                return End(start + stop, data[line:stop])
+        return End()
+
+
+def since(path: Path, start: End) -> Since | None:
+    """What came after `start`; None when the file no longer reaches there, or holds something else there. Raises
+    OSError."""
+    at = start.size - len(start.last)
+    try:
+        file = open_plain(path)
+    except FileNotFoundError:
+        return Since(0, []) if not start.size else None
+    with file:
+        file.seek(at)
+        data = file.read()
+    data = data[: whole(data)]
+    if not data.startswith(start.last):
+        return None
+    return Since(at + len(data), [line for line in data[len(start.last) :].split(b"\n") if line.strip()])
+
+
+def backwards(path: Path, size: int) -> Iterator[bytes]:
+    """The receipts in the first `size` bytes, the last one first. Raises OSError."""
+    if size <= 0:
+        return
+    with open_plain(path) as file:
+        at, rest = size, b""
+        while at > 0:
+            step = min(at, _STEP)
+            at -= step
+            file.seek(at)
+            lines = (file.read(step) + rest).split(b"\n")
+            rest = lines.pop(0)
+            yield from (line for line in reversed(lines) if line.strip())
+        if rest.strip():
+            yield rest
+
+
+def forwards(path: Path, size: int) -> Iterator[bytes]:
+    """The receipts in the first `size` bytes, the first one first. Raises OSError."""
+    if size <= 0:
+        return
+    with open_plain(path) as file:
+        while size > 0 and (line := file.readline()):
+            size -= len(line)
+            if line.strip():
+                yield line
