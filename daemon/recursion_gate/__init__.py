@@ -12,3 +12,12 @@ try:
     __version__ = version("recursion-gate")
 except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0"
+
+
+def __getattr__(name: str) -> object:
+    """`recursion_gate.stage`, loaded when it is asked for, so that no lane pays for another's imports."""
+    if name == "stage":
+        from .agents import stage
+
+        return stage
+    raise AttributeError(f"module 'recursion_gate' has no attribute '{name}'")

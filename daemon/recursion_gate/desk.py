@@ -13,7 +13,7 @@ from . import cards, durable, files, record
 from .errors import NotYet, Refusal
 from .gate import Gate
 from .layout import TEMP_NAME, Place, is_ignored
-from .model import Candidate, act_id
+from .model import Candidate
 from .receipts import Decided, Ledger
 from .settings import Settings
 
@@ -150,27 +150,13 @@ class Desk:
         """Whether pending/ holds a card of a candidate that is no longer at the gate."""
         return any(i is not None and i not in self.gate for i in self.pending.values())
 
-    def additions(self, candidate: Candidate) -> list[record.Addition]:
-        """The lines that approving `candidate` would add, as far as can be told now."""
-        link = candidate.link_to_evidence_id
-        return record.additions(
-            candidate, self.evidence_of(link) or link if link else act_id(candidate), linked=bool(link)
-        )
-
-    def evidence_of(self, link: str) -> str | None:
-        """The ACT id that a link means: of a candidate at the gate, of one approved before, or the link itself."""
-        for _ in range(100):  # a link may name a candidate that itself links further
-            waiting = self.gate.get(link)
-            if waiting is None:
-                receipt = self.ledger.find(link)
-                return receipt.evidence_id if receipt else (link if link.startswith("ACT-") else None)
-            if not waiting.link_to_evidence_id:
-                return act_id(waiting)
-            link = waiting.link_to_evidence_id
-        return None
+    def _decided_as(self, candidate_id: str) -> str | None:
+        receipt = self.ledger.find(candidate_id)
+        return receipt.evidence_id if receipt else None
 
     def clean_card(self, candidate: Candidate, note: str | None = None) -> bytes:
-        return cards.render(candidate, self.additions(candidate), note)
+        lines = record.effect(candidate, self.gate.get, self._decided_as)
+        return cards.render(candidate, lines, note)
 
     def deal(self, candidate: Candidate, note: str | None = None) -> None:
         """Make the card of `candidate` in pending/."""

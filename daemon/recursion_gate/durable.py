@@ -169,9 +169,10 @@ def create(path: Path | str, data: bytes) -> bool:
     return True
 
 
-def deliver(folder: Path | str, name: str, data: bytes) -> Path:
+def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -> Path:
     """Make a file in a folder that others write into too, as the daemon's clients do: whole, synced, and under
-    `name` or, where that is taken, ``stem-2.ext`` and so on. Gives its path. Raises OSError."""
+    `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. Gives its path. Raises
+    OSError."""
     stem, ending = os.path.splitext(name)
     # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
     temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
@@ -189,6 +190,9 @@ def deliver(folder: Path | str, name: str, data: bytes) -> Path:
     number = 1
     while True:
         try:
+            if over:
+                calls.rename(temp, target)
+                return Path(target)
             calls.link(temp, target)
             break
         except FileExistsError:

@@ -6,12 +6,12 @@ Nothing is ever rewritten: the new text is the old one with whole lines put in, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .model import Candidate
+from .model import Candidate, act_id
 
-__all__ = ["HEADINGS", "Addition", "additions", "clean", "fold", "holds", "insert"]
+__all__ = ["HEADINGS", "Addition", "additions", "clean", "effect", "fold", "holds", "insert"]
 
 _DIMENSION = {"IX-A": "self-knowledge.md", "IX-B": "self-curiosity.md", "IX-C": "self-personality.md"}
 
@@ -50,6 +50,29 @@ class Addition:
     file: str
     heading: str
     line: str
+
+
+def effect(
+    candidate: Candidate, waiting: Callable[[str], Candidate | None], decided: Callable[[str], str | None]
+) -> list[Addition]:
+    """The lines that approving `candidate` would add, as far as can be told now.
+
+    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved.
+    """
+    link = candidate.link_to_evidence_id
+    if not link:
+        return additions(candidate, act_id(candidate), linked=False)
+    evidence = link
+    for _ in range(100):  # a link may name a candidate that itself links further
+        target = waiting(evidence)
+        if target is None:
+            evidence = decided(evidence) or evidence
+            break
+        if not target.link_to_evidence_id:
+            evidence = act_id(target)
+            break
+        evidence = target.link_to_evidence_id
+    return additions(candidate, evidence, linked=True)
 
 
 def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[Addition]:

@@ -22,7 +22,7 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
-def _complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from ..layout import find_root
 
     try:
@@ -34,9 +34,9 @@ def _complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def user_option(command: _F) -> _F:
     """``--user NAME``; completed by the shell."""
-    return click.option(
-        "--user", metavar="NAME", help="Only this user. Else all users.", shell_complete=_complete_user
-    )(command)
+    return click.option("--user", metavar="NAME", help="Only this user. Else all users.", shell_complete=complete_user)(
+        command
+    )
 
 
 def users_of(root: Root, user: str | None) -> list[str]:

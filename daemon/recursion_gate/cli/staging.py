@@ -1,0 +1,64 @@
+"""stage: the agents' lane from the command line."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..layout import Root
+from . import root_of
+from .output import complete_user
+
+__all__ = ["stage"]
+
+
+@click.command()
+@click.argument("text")
+@click.option("--user", metavar="NAME", shell_complete=complete_user, help="Whose. May be left out if there is one.")
+@click.option("--skill", type=click.Choice(["THINK", "WRITE", "WORK", "STEWARD"], case_sensitive=False))
+@click.option(
+    "--section",
+    type=click.Choice(["IX-A", "IX-B", "IX-C", "none"], case_sensitive=False),
+    help="IX-A knowledge, IX-B curiosity, IX-C personality, none: evidence only. Else it follows from the words.",
+)
+@click.option("--source", metavar="TEXT", help="Which agent or tool proposes this.")
+@click.pass_context
+def stage(
+    ctx: click.Context, text: str, user: str | None, skill: str | None, section: str | None, source: str | None
+) -> None:
+    """Propose an entry: write a drop into the inbox.
+
+    TEXT says what was done, self-contained; '-' reads it from standard input. Prints the path of the drop. Nothing
+    enters the Record before a person has approved it.
+
+    \b
+    Examples:
+      recursion-gate stage "Read chapter 2 of Dragon Guide." --user demo
+      git log -1 --format=%s | recursion-gate stage - --user demo --skill WORK --source git
+    """
+    from .. import agents
+
+    root = root_of(ctx)
+    said = sys.stdin.read() if text == "-" else text
+    if not said.strip():
+        raise click.UsageError("the text is empty: say what was done.")
+    path = agents.stage(
+        said.strip(),
+        user=user or _only_user(root),
+        root=root.path,
+        skill=skill,  # type: ignore[arg-type]
+        section=section,  # type: ignore[arg-type]
+        source=source or "command line",
+    )
+    click.echo(path)
+
+
+def _only_user(root: Root) -> str:
+    try:
+        users = root.users()
+    except OSError:
+        users = []
+    if len(users) == 1:
+        return users[0]
+    raise click.UsageError(f"name the user with --user: {', '.join(users) or 'the users cannot be listed here'}.")

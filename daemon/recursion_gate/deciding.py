@@ -1,0 +1,162 @@
+"""What a person decides from the command line or a page: the same move of one card that a file manager makes.
+
+Nothing here merges: a card is put into approved/ or rejected/, and the daemon carries it out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from . import cards, durable, files, frontmatter, record
+from .errors import GateError, Refusal
+from .gate import Gate
+from .layout import Place, Root, is_ignored
+from .model import Candidate
+from .receipts import receipts_in
+from .settings import Settings
+
+__all__ = ["NoSuchCandidate", "Waiting", "decide", "find", "save_edit", "waiting"]
+
+Action = Literal["approved", "rejected"]
+
+
+class NoSuchCandidate(GateError):
+    """An id, or the beginning of one, that names no candidate, or more than one."""
+
+    def __init__(self, given: str, problem: str) -> None:
+        super().__init__(given, problem)
+        self.given, self.problem = given, problem
+
+    def __str__(self) -> str:
+        return f"'{self.given}' {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A candidate that waits, with its card."""
+
+    place: Place
+    candidate: Candidate
+    #: Where its card lies; None where the daemon has not dealt it yet.
+    card: Path | None
+    #: The folder the card is in: pending, approved or rejected.
+    state: str
+    gate: Gate
+
+    def data(self) -> bytes:
+        """The card's bytes. Raises Refusal, OSError."""
+        if self.card is None:
+            raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
+        return files.look(self.card, Settings().max_drop_bytes).data
+
+    def as_edited(self, settings: Settings) -> Candidate:
+        """The candidate with the edits that a person has made to its card. Raises Refusal, OSError."""
+        return cards.read(self.data(), self.candidate, settings).candidate if self.card else self.candidate
+
+    def effect(self, candidate: Candidate) -> list[record.Addition]:
+        """The lines that approving `candidate` would add."""
+        return record.effect(candidate, self.gate.get, self._decided_as)
+
+    def _decided_as(self, candidate_id: str) -> str | None:
+        start = b'"candidate_id":"%s"' % candidate_id.encode()
+        for _, line in receipts_in(self.place):
+            if start in line[:200]:
+                evidence = json.loads(line).get("evidence_id")
+                return str(evidence) if evidence else None
+        return None
+
+    def diff(self, candidate: Candidate) -> Iterator[str]:
+        """What approving `candidate` would change in the Record, as a unified diff."""
+        for addition in self.effect(candidate):
+            try:
+                old = (self.place.home / addition.file).read_bytes().decode()
+            except FileNotFoundError:
+                old = ""
+            new, _ = record.insert(old, addition.heading, [addition.line])
+            yield from difflib.unified_diff(
+                old.splitlines(), new.splitlines(), addition.file, addition.file, n=2, lineterm=""
+            )
+
+
+def waiting(root: Root, users: list[str]) -> Iterator[Waiting]:
+    """All that waits for a person, oldest first, user by user. Raises Parked, OSError."""
+    for user in users:
+        place = root.place(user)
+        gate = Gate.load(place)
+        where = _cards(place) if len(gate) else {}
+        for candidate in gate:
+            state, card = where.get(candidate.id, ("pending", None))
+            yield Waiting(place, candidate, card, state, gate)
+
+
+def _cards(place: Place) -> dict[str, tuple[str, Path]]:
+    """Where the cards are, by id."""
+    found: dict[str, tuple[str, Path]] = {}
+    for state in ("pending", "approved", "rejected"):
+        folder = place.state(state)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if is_ignored(path.name):
+                continue
+            try:
+                candidate_id = cards.id_of(files.look(path, Settings().max_drop_bytes).data)
+            except (Refusal, OSError):
+                continue
+            if candidate_id:
+                found[candidate_id] = (state, path)
+    return found
+
+
+def find(root: Root, users: list[str], given: str) -> Waiting:
+    """The candidate that `given` means: its id, the beginning of it, or the beginning of its last part, as long as no
+    other has the same (as git shortens its ids). Raises NoSuchCandidate, Parked, OSError."""
+    found = [w for w in waiting(root, users) if _means(given, w.candidate.id)]
+    exact = [w for w in found if w.candidate.id == given]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if not found:
+        raise NoSuchCandidate(given, "is not at the gate. 'recursion-gate pending' lists what waits.")
+    several = ", ".join(f"{w.candidate.id} ({w.place.user})" for w in found[:5])
+    raise NoSuchCandidate(given, f"could be {len(found)} candidates: {several}. Give more of it, or --user.")
+
+
+def _means(given: str, candidate_id: str) -> bool:
+    return bool(given) and (candidate_id.startswith(given) or candidate_id.rpartition("-")[2].startswith(given))
+
+
+def decide(item: Waiting, action: Action, *, reason: str | None = None, via: str = "cli") -> None:
+    """Move the card of one candidate into approved/ or rejected/. The card is written anew, so that it carries how,
+    and the file system by whom, it was decided. Raises Refusal when it is decided already, OSError."""
+    if item.state != "pending":
+        raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
+    lines = [f"via: {via}"]
+    if reason and reason.strip():
+        lines.append(f"reason: {frontmatter.quote(record.fold(reason))}")
+    data = _with_lines(item.data(), lines)
+    assert item.card is not None  # `data` has seen it
+    durable.deliver(item.place.state(action), item.card.name, data)
+    durable.remove(item.card)
+
+
+def _with_lines(card: bytes, lines: list[str]) -> bytes:
+    """The card with `lines` at the end of its front matter, in place of any of the same name."""
+    text = card.decode("utf-8-sig").replace("\r\n", "\n")
+    fields, body = frontmatter.split(text)
+    if not fields:
+        raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
+    head = text[: len(text) - len(body)].rstrip("\n").split("\n")
+    names = tuple(f"{line.partition(':')[0]}:" for line in lines)
+    kept = [line for line in head[:-1] if not line.startswith(names)]
+    return ("\n".join([*kept, *lines, "---"]) + "\n" + body).encode()
+
+
+def save_edit(item: Waiting, text: str, settings: Settings) -> None:
+    """Put an edited card in the place of the one in pending/. Raises Refusal when it does not parse, OSError."""
+    assert item.card is not None
+    data = text.encode()
+    cards.read(data, item.candidate, settings)
+    durable.deliver(item.card.parent, item.card.name, data, over=True)
