@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-
 from recursion_gate.layout import Place, Root
 from recursion_gate.settings import Settings
 
