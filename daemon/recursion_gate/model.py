@@ -65,6 +65,9 @@ def _lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
 def _instant(value: Any) -> Any:
     """An instant as it was written, made whole: a date alone is its first moment, no offset means UTC."""
     if not isinstance(value, str):
@@ -78,6 +81,8 @@ def _instant(value: Any) -> Any:
             moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is not an ISO 8601 instant") from None
+    if _INSTANT.fullmatch(text):  # as it was written: a card that nobody edited must read as it was staged
+        return text
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.isoformat().replace("+00:00", "Z")
