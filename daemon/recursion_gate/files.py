@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,8 @@ class Seen:
 
     data: bytes
     stat: os.stat_result
-    #: Whether some process has the file open for writing; None where the system does not tell.
+    #: Whether some process has the file open for writing, or wrote while it was read; None where the system does not
+    #: tell.
     open_elsewhere: bool | None = None
 
     @property
@@ -80,6 +82,9 @@ def _open_elsewhere(fd: int) -> bool | None:
     if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
         return None
     try:
+        # Who opens the file for writing while we hold the lease has us told by a signal: SIGIO, which ends the process,
+        # unless another is set. This one is ignored unless somebody asks for it.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as err:
         return True if err.errno == errno.EAGAIN else None
@@ -90,9 +95,10 @@ def _open_elsewhere(fd: int) -> bool | None:
 def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
     """Read the regular file at `path`, at most `limit` bytes.
 
-    With `ask_writers` it is also asked whether the file is still open for writing. Raises FileNotFoundError when it
-    is gone, Refusal when it is no regular file, too large or not readable, OSError for anything that is the disk's or
-    the system's fault and may pass.
+    With `ask_writers` it is also asked whether the file is still open for writing. What changed while it was read
+    counts as open, and its `mark` is that of before, so that it never passes for unchanged. Raises FileNotFoundError
+    when it is gone, Refusal when it is no regular file, too large or not readable, OSError for anything that is the
+    disk's or the system's fault and may pass.
     """
     before = os.lstat(path)
     if not stat.S_ISREG(before.st_mode):
@@ -118,14 +124,16 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
                 f"the file has {st.st_size:,} bytes; the most allowed is {limit:,}",
                 "Split it into smaller files, or raise max_drop_bytes in recursion-gate.toml.",
             )
-        data = os.read(fd, limit + 1)
+        data = os.read(fd, st.st_size + 1)
         while 0 < len(data) < st.st_size:  # a read may give less than asked
-            more = os.read(fd, limit + 1 - len(data))
+            more = os.read(fd, st.st_size - len(data))
             if not more:
                 break
             data += more
         writers = _open_elsewhere(fd) if ask_writers else None
-        return Seen(data, os.fstat(fd), writers)
+        if len(data) != st.st_size or mark(os.fstat(fd)) != mark(st):
+            writers = True
+        return Seen(data, st, writers)
     finally:
         os.close(fd)
 
