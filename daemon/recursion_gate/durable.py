@@ -134,9 +134,11 @@ def replace(path: Path | str, data: bytes, *, sync: bool = True) -> None:
     Raises OSError; the old file is then as it was.
     """
     try:
-        like: os.stat_result | None = os.stat(path, follow_symlinks=False)
+        like: os.stat_result | None = os.lstat(path)
     except FileNotFoundError:
         like = None
+    if like is not None and stat.S_ISLNK(like.st_mode):
+        like = None  # the mode of every link is 777; the file that takes its place must not have that
     temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)
     try:
         calls.rename(temp, str(path))
@@ -213,7 +215,6 @@ def append(path: Path | str, data: bytes) -> None:
     """Add `data` at the end of the file, on disk when this returns. A failed append is cut off again where the
     disk allows it; what a kill leaves is a prefix. Raises OSError."""
     target = str(path)
-    new = not os.path.lexists(target)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     fd = calls.open(target, flags)
     try:
@@ -227,8 +228,8 @@ def append(path: Path | str, data: bytes) -> None:
             raise
     finally:
         calls.close(fd)
-    if new:
-        sync_folder(os.path.dirname(target))
+    if not before:  # also where an earlier append made the file and failed: nobody has synced its folder since
+        sync_folder(os.path.dirname(target) or ".")
 
 
 def truncate(path: Path | str, size: int) -> None:
@@ -259,9 +260,12 @@ def make_folder(path: Path | str) -> None:
     target = str(path)
     if os.path.isdir(target):
         return
-    above = os.path.dirname(target)
-    if above and not os.path.isdir(above):
+    above = os.path.dirname(target) or "."
+    if not os.path.isdir(above):
         make_folder(above)
-    with contextlib.suppress(FileExistsError):
+    try:
         calls.mkdir(target)
+    except FileExistsError:
+        if not os.path.isdir(target):
+            raise
     sync_folder(above)
