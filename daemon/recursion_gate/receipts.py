@@ -32,17 +32,20 @@ _HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
 
 class Decided:
     """Where in whose receipts file which candidate's receipt begins: an index on disk, so that neither a start nor a
-    drop costs more as history grows. It is only a cache: what it says is checked against the receipts, and a lost or
-    broken one is made again from them."""
+    drop costs more as history grows. It is only a cache: it holds for the file whose chain goes on from the hash that
+    it has noted, and one that is lost, broken or of another file is made again. Where the disk has no room for it, it
+    is kept in memory."""
 
     def __init__(self, root: Root) -> None:
         self._path = root.index
         self._db: sqlite3.Connection | None = None
+        self._in_memory = False
 
     def _open(self) -> sqlite3.Connection:
         if self._db is not None:
             return self._db
-        for target in (str(self._path), str(self._path), ":memory:"):
+        path = str(self._path)
+        for target in (":memory:",) if self._in_memory else (path, path, ":memory:"):
             db = None
             try:
                 db = sqlite3.connect(target, isolation_level=None, check_same_thread=False)
@@ -52,14 +55,15 @@ class Decided:
                     "CREATE TABLE IF NOT EXISTS receipt (user TEXT, id TEXT, offset INTEGER, PRIMARY KEY (user, id))"
                     " WITHOUT ROWID"
                 )
-                db.execute("CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
+                )
                 self._db = db
                 return db
             except sqlite3.Error:
                 if db is not None:
                     db.close()
-                with contextlib.suppress(OSError):
-                    self._path.unlink()
+                self._unlink()
         raise AssertionError("an in-memory database always opens")
 
     def close(self) -> None:
@@ -67,38 +71,41 @@ class Decided:
             self._db.close()
             self._db = None
 
-    def _start_over(self) -> None:
-        self.close()
+    def _unlink(self) -> None:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 os.unlink(f"{self._path}{ending}")
 
-    def offset(self, place: Place, candidate_id: str, size: int) -> int | None:
-        """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts."""
-        try:
-            return self._offset(place, candidate_id, size)
-        except sqlite3.Error:
-            self._start_over()
-            return self._offset(place, candidate_id, size)
+    def offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
+        """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts, the last
+        one with the hash `head`. Raises OSError."""
+        for attempt in range(2):
+            try:
+                return self._offset(place, candidate_id, size, head)
+            except sqlite3.Error:  # broken, or no room on the disk: made again, and then in memory
+                self.close()
+                self._unlink()
+                self._in_memory = attempt == 1
+        return self._offset(place, candidate_id, size, head)
 
-    def _offset(self, place: Place, candidate_id: str, size: int) -> int | None:
+    def _offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
         db = self._open()
-        row = db.execute("SELECT size FROM upto WHERE user = ?", (place.user,)).fetchone()
-        upto = row[0] if row else 0
-        if upto != size:
-            self._catch_up(db, place, upto if upto < size else 0, size)
+        row = db.execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
+        if row != (size, head):
+            goes_on = row is not None and row[0] < size and _ends_with(place, row[0], row[1])
+            self._catch_up(db, place, row[0] if goes_on else 0, size, head)
         found = db.execute(
             "SELECT offset FROM receipt WHERE user = ? AND id = ?", (place.user, candidate_id)
         ).fetchone()
         return found[0] if found else None
 
-    def _catch_up(self, db: sqlite3.Connection, place: Place, start: int, size: int) -> None:
+    def _catch_up(self, db: sqlite3.Connection, place: Place, start: int, size: int, head: str) -> None:
         db.execute("BEGIN")
         try:
             if start == 0:
                 db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
             db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?)", self._rows(place, start, size))
-            db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?)", (place.user, size))
+            db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
@@ -110,6 +117,8 @@ class Decided:
             at = start
             while at < size:
                 line = file.readline()
+                if not line:  # shorter than it was
+                    return
                 head = _HEAD.match(line)
                 if head:
                     yield place.user, head[2].decode(), at
@@ -140,23 +149,13 @@ class Ledger:
         Raises Parked when the last line is no receipt, OSError when the file cannot be read.
         """
         ledger = cls(place, decided)
-        try:
-            file = open(place.ledger, "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            ledger.head = baseline_hash(place)
-            return ledger
-        with file:
-            total = os.fstat(file.fileno()).st_size
-            start = max(0, total - _TAIL)
-            file.seek(start)
-            tail = file.read(total - start)
-            while start and b"\n" not in tail.rstrip(b"\n"):  # one receipt can be longer than what was read
-                start = max(0, start - 16 * _TAIL)
-                file.seek(start)
-                tail = file.read(total - start)
-        if not total:
-            ledger.head = baseline_hash(place)
-            return ledger
+        ledger._read_end(mend)
+        return ledger
+
+    def _read_end(self, mend: bool) -> None:
+        place = self.place
+        self.size, self.seq, self.head, self.last = 0, 0, _START, None
+        start, tail = _read_tail(place)
         good = _whole(tail)
         if good < len(tail) and _is_receipt(tail[good:]):  # only its line end is missing
             if mend:
@@ -165,14 +164,12 @@ class Ledger:
             good = len(tail)
         elif good < len(tail) and mend:
             durable.truncate(place.ledger, start + good)
-        ledger.size = start + good
-        if ledger.size == 0:
-            ledger.head = baseline_hash(place)
-            return ledger
-        line = tail[:good].rstrip(b"\n").rpartition(b"\n")[2]
-        ledger.last = _receipt(place, line)
-        ledger.seq, ledger.head = ledger.last.seq, ledger.last.hash
-        return ledger
+        self.size = start + good
+        if self.size == 0:
+            self.head = baseline_hash(place)
+            return
+        self.last = _receipt(place, tail[:good].rstrip(b"\n").rpartition(b"\n")[2])
+        self.seq, self.head = self.last.seq, self.last.hash
 
     def unchanged(self) -> bool:
         """Whether the file is still as long as it was left here."""
@@ -186,7 +183,7 @@ class Ledger:
         if self.size == 0:
             return None
         for _ in range(2):
-            offset = self._decided.offset(self.place, candidate_id, self.size)
+            offset = self._decided.offset(self.place, candidate_id, self.size, self.head)
             if offset is None:
                 return None
             with open(self.place.ledger, "rb") as file:
@@ -218,16 +215,46 @@ class Ledger:
 
     def unfinished(self, waiting: Callable[[str], bool]) -> list[Receipt]:
         """The receipts at the end of the chain whose candidates are still `waiting` at the gate, oldest first: what
-        a stop between the receipt and the gate leaves to be finished."""
-        if self.last is None or not waiting(self.last.candidate_id):
-            return []
-        found: list[Receipt] = []
-        for line in _backwards(self.place, self.size):
-            receipt = _receipt(self.place, line)
-            if not waiting(receipt.candidate_id):
-                break
-            found.append(receipt)
+        a stop between the receipt and the gate leaves to be finished. They are on disk when this returns. Raises
+        OSError, Parked."""
+        while self.last is not None and waiting(self.last.candidate_id):
+            found: list[Receipt] = []
+            for at, line in _backwards(self.place, self.size):
+                if b"\0" in line:  # a power cut took a part out of an append that had not returned: none of it counts
+                    durable.truncate(self.place.ledger, at)
+                    self._read_end(mend=True)
+                    break
+                receipt = _receipt(self.place, line)
+                if not waiting(receipt.candidate_id):
+                    return self._synced(found)
+                found.append(receipt)
+            else:
+                return self._synced(found)
+        return []
+
+    def _synced(self, found: list[Receipt]) -> list[Receipt]:
+        """What a daemon that was killed has written, but not synced, must last before anything is built on it."""
+        durable.append(self.place.ledger, b"")
+        durable.sync_folder(self.place.receipts)
         return found[::-1]
+
+
+def _read_tail(place: Place) -> tuple[int, bytes]:
+    """The end of the receipts file, with the last whole line in it, and where it begins. Raises OSError."""
+    try:
+        file = open(place.ledger, "rb")  # noqa: SIM115
+    except FileNotFoundError:
+        return 0, b""
+    with file:
+        total = os.fstat(file.fileno()).st_size
+        step = _TAIL
+        while True:
+            start = max(0, total - step)
+            file.seek(start)
+            tail = file.read(total - start)
+            if not start or b"\n" in tail[: max(0, _whole(tail) - 1)]:
+                return start, tail
+            step *= 4  # one receipt can be longer than what was read
 
 
 def _whole(tail: bytes) -> int:
@@ -241,7 +268,7 @@ def _is_receipt(line: bytes) -> bool:
     try:
         fields = json.loads(line)
         return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -256,10 +283,10 @@ def _receipt(place: Place, line: bytes) -> Receipt:
         ) from None
 
 
-def _backwards(place: Place, size: int) -> Iterator[bytes]:
-    """The lines of the receipts file from the last to the first."""
+def _backwards(place: Place, size: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of the receipts file from the last to the first, and where each begins."""
     with open(place.ledger, "rb") as file:
-        at, rest = size, b""
+        at, rest, end = size, b"", size
         while at > 0:
             step = min(at, _TAIL)
             at -= step
@@ -267,17 +294,28 @@ def _backwards(place: Place, size: int) -> Iterator[bytes]:
             lines = (file.read(step) + rest).split(b"\n")
             rest = lines.pop(0)
             for line in reversed(lines):
+                end -= len(line)
                 if line:
-                    yield line
+                    yield end, line
+                end -= 1
         if rest:
-            yield rest
+            yield 0, rest
+
+
+def _ends_with(place: Place, size: int, head: str) -> bool:
+    """Whether the receipt that ends at `size` has the hash `head`, and so all before it are those it was made after."""
+    end = f'"hash":"{head}"}}\n'.encode()
+    with open(place.ledger, "rb") as file:
+        file.seek(max(0, size - len(end)))
+        return file.read(len(end)) == end
 
 
 def receipts_in(place: Place) -> Iterator[tuple[int, bytes]]:
     """Each line of the receipts file with its number, without its line end; nothing where there is no file."""
     try:
         with open(place.ledger, "rb") as file:
-            yield from enumerate(file, 1)
+            for number, line in enumerate(file, 1):
+                yield number, line.rstrip(b"\n")
     except FileNotFoundError:
         return
 
