@@ -282,7 +282,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
                 texts.add(addition.file, addition.line, draft["lines"])
     texts.plan()
     if desk.ledger.seq == 0 and not os.path.lexists(desk.place.baseline):
-        durable.create(desk.place.baseline, baseline_bytes(desk.place))
+        durable.replace(desk.place.baseline, baseline_bytes(desk.place))  # synced: it cannot be made again
         durable.sync_folder(desk.place.receipts)
     receipts = desk.ledger.append(drafts)
     texts.write()
