@@ -66,7 +66,7 @@ def _is_receipt(line: bytes) -> bool:
     try:
         fields = json.loads(line)
         return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
