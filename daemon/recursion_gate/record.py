@@ -90,40 +90,53 @@ def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[A
     return [Addition(file, HEADINGS[file], line) for file, line in made]
 
 
-# Only lines that can matter to the outline: headings, rules, fences of code.
+# Only lines that can matter to the outline: headings, rules, fences of code. Nothing in it can match the same signs in
+# two ways, so that no line, however odd, takes long.
 _OUTLINE = re.compile(
-    r"^ {0,3}(?:(?P<level>\#{1,6})(?:[ \t]+(?P<title>[^\r\n]*?))?(?:[ \t]+\#+)?[ \t]*"
+    r"^\ufeff? {0,3}(?:(?P<level>\#{1,6})(?P<title>(?:[ \t][^\r\n]*)?)"
     r"|(?P<rule>-[ \t]*-[ \t]*-[-\t ]*)"
-    r"|(?P<fence>`{3,}|~{3,})[^\r\n]*)\r?$",
+    r"|(?P<fence>`{3,}(?=[^`\r\n]*\r?$)|~{3,})[^\r\n]*)\r?$",
     re.MULTILINE,
 )
+_LEVEL = 2  # of the headings that entries go under: a title of the whole file may read the same
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:.*?\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 
 
 def _outline(text: str) -> Iterator[re.Match[str]]:
     """The headings and rules of `text`, without those inside front matter or fenced code."""
     front = _FRONT_MATTER.match(text)
-    fence = ""
     found = list(_OUTLINE.finditer(text, front.end() if front else 0))
-    for index, mark in enumerate(found):
+    # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
+    closed: set[int] = set()
+    longest = {"`": 0, "~": 0}
+    for mark in reversed(found):
+        this = mark["fence"]
+        if this:
+            if longest[this[0]] >= len(this):
+                closed.add(mark.start())
+            if mark[0].strip() == this:
+                longest[this[0]] = max(longest[this[0]], len(this))
+    fence = ""
+    for mark in found:
         this = mark["fence"]
         if not this:
             if not fence:
                 yield mark
         elif not fence:
-            # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
-            if any(_closes(later, this) for later in found[index + 1 :]):
-                fence = this
-        elif _closes(mark, fence):
+            fence = this if mark.start() in closed else ""
+        elif mark[0].strip() == this and this.startswith(fence):
             fence = ""
 
 
-def _closes(mark: re.Match[str], fence: str) -> bool:
-    return bool(mark["fence"]) and mark[0].strip() == mark["fence"] and mark["fence"].startswith(fence)
+def _title(mark: re.Match[str]) -> str:
+    """The words of a heading, without the number signs that may close it."""
+    title = mark["title"].strip(" \t")
+    bare = title.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else title
 
 
 def insert(text: str, heading: str, lines: Sequence[str]) -> tuple[str, list[str]]:
-    """`text` with `lines` at the end of the section `heading`, and the whole lines that were put in.
+    """`text` with `lines` at the end of the section ``## heading``, and the whole lines that were put in.
 
     The section is made at the end of the text if it is missing. It ends before the next heading of its level or
     above, or before a ``---`` rule that stands in front of one; blank lines at its end stay behind what is put in.
@@ -144,25 +157,25 @@ def insert(text: str, heading: str, lines: Sequence[str]) -> tuple[str, list[str
 
 def _section_end(text: str, heading: str) -> int | None:
     """Where a line at the end of the section goes in: the start of a line, or the end of the text."""
-    start = level = None
+    start: int | None = None
     rule: re.Match[str] | None = None
     stop = len(text)
     for mark in _outline(text):
         if mark["rule"]:
             rule = mark
             continue
-        if start is not None and len(mark["level"]) <= level:  # type: ignore[operator]
+        if start is None:
+            if len(mark["level"]) == _LEVEL and _title(mark) == heading:
+                start = mark.end()
+        elif len(mark["level"]) <= _LEVEL:
             stop = mark.start()
-            if rule is not None and rule.start() >= start and not text[rule.end() : stop].strip():
+            if rule is not None and not text[rule.end() : stop].strip():
                 stop = rule.start()
             break
-        if start is None and (mark["title"] or "").strip() == heading:
-            start, level = mark.end(), len(mark["level"])
         rule = None
     if start is None:
         return None
-    body = text[start:stop]
-    last = start + len(body.rstrip(" \t\r\n"))
+    last = start + len(text[start:stop].rstrip(" \t\r\n"))
     line_end = text.find("\n", last)
     return len(text) if line_end < 0 else line_end + 1
 
