@@ -41,23 +41,30 @@ class Settings:
     max_pending: int = 100_000
 
 
+_LEAST = {"look_seconds": 0.01, "poll_seconds": 0.01}  # with 0, looking would never end
+_MOST = 1_000_000_000
+
+
 def load_settings(root: Root) -> Settings:
     """The settings of `root`; the defaults where it has no file. Raises BadSettings."""
     shown, defaults = root.settings.name, Settings()
     try:
-        data: dict[str, Any] = tomllib.loads(root.settings.read_text("utf-8"))
+        data: dict[str, Any] = tomllib.loads(root.settings.read_text("utf-8-sig"))
     except FileNotFoundError:
         return defaults
     except OSError as err:
         raise BadSettings(shown, f"cannot be read: {err.strerror}") from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except (ValueError, RecursionError) as err:
         raise BadSettings(shown, f"is not valid TOML: {err}") from err
     known = {f.name: type(getattr(defaults, f.name)) for f in fields(Settings)}
     for name, value in data.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise BadSettings(shown, f"unknown setting '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise BadSettings(shown, f"'{name}' must be a number, 0 or more")
+        least = _LEAST.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _MOST:
+            raise BadSettings(shown, f"'{name}' must be a number from {least} to {_MOST:,}")
         data[name] = known[name](value)
+        if data[name] != value:
+            raise BadSettings(shown, f"'{name}' must be a whole number")
     return Settings(**data)
