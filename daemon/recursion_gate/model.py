@@ -85,7 +85,7 @@ def _instant(value: Any) -> Any:
         return text
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment.isoformat() if moment.utcoffset() else moment.replace(tzinfo=None).isoformat() + "Z"
 
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
@@ -144,7 +144,7 @@ class Candidate(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """The candidate as it stands in the gate: what was not given is left out, but the contract's seven fields
-        and `source` always stand."""
+        always stand."""
         data = {k: v for k, v in self.__dict__.items() if v is not None or k in _ALWAYS}
         if self.__pydantic_extra__:
             data.update(self.__pydantic_extra__)
