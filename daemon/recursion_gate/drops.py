@@ -224,7 +224,9 @@ def _check_meta(value: Any, depth: int = 0) -> None:
 
 
 def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
-    first = err.errors(include_url=False, include_input=False, include_context=False)[0]
+    errors = err.errors(include_url=False, include_input=False, include_context=False)
+    # An unknown name comes before a missing one: it is most likely what is missing, misspelt.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name = str(first["loc"][0]) if first["loc"] else ""
     shown = "".join(c if c.isprintable() else "?" for c in name)[:60]
     if first["type"] == "extra_forbidden":

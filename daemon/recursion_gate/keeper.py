@@ -73,6 +73,9 @@ class Keeper:
             return self._stopped(user, str(err), self.settings.look_seconds)
         except OSError as err:
             return self._stopped(user, _in_words(self.root, err), None)
+        except Exception as err:  # a fault of this program must not stop it for the other users
+            log.exception("event=fault user=%s", user)
+            return self._stopped(user, f"a fault of the program: {type(err).__name__}; the log has more", None)
         if self.problems.pop(user, None) is not None:
             log.warning("event=mended user=%s", user)
             self.did("mended", user, "")
