@@ -1,0 +1,11 @@
+"""The readers: each turns a `recursion_gate.read.Snapshot` into one answer, and writes nothing.
+
+========  ==============================================================================
+record    the whole Record, in the shape of the companion-self app's ``GET /api/record``
+edge      the next focus for THINK, WRITE, WORK and STEWARD
+export    the curriculum profile
+brief     what a person wants to know before going through the gate
+========  ==============================================================================
+
+An answer is a pydantic model: `as_json` gives it as it is printed, `recursion-gate schema NAME` its JSON Schema.
+"""

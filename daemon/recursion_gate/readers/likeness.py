@@ -1,0 +1,150 @@
+"""What among many short texts says nearly the same, or the opposite. Advisory: words are compared, nothing is
+understood, and a person decides.
+
+Texts are compared as sets of word stems. To look at every pair of 10,000 texts would be too much, so each is compared
+only with those that share its rarest words, up to a limit: the cost grows with the number of texts, not its square.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+__all__ = ["Likeness", "Said", "likenesses"]
+
+_K = TypeVar("_K", bound=Hashable)
+
+#: Of each text: how many characters are looked at, how many of its rarest words lead to others, how many texts one
+#: word leads to, and how many of the found are compared.
+_CHARS, _RARE, _LED, _COMPARED = 400, 6, 60, 12
+
+_ALIKE = 0.7
+_SAME_MATTER = 0.5
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")
+
+
+def _words(*lists: str) -> frozenset[str]:
+    return frozenset(word for words in lists for word in words.split())
+
+
+_STOP = _words(
+    "a an and are as at be been but by did do does for from had has have he her him his i in into is it its me my of",
+    "on or our she so than that the their them then there they this to today very was we were when with you your",
+)
+_COUNTING = "zero one two three four five six seven eight nine ten eleven twelve"
+_ORDER = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+_NUMBERS = {word: str(n) for words in (_COUNTING, _ORDER) for n, word in enumerate(words.split())}
+_NOT = _words("not no never cannot without nothing neither nor stopped quit")
+_PIVOT = re.compile(r"(?<!\w)(?:over|rather than|instead of|more than|better than)(?!\w)")
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+_FOR = {_stem(w) for w in _words("like love enjoy prefer adore favourite favorite want")}
+_AGAINST = {_stem(w) for w in _words("hate dislike avoid detest boring bored loathe")}
+
+
+class Said(Generic[_K]):
+    """One text, taken apart."""
+
+    __slots__ = ("against", "key", "numbers", "plain", "sides", "text", "words")
+
+    def __init__(self, key: _K, text: str) -> None:
+        self.key, self.text = key, text
+        low = text[:_CHARS].casefold().replace("’", "'")
+        words = _WORD.findall(low)
+        self.plain = " ".join(words)
+        self.numbers = frozenset(_NUMBERS.get(w, w) for w in words if w.isdecimal() or w in _NUMBERS)
+        stems = {_stem(w) for w in words if w not in _STOP}
+        negated = any(w in _NOT or w.endswith("n't") for w in words)
+        liked, disliked = bool(stems & _FOR), bool(stems & _AGAINST)
+        #: Whether it speaks against something; what it says of it, in the words that remain.
+        self.against = disliked != negated if liked or disliked else negated
+        self.words = frozenset(
+            s for s in stems - _FOR - _AGAINST if not (s in _NOT or s.endswith("n't") or s in _NUMBERS or s.isdecimal())
+        )
+        self.sides = tuple({_stem(w) for w in _WORD.findall(side)} for side in _PIVOT.split(low, maxsplit=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness(Generic[_K]):
+    """Two texts that a person should look at together."""
+
+    kind: Literal["near-duplicate", "possible conflict"]
+    this: _K
+    other: _K
+    #: In words, for a person.
+    why: str
+
+
+def likenesses(new: Sequence[Said[_K]], known: Iterable[Said[_K]]) -> list[Likeness[_K]]:
+    """What of `new` is like something `known`, or like something earlier in `new`: for each, the one likest, and the
+    one that most contradicts it."""
+    index = _Index([*known, *new])
+    found: list[Likeness[_K]] = []
+    for said in new:
+        best: dict[str, tuple[float, Likeness[_K]]] = {}
+        for other in index.near(said):
+            kind, score, why = _compare(said, other)
+            if kind and score > best.get(kind, (0.0,))[0]:
+                best[kind] = (score, Likeness(kind, said.key, other.key, why))
+        found += [likeness for _, likeness in best.values()]
+    return found
+
+
+def _compare(a: Said[_K], b: Said[_K]) -> tuple[Literal["near-duplicate", "possible conflict", ""], float, str]:
+    if a.plain == b.plain:
+        return "near-duplicate", 2.0, "the same words"
+    shared = len(a.words & b.words)
+    if not shared:
+        return "", 0.0, ""
+    alike = shared / len(a.words | b.words)
+    if alike >= _SAME_MATTER and a.against != b.against:
+        return "possible conflict", alike, "one speaks for it, one against it"
+    if alike >= _SAME_MATTER and len(a.sides) == len(b.sides) == 2 and _turned(a.sides, b.sides):
+        return "possible conflict", alike, "one puts first what the other puts second"
+    if alike >= _ALIKE and a.numbers == b.numbers:
+        return "near-duplicate", alike, f"{alike:.0%} of the words are the same"
+    return "", 0.0, ""
+
+
+def _turned(a: Sequence[set[str]], b: Sequence[set[str]]) -> bool:
+    crossed = min(len(a[0] & b[1]), len(a[1] & b[0]))
+    return crossed > 0 and crossed >= max(len(a[0] & b[0] - _FOR), len(a[1] & b[1]))
+
+
+class _Index(Generic[_K]):
+    """All texts, found by their rarest words."""
+
+    def __init__(self, texts: Sequence[Said[_K]]) -> None:
+        self._texts = texts
+        self._place = {id(said): n for n, said in enumerate(texts)}
+        self._often = Counter(word for said in texts for word in said.words)
+        self._led: dict[str, list[int]] = defaultdict(list)
+        self._same: dict[str, int] = {}
+        for n, said in enumerate(texts):
+            self._same.setdefault(said.plain, n)
+            for word in said.words:
+                if len(self._led[word]) < _LED:
+                    self._led[word].append(n)
+
+    def near(self, said: Said[_K]) -> Iterable[Said[_K]]:
+        """The texts before `said` that share most of its rarest words."""
+        here = self._place[id(said)]
+        same = self._same[said.plain]
+        if same < here:
+            yield self._texts[same]
+        rare = sorted(said.words, key=lambda w: (self._often[w], w))[:_RARE]
+        shared = Counter(n for word in rare for n in self._led[word] if n < here and n != same)
+        for n, _ in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:_COMPARED]:
+            yield self._texts[n]
