@@ -1,0 +1,78 @@
+"""The real program as a process of its own, for tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from recursion_gate.layout import Root
+from recursion_gate.lock import holder, is_held
+
+from .world import wait_for
+
+PROGRAM = [sys.executable, "-m", "recursion_gate"]
+
+
+def call(root: Root | Path, *args: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run one command on `root` and give what it said."""
+    path = root.path if isinstance(root, Root) else root
+    return subprocess.run(
+        [*PROGRAM, "--root", str(path), *args], capture_output=True, text=True, timeout=60, check=False, **more
+    )
+
+
+class Daemon:
+    """``recursion-gate run`` on a root; in a ``with`` block it is ended at the end."""
+
+    def __init__(self, root: Root, *args: str, env: dict[str, str] | None = None) -> None:
+        self.root, self._args, self._env = root, args, env or {}
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Daemon:
+        """Start it and wait until it is ready."""
+        self.root.daemon.mkdir(exist_ok=True)
+        self._log = open(self.root.daemon / "log", "a")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [*PROGRAM, "--root", str(self.root.path), "run", *self._args],
+            stderr=self._log,
+            text=True,
+            env=os.environ | self._env,
+        )
+        process = self.process
+        before = self.log().count("event=ready")
+
+        def ready() -> bool:
+            assert process.poll() is None, f"the daemon ended:\n{self.log()}"
+            return self.log().count("event=ready") > before and is_held(self.root) is True
+
+        wait_for(ready, 30)
+        assert holder(self.root) == process.pid
+        return self
+
+    def log(self) -> str:
+        return (self.root.daemon / "log").read_text()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+        self._log.close()
+
+    def stop(self) -> int:
+        """SIGTERM; gives the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        self._log.close()
+        return status
+
+    def __enter__(self) -> Daemon:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
