@@ -35,6 +35,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
     "doctor": ("proof", "Tell what is wrong with this root, and what to do."),
     "check": ("checking", "Run regression cases on this program."),
+    "snapshot": ("reading", "Gate, Record and receipts as of one moment."),
+    "record": ("reading", "What has been approved."),
+    "edge": ("reading", "The next focus for THINK, WRITE, WORK and STEWARD."),
+    "brief": ("reading", "What to know before going through the gate."),
+    "export": ("reading", "The curriculum profile, or everything as an archive."),
+    "import-archive": ("reading", "Restore what 'export --all' wrote."),
     "schema": ("schemas", "Print a JSON Schema."),
     "completion": ("setup", "Print the set-up for completion in a shell."),
 }
@@ -48,7 +54,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(

@@ -1,0 +1,350 @@
+"""A user as one file: everything there is about them, to keep or to carry elsewhere, readable without this program.
+
+The archive (``.tar.gz``, ``.tgz`` or ``.zip``) is laid out as a root is, so that unpacking it into one also works:
+
+    manifest.json                       what is in it: each file with its size and SHA-256; the moment it shows
+    README.txt                          the same in words, for whoever finds it
+    schemas/                            the JSON Schemas of what is in it
+    users/<user>/                       the gate, the Record, and whatever else the user keeps there
+    receipts/<user>/                    the receipts, baseline.json, and the decided cards by month
+
+Gate, Record and receipts are those of one snapshot, so it can be made while merges run. The same state gives the same
+bytes. What is still in the inbox is not in it: drops that were not staged yet belong to no state; cards that wait are
+dealt again from the gate. Reads only; `restore` writes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic_core import to_json
+
+from . import schemas, tail
+from .errors import GateError
+from .layout import RECORD_FILES, Place, is_ignored, valid_user
+from .model import Receipt
+from .read import Snapshot
+from .readers.answer import Answer
+
+__all__ = ["ENDINGS", "MANIFEST", "BadArchive", "Manifest", "Packed", "pack", "unpack"]
+
+ENDINGS = (".tar.gz", ".tgz", ".zip")
+MANIFEST = "manifest.json"
+
+#: The most that is unpacked, in bytes of all files and in files; a manifest of more is refused before anything else.
+_MOST_BYTES, _MOST_FILES = 4 << 30, 1_000_000
+_MOST_MANIFEST = 256 << 20
+#: A file that a user keeps beside the Record and that is larger is left out, and said so.
+_MOST_ONE = 256 << 20
+
+_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold; the true times would make each archive another one
+_EPOCH = 315_532_800
+
+_README = """\
+This is everything that recursion-gate knows about the user '{user}', as of receipt {seq}.
+
+users/{user}/                      the Record (self*.md, plain Markdown) and what waits (recursion-gate.json)
+receipts/{user}/                   each decision that was carried out (merge-receipts.jsonl, one JSON object a line)
+schemas/                           what the fields mean (JSON Schema)
+manifest.json                      each file with its size and SHA-256
+
+To restore it:        recursion-gate --root DIR import-archive FILE
+Without the program:  unpack it into a folder; all of it is text.
+"""
+
+
+class BadArchive(GateError):
+    """A file that is no archive of ours, or not whole, or not to be trusted."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class ListedFile(Answer):
+    """A file in the archive."""
+
+    model_config = ConfigDict(title="File")
+
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class LeftOut(Answer):
+    """A file of the user that is not in the archive."""
+
+    model_config = ConfigDict(title="LeftOut")
+
+    path: str
+    why: str
+
+
+class Manifest(Answer):
+    """What is in an archive."""
+
+    model_config = ConfigDict(title="Manifest")
+
+    format: Literal["recursion-gate-archive"] = "recursion-gate-archive"
+    version: Literal[1] = 1
+    user: str
+    seq: int = Field(description="The last receipt's number; 0 where there is none.")
+    hash: str = Field(description="The last receipt's hash; empty where there is none.")
+    pending_count: int
+    files: dict[str, ListedFile] = Field(description="By path: all files but this one.")
+    left_out: list[LeftOut] = Field(description="What the user keeps there that could not be taken along.")
+
+
+# -- packing ----------------------------------------------------------------------------------------------------------
+
+
+def pack(snapshot: Snapshot, ending: str) -> tuple[bytes, Manifest]:
+    """The archive's bytes in the form that `ending` names, and its manifest. Raises BadArchive when the Record cannot
+    be told for certain; Parked; OSError."""
+    if snapshot.problems:
+        raise BadArchive(snapshot.user, f"not exported, since {'; '.join(snapshot.problems)}")
+    left_out: list[LeftOut] = []
+    files = dict(sorted(_files(snapshot, left_out)))
+    listed = {path: ListedFile(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for path, data in files.items()}
+    manifest = Manifest(
+        user=snapshot.user,
+        seq=snapshot.seq,
+        hash=snapshot.head,
+        pending_count=len(snapshot.gate),
+        files=listed,
+        left_out=left_out,
+    )
+    all_files = {MANIFEST: _json(manifest.as_json()), **files}
+    return (_zip if ending == ".zip" else _tar)(all_files), manifest
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+    place = snapshot.place
+    home, receipts = f"users/{snapshot.user}", f"receipts/{snapshot.user}"
+    yield "README.txt", _README.format(user=snapshot.user, seq=snapshot.seq).encode()
+    for name in schemas.SCHEMAS:
+        yield f"schemas/{name}.schema.json", _json(schemas.schema(name))
+    yield f"{home}/{place.gate.name}", to_json([c.as_json() for c in snapshot.gate], indent=2) + b"\n"
+    for name, text in snapshot.texts.items():
+        yield f"{home}/{name}", text.encode()
+    yield from _beside(place, home, left_out)
+    if snapshot.size:
+        yield f"{receipts}/{place.ledger.name}", _ledger(place, snapshot.size)
+        with tail.open_plain(place.baseline) as file:
+            yield f"{receipts}/{place.baseline.name}", file.read()
+    for receipt in snapshot.receipts():
+        yield from _card(place, receipt, receipts)
+
+
+def _ledger(place: Place, size: int) -> bytes:
+    with tail.open_plain(place.ledger) as file:
+        data = file.read(size)
+    return data if data.endswith(b"\n") else data + b"\n"
+
+
+def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+    """What the user keeps in ``users/<user>/`` beside gate and Record."""
+    ours = {place.gate.name, *RECORD_FILES}
+    for folder, folders, names in os.walk(place.home):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            inside = path.relative_to(place.home).as_posix()
+            if inside in ours or is_ignored(name):
+                continue
+            shown = "".join(c if c.isprintable() else "?" for c in f"{home}/{inside}")
+            if not _safe(f"{home}/{inside}"):
+                left_out.append(LeftOut(path=shown, why="its name cannot be used everywhere"))
+                continue
+            try:
+                with tail.open_plain(path) as file:
+                    data = file.read(_MOST_ONE + 1)
+            except OSError as err:
+                left_out.append(LeftOut(path=shown, why=(err.strerror or str(err)).lower()))
+                continue
+            if len(data) > _MOST_ONE:
+                left_out.append(LeftOut(path=shown, why=f"it is larger than {_MOST_ONE:,} bytes"))
+            else:
+                yield f"{home}/{inside}", data
+
+
+def _card(place: Place, receipt: Receipt, receipts: str) -> Iterator[tuple[str, bytes]]:
+    """The decided card: in its month's folder, or, while it has not been filed yet, where it was decided."""
+    stem, ending = os.path.splitext(receipt.card)
+    month = place.month(receipt.at)
+    places = [month / receipt.card, month / f"{stem}-{receipt.seq}{ending}", place.state(receipt.action) / receipt.card]
+    for path in places:
+        try:
+            with tail.open_plain(path) as file:
+                data = file.read(_MOST_ONE)
+        except OSError:  # people may clear these away as they like; names that cannot be are among them
+            continue
+        name = path.name if path.parent == month else receipt.card
+        if hashlib.sha256(data).hexdigest() == receipt.sha256 and _safe(f"{receipts}/{month.name}/{name}"):
+            yield f"{receipts}/{month.name}/{name}", data
+            return
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=made, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path, data in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mtime, entry.mode = len(data), _EPOCH, 0o644
+            tar.addfile(entry, io.BytesIO(data))
+    return made.getvalue()
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in files.items():
+            entry = zipfile.ZipInfo(path, _TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, data)
+    return made.getvalue()
+
+
+# -- unpacking --------------------------------------------------------------------------------------------------------
+
+
+class Packed:
+    """An archive that has been read and found whole: the manifest, and the files of ``users/`` and ``receipts/``."""
+
+    def __init__(self, manifest: Manifest, files: dict[str, bytes]) -> None:
+        self.manifest, self.files = manifest, files
+
+
+#: What no part of a path may hold: on Windows these lead elsewhere.
+_UNSAFE = re.compile(r'[\\:*?"<>|]' if os.name == "nt" else r"\\")
+
+
+def _safe(path: str) -> bool:
+    """Whether `path` leads nowhere but down."""
+    return (
+        len(path) < 1000
+        and path.isprintable()
+        and not _UNSAFE.search(path)
+        and all(part and part.strip(" .") for part in path.split("/"))
+    )
+
+
+def unpack(path: Path) -> Packed:
+    """Read and check the archive at `path`, in memory: nothing is written. Raises BadArchive, OSError."""
+    try:
+        with open(path, "rb") as file:
+            is_zip = file.read(4) == b"PK\x03\x04"
+            file.seek(0)
+            found = dict(_in_zip(file) if is_zip else _in_tar(file))
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, RuntimeError) as err:
+        raise BadArchive(str(path), f"this is not a .tar.gz or .zip that can be read: {err}") from None
+    except _Bad as err:
+        raise BadArchive(str(path), str(err)) from None
+    try:
+        manifest = Manifest.model_validate_json(found.pop(MANIFEST))
+    except KeyError:
+        raise BadArchive(str(path), f"it has no {MANIFEST}: 'recursion-gate export --all' did not write it") from None
+    except ValidationError as err:
+        told = err.errors(include_url=False, include_input=False)[0]
+        raise BadArchive(str(path), f"{MANIFEST} is not right: {told['msg']}") from None
+    problem = _problem(manifest, found)
+    if problem:
+        raise BadArchive(str(path), problem)
+    return Packed(manifest, {p: d for p, d in found.items() if p.startswith(("users/", "receipts/"))})
+
+
+class _Bad(Exception):
+    pass
+
+
+def _problem(manifest: Manifest, found: dict[str, bytes]) -> str:
+    """What is wrong with the archive as a whole; "" for nothing."""
+    user = manifest.user
+    if not valid_user(user):
+        return "the user it is of has no possible name"
+    for path in manifest.files.keys() - found.keys():
+        return f"{path} is missing in it"
+    for path, data in found.items():
+        listed = manifest.files.get(path)
+        if listed is None:
+            return f"{path} is in it, but not in its {MANIFEST}"
+        if listed.size != len(data) or listed.sha256 != hashlib.sha256(data).hexdigest():
+            return f"{path} is not what its {MANIFEST} says"
+        if path.startswith(("users/", "receipts/")) and path.split("/", 2)[1] != user:
+            return f"{path} is another user's"
+    return ""
+
+
+def _in_tar(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    room = _Room()
+    with tarfile.open(fileobj=file, mode="r|gz") as tar:  # a stream, so that no more is unpacked than is read
+        for entry in tar:
+            if not entry.isfile():
+                if entry.isdir():
+                    continue
+                raise _Bad(f"{_shown(entry.name)} in it is not a plain file")
+            room.take(entry.name, entry.size)
+            content = tar.extractfile(entry)
+            assert content is not None
+            with content:
+                yield entry.name, content.read()
+
+
+def _in_zip(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    room = _Room()
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            if entry.is_dir():
+                continue
+            if entry.external_attr >> 28 not in (0, 8):
+                raise _Bad(f"{_shown(entry.filename)} in it is not a plain file")
+            room.take(entry.filename, entry.file_size)
+            with archive.open(entry) as content:
+                data = content.read(entry.file_size + 1)  # what the directory says may be a lie
+            if len(data) != entry.file_size:
+                raise _Bad(f"{_shown(entry.filename)} in it is larger than it says")
+            yield entry.filename, data
+
+
+class _Room:
+    """How much an archive may still hold, and which paths it has had."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_BYTES
+        self._seen: set[str] = set()
+
+    def take(self, path: str, size: int) -> None:
+        self._left -= size
+        if self._left < 0 or len(self._seen) >= _MOST_FILES or (path == MANIFEST and size > _MOST_MANIFEST):
+            raise _Bad("there is more in it than is unpacked")
+        if not _safe(path):
+            raise _Bad(f"{_shown(path)} in it is not a path that is unpacked")
+        if path.casefold() in self._seen:
+            raise _Bad(f"{_shown(path)} is in it twice")
+        self._seen.add(path.casefold())
+
+
+def _shown(path: str) -> str:
+    return repr(path[:100])

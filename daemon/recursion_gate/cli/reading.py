@@ -1,0 +1,264 @@
+"""snapshot, record, edge, export, brief and import-archive: the read-only lane from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import root_of
+from .output import complete_user, json_option, one_line, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..read import Snapshot
+    from ..readers.brief import Alike, BriefAnswer
+
+__all__ = ["brief", "edge", "export", "import_archive", "record", "snapshot"]
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+_WHOLE = 1_000_000
+_SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
+
+
+def _one_user_option(command: _F) -> _F:
+    return click.option(
+        "--user", metavar="NAME", help="Of this user; not needed where there is only one.", shell_complete=complete_user
+    )(command)
+
+
+def _snapshot(ctx: click.Context, user: str | None) -> Snapshot:
+    """The user that is meant, as of now. Raises click.UsageError when it is not clear which."""
+    from .. import read
+
+    root = root_of(ctx)
+    if user is None:
+        users = root.users()
+        if len(users) != 1:
+            hint = f"--user NAME; the users are: {', '.join(users)}" if users else "'recursion-gate user add NAME'"
+            raise click.UsageError(f"which user? {hint}.")
+        user = users[0]
+    taken = read.snapshot(root, user)
+    for problem in taken.problems:
+        click.echo(problem, err=True)
+    return taken
+
+
+@click.command()
+@_one_user_option
+@json_option
+@click.pass_context
+def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
+    """Gate, Record and receipts as of one moment, also while merges run.
+
+    \b
+    Examples:
+      recursion-gate snapshot --user demo
+      recursion-gate snapshot --user demo --json > demo.json
+    """
+    from ..readers.whole import whole
+
+    taken = _snapshot(ctx, user)
+    if as_json:
+        print_json(whole(taken).as_json())
+        return
+    click.echo(f"{taken.user} as of {_moment(taken)}")
+    click.echo(f"{'gate'.ljust(26)}{_count(len(taken.gate), 'candidate')}")
+    for name, text in taken.texts.items():
+        click.echo(f"{name.ljust(26)}{_count(len(text.splitlines()), 'line')}")
+    click.echo(f"{'receipts'.ljust(26)}{_count(taken.seq, 'decision')}")
+
+
+@click.command()
+@_one_user_option
+@json_option
+@click.pass_context
+def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
+    """What has been approved: knowledge, curiosity, personality, skills, evidence.
+
+    The JSON has the shape of the companion-self app's GET /api/record, with more beside it.
+
+    \b
+    Examples:
+      recursion-gate record --user demo
+      recursion-gate record --user demo --json | jq .knowledge
+    """
+    from ..readers import record as reader
+
+    taken = _snapshot(ctx, user)
+    if as_json:
+        print_json(reader.record(taken).as_json())
+        return
+    known = taken.record
+    click.echo(f"{taken.user} as of {_moment(taken)}")
+    for section, (name, entries) in zip(("IX-A", "IX-B", "IX-C"), known.dimensions().items(), strict=True):
+        _paragraph(f"{name.capitalize()} ({section})", [one_line(entry.raw, _WHOLE) for entry in entries])
+    for skill, entries in known.skills.items():
+        _paragraph(skill, [one_line(entry.raw, _WHOLE) for entry in entries])
+    counts = f"{_count(len(known.evidence), 'evidence entry', 'evidence entries')}, {len(taken.gate):,} waiting"
+    click.echo(f"\n{counts}")
+
+
+@click.command()
+@_one_user_option
+@json_option
+@click.pass_context
+def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
+    """The next focus for THINK, WRITE, WORK and STEWARD, by rules from the Record.
+
+    \b
+    Examples:
+      recursion-gate edge --user demo
+      recursion-gate edge --user demo --json | jq -r .THINK
+    """
+    from ..readers import edge as reader
+
+    answer = reader.edge(_snapshot(ctx, user)).as_json()
+    if as_json:
+        print_json(answer)
+    else:
+        _print_edge(answer, answer["restsOn"])
+
+
+@click.command()
+@_one_user_option
+@json_option
+@click.option(
+    "--all", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="All of it, as an archive."
+)
+@click.pass_context
+def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | None) -> None:
+    """The curriculum profile as JSON, or, with --all, everything there is about the user.
+
+    FILE must end in .tar.gz, .tgz or .zip. It is laid out as a root is, and 'import-archive' restores it elsewhere.
+
+    \b
+    Examples:
+      recursion-gate export --user demo > profile.json
+      recursion-gate export --user demo --all demo.tar.gz
+    """
+    if file is None:
+        from ..readers import export as reader
+
+        print_json(reader.export(_snapshot(ctx, user)).as_json())
+        return
+    from .. import archive, durable
+
+    ending = next((e for e in archive.ENDINGS if file.name.lower().endswith(e)), None)
+    if ending is None:
+        raise click.UsageError(f"{file} must end in {', '.join(archive.ENDINGS[:-1])} or {archive.ENDINGS[-1]}.")
+    data, manifest = archive.pack(_snapshot(ctx, user), ending)
+    durable.replace(file.absolute(), data)
+    if as_json:
+        print_json({"file": str(file), "size": len(data), **manifest.as_json()})
+        return
+    for left in manifest.left_out:
+        click.echo(f"left out: {left.path}: {left.why}", err=True)
+    told = f"{_count(len(manifest.files), 'file')}, {_count(len(data), 'byte')}"
+    click.echo(f"{file}: {manifest.user} as of receipt {manifest.seq}; {told}")
+
+
+@click.command(name="import-archive")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+@click.pass_context
+def import_archive(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Restore what 'export --all' wrote, where that user is not there yet.
+
+    The archive is checked as 'verify' does before anything is written. The daemon may run meanwhile.
+
+    \b
+    Examples:
+      recursion-gate --root ~/elsewhere import-archive demo.tar.gz
+    """
+    from .. import restore
+
+    manifest = restore.restore(root_of(ctx), file).manifest
+    if as_json:
+        print_json(manifest.as_json())
+        return
+    waits = f"{_count(manifest.seq, 'receipt')}, {manifest.pending_count:,} waiting"
+    click.echo(f"user {manifest.user}: restored; {waits}")
+
+
+@click.command()
+@_one_user_option
+@json_option
+@click.option("--most", default=10, show_default=True, type=click.IntRange(1), help="Of each list at most this many.")
+@click.pass_context
+def brief(ctx: click.Context, user: str | None, as_json: bool, most: int) -> None:
+    """What to know before going through the gate, readable in a minute.
+
+    What waits, oldest first; what to look at twice, because it says nearly the same as another entry or seems to
+    contradict one; what was merged lately; what is next. Words are compared, nothing is understood: these are hints.
+
+    \b
+    Examples:
+      recursion-gate brief --user demo
+      recursion-gate brief --user demo --most 3
+    """
+    from ..readers import brief as reader
+
+    answer = reader.brief(_snapshot(ctx, user), most)
+    if as_json:
+        print_json(answer.as_json())
+    else:
+        _print_brief(answer)
+
+
+# -- printing ---------------------------------------------------------------------------------------------------------
+
+
+def _print_brief(answer: BriefAnswer) -> None:
+    since = f", the oldest since {answer.waiting[0].created_at[:10]}" if answer.waiting else ""
+    click.echo(f"{answer.user}: {answer.pending_count:,} waiting{since}")
+    _paragraph(
+        "Waiting, oldest first",
+        [
+            f"{w.created_at[:10]}  {w.skill_tag} {w.section or 'evidence only'}  {one_line(w.text, 70)}"
+            for w in answer.waiting
+        ],
+        answer.pending_count,
+    )
+    if len(answer.by_source) > 1 or answer.pending_count > len(answer.waiting):
+        sources = [f"{s.count:,}  {one_line(s.source or '(no source)', 60)}" for s in answer.by_source[:10]]
+        _paragraph("By source", sources, len(answer.by_source))
+    _paragraph("Nearly the same", [_alike(a) for a in answer.near_duplicates], answer.near_duplicate_count)
+    _paragraph("Possible conflicts", [_alike(a) for a in answer.possible_conflicts], answer.possible_conflict_count)
+    _paragraph("Merged lately", [f"{m.at[:10]}  {one_line(m.text, 70)}" for m in answer.merged_lately])
+    click.echo("\nNext")
+    _print_edge(answer.edge.as_json(), answer.edge_rests_on.as_json(), "  ")
+
+
+def _alike(alike: Alike) -> str:
+    at = "waits too" if alike.other.at == "gate" else f"Record: {alike.other.file}:{alike.other.line}"
+    this, other = one_line(alike.text, 60), one_line(alike.other.text, 60)
+    return f'"{this}" ({alike.id})\n    "{other}" ({at}): {alike.why}'
+
+
+def _paragraph(head: str, lines: Sequence[str], total: int = 0) -> None:
+    """A heading and the lines under it; nothing where there are none."""
+    if not lines:
+        return
+    click.echo(f"\n{head}")
+    for line in lines:
+        click.echo(f"  {line}")
+    if total > len(lines):
+        click.echo(f"  ... and {total - len(lines):,} more")
+
+
+def _print_edge(edge: dict[str, Any], rests_on: dict[str, list[str]], indent: str = "") -> None:
+    for skill in _SKILLS:
+        ids = f"  ({', '.join(rests_on[skill])})" if rests_on[skill] else ""
+        click.echo(f"{indent}{skill.ljust(7)}  {edge[skill]}{ids}")
+
+
+def _moment(taken: Snapshot) -> str:
+    return f"receipt {taken.seq} ({taken.head[:12]})" if taken.seq else "before the first receipt"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,44 @@
+"""schema: the JSON Schemas, for those who write drops or read what we print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .output import json_option, print_json
+
+__all__ = ["schema"]
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from ..schemas import SCHEMAS
+
+    return [name for name in SCHEMAS if name.startswith(incomplete)]
+
+
+@click.command()
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=_complete)
+@json_option
+def schema(name: str | None, as_json: bool) -> None:
+    """Print the JSON Schema NAME; without NAME, list them.
+
+    \b
+    Examples:
+      recursion-gate schema
+      recursion-gate schema drop > drop.schema.json
+    """
+    from .. import schemas
+
+    if name is None:
+        about = {each: what for each, (what, _) in schemas.SCHEMAS.items()}
+        if as_json:
+            print_json(about)
+            return
+        for each, what in about.items():
+            click.echo(f"{each.ljust(max(map(len, about)))}  {what}")
+        return
+    if name not in schemas.SCHEMAS:
+        raise click.UsageError(f"there is no schema '{name}'. There are: {', '.join(schemas.SCHEMAS)}.")
+    made: dict[str, Any] = schemas.schema(name)
+    print_json(made)
