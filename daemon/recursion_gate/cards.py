@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import frontmatter
-from .drops import CARD_ONLY, decode, from_yaml, validate
+from .drops import CARD_ONLY, MARKER_LINE, decode, validate
 from .errors import Refusal
 from .model import CATEGORY_OF, Candidate, short_hash
 from .record import Addition, clean, fold
@@ -21,7 +21,6 @@ from .settings import Settings
 __all__ = ["Verdict", "file_name", "id_of", "read", "render"]
 
 MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
-_MARKER = re.compile(r"^<!-- recursion-gate:.*$", re.MULTILINE)
 
 _MOST_NAME = 100  # bytes; contract, "A card"
 _SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
@@ -61,7 +60,7 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
 
 def id_of(data: bytes) -> str | None:
     """The id that a card's front matter names, also where the rest of it is broken."""
-    return frontmatter.peek_id(data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n"))
+    return frontmatter.peek_id(data.decode("utf-8-sig", errors="replace"))
 
 
 class Verdict:
@@ -75,9 +74,8 @@ class Verdict:
 
 def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
     """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
-    text = decode(data).replace("\r\n", "\n")
-    fields, rest = frontmatter.split(text)
-    markers = list(_MARKER.finditer(rest))
+    values, rest = frontmatter.split(decode(data))
+    markers = list(MARKER_LINE.finditer(rest))
     if not markers:
         raise Refusal(
             "the line that begins with '<!-- recursion-gate:' is missing, so the card may be cut short",
@@ -85,11 +83,12 @@ def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
             maybe_unfinished=True,
         )
     body = rest[: markers[-1].start()].strip()
-    decided = {name: fields.pop(name, None) for name in CARD_ONLY}
+    decided = {name: values.pop(name, None) for name in CARD_ONLY}
     for name, value in decided.items():
         if value is not None and not isinstance(value, str):
             raise Refusal(f"{name} must be text")
-    values: dict[str, Any] = {k: from_yaml(k, v) for k, v in fields.items()}
+    if values.get("id", staged.id) != staged.id:
+        raise Refusal("the id was changed", "Edit the fresh card in pending/ instead, and leave its id.")
     if "raw_text" in values or "text" in values:
         raise Refusal("the text is given twice: in the front matter and as the body", "Keep the body.")
     drop = validate({**values, "raw_text": body}, settings)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -15,15 +16,21 @@ from . import frontmatter
 from .errors import Refusal
 from .layout import DROP_FORMS
 from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, short_hash
+from .record import fold
 from .settings import Settings
 
-__all__ = ["CARD_ONLY", "Proposal", "decode", "parse", "validate"]
+__all__ = ["CARD_ONLY", "MARKER_LINE", "Proposal", "decode", "parse", "validate"]
 
 #: What a card's front matter may hold beside a drop's fields: the daemon's note, and how a person decided.
 CARD_ONLY = ("note", "reason", "via")
 
+#: The line on a card that its text ends at.
+MARKER_LINE = re.compile(r"^<!-- recursion-gate:.*$", re.MULTILINE)
+
 _TRY = "Correct the file and put it back into the inbox folder."
 _FIELDS = [*Drop.model_fields, "text"]
+_SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score")
+_MOST_SHORT = 2_000  # characters in each of these: they stand in a card's front matter
 _MUST = {
     "skill_tag": "must be THINK, WRITE, WORK or STEWARD",
     "suggested_ix_section": "must be IX-A, IX-B, IX-C or null (evidence only)",
@@ -76,6 +83,8 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
     if form is None:
         raise Refusal("only .json, .jsonl, .md and .txt files can be staged", "Save it in one of these forms.")
     text = decode(data)
+    if not text.strip():
+        raise Refusal("the file is empty", _TRY, maybe_unfinished=True)
     if form == ".jsonl":
         objects = list(_lines(text, settings.max_lines))
     elif form == ".json":
@@ -84,14 +93,25 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
         objects = [(_markdown(text), "")]
     else:
         objects = [({"raw_text": text.strip()}, "")]
-    if not objects:
-        raise Refusal("the file is empty", _TRY, maybe_unfinished=True)
     made = [_propose(fields, where, name, data, mtime_ns, settings) for fields, where in objects]
-    ids = [p.candidate.id for p in made]
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
+    twice = _twice(p.candidate.id for p in made)
+    if twice is not None:
         raise Refusal(f"the id '{twice}' is given twice", "Give each candidate an id of its own, or none.")
     return made
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """The first that comes a second time."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _shown(text: str, most: int = 255) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:most])
 
 
 def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
@@ -112,8 +132,7 @@ def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [k for k, _ in pairs]
-        raise Refusal(f"the field '{next(n for n in names if names.count(n) > 1)}' is given twice", _TRY)
+        raise Refusal(f"the field '{_shown(_twice(k for k, _ in pairs) or '', 60)}' is given twice", _TRY)
     return made
 
 
@@ -130,14 +149,15 @@ def _constant(text: str) -> NoReturn:
 
 _decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number, parse_constant=_constant)
 
+# What may stand at the end of a file that was cut in the middle of a word, a number or an escape.
+_CUT = re.compile(r"\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\?u?[0-9a-fA-F]{0,4})\s*")
+
 
 def _json(text: str) -> Any:
     try:
         return _decoder.decode(text)
     except json.JSONDecodeError as err:
-        ended = not text[err.pos :].strip() or err.msg.startswith("Unterminated string")
-        if not text.strip():
-            raise Refusal("the file is empty", _TRY, maybe_unfinished=True) from None
+        ended = err.msg.startswith("Unterminated string") or _CUT.fullmatch(text, err.pos) is not None
         raise Refusal(
             "this is not valid JSON: it ends in the middle"
             if ended
@@ -152,22 +172,25 @@ def _json(text: str) -> Any:
 
 
 def _markdown(text: str) -> dict[str, Any]:
-    fields, body = frontmatter.split(text.replace("\r\n", "\n"))
+    """The fields of a Markdown drop; a card, wherever it comes from, is one too."""
+    fields, body = frontmatter.split(text)
+    markers = list(MARKER_LINE.finditer(body))
+    if markers:
+        if not fields.get("id"):
+            raise Refusal(
+                "this looks like a card whose id line was taken out",
+                "The fresh card in pending/ is whole: edit that one, and leave its first lines.",
+            )
+        body = body[: markers[-1].start()]
     for name in CARD_ONLY:
         fields.pop(name, None)
-    fields = {k: from_yaml(k, v) for k, v in fields.items()}
-    if body.strip():
-        if "raw_text" in fields or "text" in fields:
-            raise Refusal("the text is given twice: in the front matter and as the body", "Keep one of the two.")
-        fields["raw_text"] = body.strip()
-    return fields
-
-
-def from_yaml(name: str, value: Any) -> Any:
-    """A front matter value as JSON would give it: there null is written null, ~ or nothing."""
-    if name != "raw_text" and isinstance(value, str) and value.strip().lower() in ("", "null", "~", "none"):
-        return None
-    return value
+    for name in ("raw_text", "text"):
+        if name in fields and fields[name] is None:
+            del fields[name]
+    body = body.strip()
+    if body and ("raw_text" in fields or "text" in fields):
+        raise Refusal("the text is given twice: in the front matter and as the body", "Keep one of the two.")
+    return fields if "text" in fields else {"raw_text": body} | fields
 
 
 def validate(fields: Any, settings: Settings) -> Drop:
@@ -178,23 +201,23 @@ def validate(fields: Any, settings: Settings) -> Drop:
         if "raw_text" in fields:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
+    for name, value in fields.items():
+        _check(_shown(name, 60), [name, value])
     try:
         drop = Drop.model_validate(fields)
     except ValidationError as err:
         raise Refusal(_in_words(err, fields), _TRY) from None
-    if not drop.raw_text.strip():
+    if not fold(drop.raw_text):
         raise Refusal("raw_text is empty", "Say in raw_text what was done.")
     if len(drop.raw_text) > settings.max_text_chars:
         raise Refusal(
             f"raw_text has {len(drop.raw_text):,} characters; the most allowed is {settings.max_text_chars:,}",
             "Say it in fewer words, or raise max_text_chars in recursion-gate.toml.",
         )
-    for name in ("source", "activity_type", "evidence_summary", "source_id", "topic", "score"):
-        value = getattr(drop, name)
-        if value is not None and len(value) > settings.max_text_chars:
-            raise Refusal(f"{name} is too long", _TRY)
-    if drop.meta is not None:
-        _check_meta(drop.meta)
+    for name in _SHORT:
+        length = len(getattr(drop, name) or "")
+        if length > _MOST_SHORT:
+            raise Refusal(f"{name} has {length:,} characters; the most allowed is {_MOST_SHORT:,}", _TRY)
     if drop.suggested_ix_section and drop.mind_category:
         follows = CATEGORY_OF[drop.suggested_ix_section]
         if follows != drop.mind_category:
@@ -205,22 +228,22 @@ def validate(fields: Any, settings: Settings) -> Drop:
     return drop
 
 
-def _check_meta(value: Any, depth: int = 0) -> None:
+def _check(name: str, value: Any, depth: int = 0) -> None:
     """What JSON can hold but a file or another reader cannot: half characters, endless nesting."""
     if depth > 50:
-        raise Refusal("meta is nested too deeply", "Flatten it.")
+        raise Refusal(f"{name} is nested too deeply", "Flatten it.")
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Refusal("meta holds half a character (a lone surrogate)", _TRY) from None
+            raise Refusal(f"{name} holds half a character (a lone surrogate)", _TRY) from None
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check_meta(key, depth + 1)
-            _check_meta(item, depth + 1)
+            _check(name, key, depth + 1)
+            _check(name, item, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check_meta(item, depth + 1)
+            _check(name, item, depth + 1)
 
 
 def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
@@ -228,25 +251,24 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
     # An unknown name comes before a missing one: it is most likely what is missing, misspelt.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name = str(first["loc"][0]) if first["loc"] else ""
-    shown = "".join(c if c.isprintable() else "?" for c in name)[:60]
+    shown = _shown(name, 60)
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name.lower().replace("-", "_")[:60], _FIELDS, 1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; the fields are {', '.join(_FIELDS)}"
         return f"unknown field '{shown}'{hint}"
     if first["type"] == "missing":
         return f"{shown} is missing"
-    if first["type"] == "string_unicode":
-        return f"{shown} holds half a character (a lone surrogate)"
     if name == "score" and isinstance(fields.get(name), int | float):
-        return f'score must be text: write "score": "{fields[name]}"'
+        return f'score must be text: write "score": "{str(fields[name])[:40]}"'
     return f"{shown} {_MUST.get(name, 'must be text')}"
 
 
 def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, settings: Settings) -> Proposal:
     try:
         drop = validate(fields, settings)
-    except Refusal as err:
-        raise Refusal(where + err.problem, err.remedy) from None
+    except Refusal as err:  # front matter alone may be the beginning of a file that is still being written
+        unfinished = name.lower().endswith(".md") and not (fields.get("raw_text") or fields.get("text"))
+        raise Refusal(where + err.problem, err.remedy, maybe_unfinished=unfinished) from None
     given = {k for k in drop.model_fields_set if getattr(drop, k) is not None or k == "suggested_ix_section"}
     if "suggested_ix_section" in drop.model_fields_set:
         section = drop.suggested_ix_section
@@ -259,7 +281,7 @@ def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, set
         "mind_category": drop.mind_category or (CATEGORY_OF[section] if section else None),
         "id": drop.id or made_id(name, where, data, mtime_ns),
         "created_at": drop.created_at or instant(_moment(mtime_ns)),
-        "source": drop.source if drop.source is not None else _printable(name),
+        "source": drop.source if drop.source is not None else _shown(name),
     }
     ordered = {k: values[k] for k in Candidate.model_fields}
     candidate = Candidate.model_construct(_fields_set=set(ordered), **ordered)
@@ -281,7 +303,3 @@ def _moment(mtime_ns: int) -> datetime:
     except (ValueError, OverflowError, OSError):
         pass
     return datetime.fromtimestamp(0, UTC)  # a time no calendar knows (touch -d can do that)
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in name)

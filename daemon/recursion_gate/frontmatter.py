@@ -1,6 +1,7 @@
 """YAML front matter, read as plain strings.
 
-``yes``, ``1e3`` and ``2026-11-24`` stay what the person typed (YAML's own guesses would turn an id into a number).
+``yes``, ``1e3`` and ``2026-11-24`` stay what the person typed (YAML's own guesses would turn an id into a number); only
+a value that is null, or nothing at all, and not in quotes is None.
 Anchors, aliases and tags are refused: no drop needs them, and a few lines of aliases can stand for gigabytes.
 """
 
@@ -13,68 +14,76 @@ import yaml
 
 from .errors import Refusal
 
-__all__ = ["has_front_matter", "peek_id", "quote", "split"]
+__all__ = ["peek_id", "quote", "split"]
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_FENCE = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_ID_LINE = re.compile(r"""^id:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._-]{0,127})["']?[ \t]*$""", re.MULTILINE)
+_OPEN = re.compile(r"(?:[ \t]*\n)*---[ \t]*\n")
+_CLOSE = re.compile(r"^---[ \t]*$", re.MULTILINE)
+_ID_LINE = re.compile(
+    r"""^(?:id|"id"|'id')[ \t]*:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._-]{0,127})["']?[ \t]*(?:\#.*)?$""", re.MULTILINE
+)
+_NULLS = {"", "~", "null", "none"}
 _MAX_DEPTH = 20
+_MAX_CHARS = 100_000  # YAML is slow to read: a megabyte of it would hold up everybody for seconds
 
-# What YAML 1.1 readers take for something other than a string, or that needs quotes for its first or last sign.
+# What every YAML reader takes for the same string without quotes; but for the words that some take for something else.
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 ._/()+-]*[A-Za-z0-9._/()+-])?\Z")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-_ESCAPED = re.compile(r'["\\]|[^ -~\u00a0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]')
+# All that YAML takes for a line's end or does not allow, and the signs that change the direction of what follows.
+_ESCAPED = re.compile(
+    r'["\\]|[^ -~\u00a0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]'
+)
 
 
-def has_front_matter(text: str) -> bool:
-    """Whether `text` begins with a front matter fence."""
-    return text.startswith("---") and text[3:].lstrip(" \t").startswith("\n")
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def peek_id(text: str) -> str | None:
     """The id that the front matter names, without parsing it: also works where the YAML is broken."""
-    end = text.find("\n---", 3)
-    found = _ID_LINE.search(text, 0, len(text) if end < 0 else end) if text.startswith("---") else None
+    text = _unix(text)
+    opened = _OPEN.match(text)
+    if opened is None:
+        return None
+    closed = _CLOSE.search(text, opened.end())
+    found = _ID_LINE.search(text, opened.end(), closed.start() if closed else len(text))
     return found[1] if found else None
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:
-    """The fields and the body of `text`, whose line ends are ``\\n``. No front matter: no fields.
+    """The fields and the body of `text`, with ``\\n`` as line ends. No front matter: no fields. Blank lines above it
+    do not matter.
 
     Raises Refusal when the front matter is not closed or no plain YAML mapping.
     """
-    if not has_front_matter(text):
+    text = _unix(text)
+    opened = _OPEN.match(text)
+    if opened is None:
         return {}, text
-    found = _FENCE.match(text)
-    if found is None:
+    closed = _CLOSE.search(text, opened.end())
+    if closed is None:
         raise Refusal(
             "the front matter at the top is not closed",
             "Put a line with just --- under its last field.",
             maybe_unfinished=True,
         )
-    return _mapping(found[1]), text[found.end() :]
+    source = text[opened.end() : closed.start()]
+    if len(source) > _MAX_CHARS:
+        raise Refusal(
+            f"the front matter has {len(source):,} characters; the most allowed is {_MAX_CHARS:,}",
+            "Put the text below it, or write a .json file.",
+        )
+    return _mapping(source, opened[0].count("\n") + 1), text[closed.end() + 1 :]
 
 
-def _mapping(source: str) -> dict[str, Any]:
+def _mapping(source: str, first_line: int) -> dict[str, Any]:
     try:
-        depth = 0
-        for event in yaml.parse(source, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise Refusal("the front matter uses YAML anchors (& or *)", "Write the value out instead.")
-            if getattr(event, "tag", None):
-                raise Refusal("the front matter uses a YAML tag (!)", "Put quotes around values that begin with '!'.")
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > _MAX_DEPTH:
-                    raise Refusal("the front matter is nested too deeply")
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
+        _check_events(source)
         node = yaml.compose(source, Loader=_Loader)
-        value = yaml.load(source, Loader=_Loader)
     except yaml.YAMLError as err:
         line = getattr(getattr(err, "problem_mark", None), "line", None)
-        where = f" in line {line + 2}" if line is not None else ""
+        where = f" in line {line + first_line}" if line is not None else ""
         what = getattr(err, "problem", None) or "it is not valid YAML"
         raise Refusal(
             f"the front matter cannot be read{where}: {what}",
@@ -82,20 +91,50 @@ def _mapping(source: str) -> dict[str, Any]:
         ) from err
     except (RecursionError, ValueError) as err:
         raise Refusal("the front matter cannot be read") from err
-    if value in (None, ""):
+    if node is None:
         return {}
-    if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+    fields = _value(node)
+    if not isinstance(fields, dict):
         raise Refusal("the front matter is not a list of 'name: value' lines")
-    names = [key.value for key, _ in node.value] if node else []
-    if len(names) != len(set(names)):
-        twice = next(n for n in names if names.count(n) > 1)
-        raise Refusal(f"the front matter gives '{twice}' twice", "Keep one of the two lines.")
-    return value
+    for key, value in node.value:
+        if isinstance(value, yaml.ScalarNode) and not value.style and value.value.lower() in _NULLS:
+            fields[key.value] = None
+    return fields
+
+
+def _check_events(source: str) -> None:
+    depth = 0
+    for event in yaml.parse(source, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise Refusal("the front matter uses YAML anchors (& or *)", "Write the value out instead.")
+        if getattr(event, "tag", None):
+            raise Refusal("the front matter uses a YAML tag (!)", "Put quotes around values that begin with '!'.")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise Refusal("the front matter is nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _value(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        made: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise Refusal("the front matter is not a list of 'name: value' lines")
+            if key.value in made:
+                raise Refusal(f"the front matter gives '{key.value}' twice", "Keep one of the two lines.")
+            made[key.value] = _value(value)
+        return made
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    return node.value
 
 
 def quote(value: str) -> str:
     """`value` as a YAML scalar that every YAML reader takes for the same string."""
-    if _PLAIN.match(value) and value.lower() not in _WORDS and ": " not in value:
+    if _PLAIN.match(value) and value.lower() not in _WORDS:
         return value
     return '"' + _ESCAPED.sub(_escape, value) + '"'
 
