@@ -11,6 +11,9 @@ What is promised (docs/reliability.md says why it is enough):
 * `create`: the file appears whole or not at all and never takes the place of another. It is not synced: what is
   made this way (cards, reasons, pictures of decided cards) can be made again.
 * `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
+
+What is made in a folder of a lane (`lanes`), known by its setgid bit, can be read by whoever may enter the folder and
+changed by whoever may change the folder, whatever our umask; elsewhere the umask decides.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ __all__ = [
     "calls",
     "create",
     "deliver",
+    "fit",
     "make_folder",
     "move",
     "remove",
@@ -88,6 +92,23 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[calls.write(fd, view) :]
 
 
+def _lane_mode(folder: Path | str) -> int | None:
+    """The mode of a file made in `folder`; None where the umask decides."""
+    mode = os.stat(folder).st_mode
+    if not mode & stat.S_ISGID:
+        return None
+    if mode & stat.S_ISVTX:  # an inbox: each one's file is his own, and the daemon, which is in the group, reads it
+        return 0o640
+    return 0o600 | (mode & 0o011) << 2 | mode & 0o022
+
+
+def fit(fd: int, folder: Path | str) -> None:
+    """Give the open file, which lies in `folder`, the mode that files there have. Raises OSError."""
+    mode = _lane_mode(folder)
+    if mode is not None and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+        calls.fchmod(fd, mode)
+
+
 def _write_temp(folder: str, data: bytes, *, sync: bool, like: os.stat_result | None) -> str:
     """A new file in `folder` with `data`, still under its temporary name."""
     temp = os.path.join(folder, TEMP_NAME)
@@ -98,10 +119,12 @@ def _write_temp(folder: str, data: bytes, *, sync: bool, like: os.stat_result | 
         fd = calls.open(temp, _NEW)
     try:
         _write_all(fd, data)
-        if like is not None:
-            mode = stat.S_IMODE(like.st_mode)
-            calls.fchmod(fd, mode)
-            if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+        if like is None:
+            fit(fd, folder)
+        else:
+            calls.fchmod(fd, stat.S_IMODE(like.st_mode))
+            made = os.fstat(fd)
+            if (like.st_uid, like.st_gid) != (made.st_uid, made.st_gid):
                 with contextlib.suppress(PermissionError):  # a daemon without rights keeps its own account
                     calls.fchown(fd, like.st_uid, like.st_gid)
         if sync:
@@ -180,6 +203,7 @@ def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -
     temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
     fd = calls.open(temp, _NEW)
     try:
+        fit(fd, folder)
         _write_all(fd, data)
         calls.fsync(fd)
     except OSError:
@@ -220,6 +244,8 @@ def append(path: Path | str, data: bytes) -> None:
     try:
         before = os.fstat(fd).st_size
         try:
+            if not before:
+                fit(fd, os.path.dirname(target) or ".")
             _write_all(fd, data)
             calls.fsync(fd)
         except OSError:
@@ -264,8 +290,21 @@ def make_folder(path: Path | str) -> None:
     if not os.path.isdir(above):
         make_folder(above)
     try:
-        calls.mkdir(target)
+        _mkdir(target, os.stat(above).st_mode)
     except FileExistsError:
         if not os.path.isdir(target):
             raise
     sync_folder(above)
+
+
+def _mkdir(path: str, above: int) -> None:
+    if not above & stat.S_ISGID:
+        calls.mkdir(path)
+        return
+    # A lane's: as the folder above, which hands down its group and setgid bit. In an inbox, where the group is the
+    # agents', closed. Not by chmod afterwards: a confined service may not set the setgid bit.
+    umask = os.umask(0)
+    try:
+        calls.mkdir(path, 0o700 if above & stat.S_ISVTX else above & 0o777)
+    finally:
+        os.umask(umask)

@@ -37,6 +37,7 @@ def hold(root: Root) -> Iterator[None]:
     except portalocker.exceptions.LockException:
         raise AlreadyRunning(str(root.path), holder(root)) from None
     try:
+        durable.fit(file.fileno(), root.daemon)  # who may ask whether we run has to open it
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
