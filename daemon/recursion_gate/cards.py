@@ -18,7 +18,7 @@ from .model import CATEGORY_OF, Candidate, short_hash
 from .record import Addition, clean, fold
 from .settings import Settings
 
-__all__ = ["Verdict", "file_name", "id_of", "read", "render"]
+__all__ = ["Verdict", "file_name", "id_of", "note_in", "read", "render"]
 
 MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
 
@@ -61,6 +61,12 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
 def id_of(data: bytes) -> str | None:
     """The id that a card's front matter names, also where the rest of it is broken."""
     return frontmatter.peek_id(data.decode("utf-8-sig", errors="replace"))
+
+
+def note_in(data: bytes) -> str | None:
+    """The note that the daemon has put on a card. Raises Refusal where the card does not parse."""
+    note = frontmatter.split(decode(data))[0].get("note")
+    return note if isinstance(note, str) else None
 
 
 class Verdict:

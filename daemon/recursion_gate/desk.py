@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -17,13 +18,19 @@ from .model import Candidate
 from .receipts import Decided, Ledger
 from .settings import Settings
 
-__all__ = ["Desk", "now"]
+__all__ = ["Desk", "now", "numbered"]
 
 log = logging.getLogger("recursion_gate")
 
 #: How long, in seconds, a file whose writer is known to have closed it must have been left alone: a script that
 #: appends line by line (``>>``) opens it again at once.
 _JUST_CLOSED = 0.2
+
+#: What stands behind a refused file's name for the reason, the most bytes that this leaves for the name, and how every
+#: reason ends.
+_WHY = ".why.txt"
+_MOST_NAME = 247
+_LAST_WORDS = "Nothing of it was added to the Record. This note and the file beside it can be deleted.\n"
 
 
 def now() -> datetime:
@@ -43,6 +50,11 @@ class Desk:
         for folder in (place.home, place.receipts, place.pending, place.refused):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
+        # Whoever made these folders may have been stopped before they were synced, and all that is in them would go
+        # with them. It costs next to nothing where nothing has changed.
+        for folder in (place.root, place.inbox.parent, place.inbox, place.home.parent, place.receipts.parent):
+            with contextlib.suppress(PermissionError):
+                durable.sync_folder(folder)
         self.gate = Gate.load(place)
         self.ledger = Ledger.open(place, decided)
         #: The cards in pending/, by file name; None: not a card of ours.
@@ -54,8 +66,7 @@ class Desk:
         self.not_before: dict[str, tuple[object, float]] = {}
         #: Cards in approved/ that wait for another one, and why; for `status`.
         self.waiting: dict[str, str] = {}
-        #: Files that should be moved away and cannot be, as they were then.
-        self.stuck: dict[str, object] = {}
+        self._stuck: dict[str, tuple[object, float]] = {}  # what could not be moved: as it was, until when to leave it
         self._first_seen: dict[str, tuple[object, float]] = {}
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
 
@@ -158,12 +169,12 @@ class Desk:
         lines = record.effect(candidate, self.gate.get, self._decided_as)
         return cards.render(candidate, lines, note)
 
-    def deal(self, candidate: Candidate, note: str | None = None) -> None:
-        """Make the card of `candidate` in pending/."""
+    def deal(self, candidate: Candidate, note: str | None = None, *, sync: bool = False) -> None:
+        """Make the card of `candidate` in pending/; it need not be synced, since it can be made again."""
         data = self.clean_card(candidate, note)
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
-            if durable.create(self.place.pending / name, data):
+            if durable.create(self.place.pending / name, data, sync=sync):
                 self.pending[name] = candidate.id
                 return
         raise OSError(f"no free name for the card of {candidate.id}")
@@ -171,32 +182,73 @@ class Desk:
     # -- refusing -------------------------------------------------------------------------------------------------
 
     def refuse(self, path: Path, refusal: Refusal, what: str = "could not be staged") -> None:
-        """Move a file to refused/, with the reason beside it; the reason first, so that there is no instant at which
-        it lies there without one."""
+        """Move a file to refused/, with the reason beside it; the reason first, and synced, so that there is no
+        instant at which it lies there without one. A stop in between leaves a reason without a file; the file is then
+        refused again, under the same name. Raises OSError."""
         place = self.place
-        kept = self.free_name(place.refused, path.name)
-        why = place.refused / f"{_cut(kept, 240)}.why.txt"
-        durable.replace(why, _why(path.name, place, refusal, what).encode(), sync=False)
+        if self.is_stuck(path, files.mark_at(path)):
+            return
+        kept = self._free_pair(path.name)
+        why = place.refused / (kept + _WHY)
+        durable.replace(why, _why(path.name, place, refusal, what).encode())
+        durable.sync_folder(place.refused)
         try:
             durable.move(path, place.refused / kept)
         except FileNotFoundError:  # taken away in the meantime
             durable.remove(why)
             return
         except PermissionError:
-            self.stuck[str(path)] = files.mark(os.lstat(path))
-            self.say("cannot-move", place.shown(path), why=refusal.problem)
+            durable.remove(why)
+            self._cannot_move(path, refusal)
             return
+        self._stuck.pop(str(path), None)
         self.say("refused", place.shown(path), why=refusal.problem)
 
-    def free_name(self, folder: Path, name: str) -> str:
-        """`name`, or the first of ``stem-2.ext``, ``stem-3.ext``, ... that is not taken in `folder`."""
-        if not os.path.lexists(folder / name):
-            return name
-        stem, ending = os.path.splitext(name)
-        number = 2
-        while os.path.lexists(folder / (candidate := f"{_cut(stem, 230)}-{number}{_cut(ending, 20)}")):
-            number += 1
-        return candidate
+    def _free_pair(self, name: str) -> str:
+        """`name`, or ``stem-2.ext`` and so on: what is free in refused/ together with the name of its reason. A reason
+        that stands there alone was left by a stop, or by a person who took the file away: it is replaced."""
+        taken = 0
+        while True:
+            kept = numbered(name, f"-{taken + 1}" if taken else "")
+            why = self.place.refused / (kept + _WHY)
+            if not os.path.lexists(self.place.refused / kept) and (not os.path.lexists(why) or _is_why(why)):
+                return kept
+            taken += 1
+
+    def _cannot_move(self, path: Path, refusal: Refusal) -> None:
+        """Not ours to move, as it seems: try again at the next look, or when it changes."""
+        mark = files.mark(os.lstat(path))
+        known = self._stuck.get(str(path))
+        if known is None or known[0] != mark:
+            self.say("cannot-move", self.place.shown(path), why=refusal.problem)
+        if len(self._stuck) > 10_000:
+            self._stuck.clear()
+        self._stuck[str(path)] = (mark, time.monotonic() + self.settings.look_seconds)
+
+    def is_stuck(self, path: Path | str, mark: object) -> bool:
+        """Whether this file should have been moved away and could not be, a moment ago."""
+        known = self._stuck.get(str(path))
+        if known is None or known[0] != mark:
+            return False
+        left = known[1] - time.monotonic()
+        if left > 0:
+            self.note_due(left)
+        return left > 0
+
+
+def numbered(name: str, number: str) -> str:
+    """`name` with `number` before its ending; short enough that ``.why.txt`` can be put behind it."""
+    stem, ending = os.path.splitext(name)
+    ending = _cut(ending, 20)
+    return _cut(stem, _MOST_NAME - len(os.fsencode(number + ending))) + number + ending
+
+
+def _is_why(path: Path) -> bool:
+    """Whether this is a reason that `refuse` has written, not a refused file that happens to have such a name."""
+    try:
+        return files.look(path, 100_000).data.decode(errors="replace").endswith(_LAST_WORDS)
+    except (Refusal, FileNotFoundError):
+        return False
 
 
 def _cut(name: str, most: int) -> str:
@@ -213,9 +265,4 @@ def _plain(value: object) -> str:
 def _why(name: str, place: Place, refusal: Refusal, what: str) -> str:
     shown = "".join(c if c.isprintable() else "?" for c in name)
     remedy = refusal.remedy or f"Correct the file and put it back into inbox/{place.user}/."
-    return (
-        f"{shown} {what}.\n\n"
-        f"Why:        {refusal.problem}\n"
-        f"What to do: {remedy}\n\n"
-        "Nothing of it was added to the Record. This note and the file beside it can be deleted.\n"
-    )
+    return f"{shown} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{_LAST_WORDS}"

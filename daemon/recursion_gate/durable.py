@@ -8,8 +8,9 @@ What is promised (docs/reliability.md says why it is enough):
 
 * `replace`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
 * `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `receipts` recognises.
-* `create`: the file appears whole or not at all and never takes the place of another. It is not synced: what is
-  made this way (cards, reasons, pictures of decided cards) can be made again.
+* `create`: the file appears whole or not at all and never takes the place of another. It is synced where it is asked
+  for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
+  again.
 * `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
 
 What is made in a folder of a lane (`lanes`), known by its setgid bit, can be read by whoever may enter the folder and
@@ -171,13 +172,16 @@ def replace(path: Path | str, data: bytes, *, sync: bool = True) -> None:
         raise
 
 
-def create(path: Path | str, data: bytes) -> bool:
+def create(path: Path | str, data: bytes, *, sync: bool = False) -> bool:
     """Make the file `path`, whole or not at all. False when something of that name is there already: it is left
-    alone. Not synced. Raises OSError."""
+    alone. With `sync` its bytes are on disk before it has its name; the folder is not synced. Raises OSError."""
     target = str(path)
     if os.path.lexists(target):  # saves the temporary file in the common case; the link below is what decides
+        temp = os.path.join(os.path.dirname(target), TEMP_NAME)
+        if os.path.lexists(temp):  # a stop came between the link and the unlink below
+            calls.unlink(temp)
         return False
-    temp = _write_temp(os.path.dirname(target), data, sync=False, like=None)
+    temp = _write_temp(os.path.dirname(target), data, sync=sync, like=None)
     try:
         calls.link(temp, target)
     except FileExistsError:
@@ -195,9 +199,9 @@ def create(path: Path | str, data: bytes) -> bool:
 
 
 def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -> Path:
-    """Make a file in a folder that others write into too, as the daemon's clients do: whole, synced, and under
-    `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. Gives its path. Raises
-    OSError."""
+    """Make a file in a folder that others write into too, as the daemon's clients do: whole, on disk when this
+    returns, and under `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. Gives its
+    path. Raises OSError."""
     stem, ending = os.path.splitext(name)
     # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
     temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
@@ -218,8 +222,9 @@ def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -
         try:
             if over:
                 calls.rename(temp, target)
-                return Path(target)
-            calls.link(temp, target)
+                temp = ""
+            else:
+                calls.link(temp, target)
             break
         except FileExistsError:
             number += 1
@@ -230,8 +235,12 @@ def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -
                     calls.unlink(temp)
                 raise
             calls.rename(temp, target)
-            return Path(target)
-    calls.unlink(temp)
+            temp = ""
+            break
+    if temp:
+        calls.unlink(temp)
+    with contextlib.suppress(PermissionError):  # agents may put files into the inbox, but perhaps not open the folder
+        sync_folder(folder)
     return Path(target)
 
 

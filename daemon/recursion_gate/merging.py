@@ -8,21 +8,22 @@ its own receipt, in the order in which the people decided, and the bytes are tho
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from . import cards, durable, files, record
 from .cards import Verdict
-from .desk import Desk, now
+from .desk import Desk, now, numbered
 from .errors import NotYet, Parked, Refusal
 from .layout import is_ignored
 from .model import Candidate, Receipt, act_id, instant
-from .receipts import baseline_bytes
+from .receipts import baseline_bytes, receipts_in
 
 __all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions"]
 
@@ -86,7 +87,7 @@ def look_at_decisions(desk: Desk) -> Look:
         if staged is None or not these:
             continue
         look.held.add(candidate_id)
-        problem = _contradiction(these)
+        problem = _contradiction(these) or _cut_short(desk, staged, these)
         if problem:
             send_back(desk, staged, these, problem)
         elif _rested(desk, these):
@@ -146,6 +147,20 @@ def _contradiction(these: list[Card]) -> str | None:
     return None
 
 
+def _cut_short(desk: Desk, staged: Candidate, these: list[Card]) -> str | None:
+    """The note, where `send_back` has put a card with one into pending/ and a stop kept it from taking all of `these`
+    away: they were there before that card, and one of two contrary ones must not count because it was left alone."""
+    there = desk.pending_card(staged.id)
+    try:
+        seen = files.look(there, desk.settings.max_drop_bytes) if there else None
+        note = cards.note_in(seen.data) if seen else None
+    except (Refusal, FileNotFoundError):
+        return None
+    if seen is None or note is None or any(c.seen.stat.st_ctime_ns > seen.stat.st_ctime_ns for c in these):
+        return None
+    return note
+
+
 def _rested(desk: Desk, these: list[Card]) -> bool:
     """Whether the grace time is over."""
     grace = desk.settings.grace_seconds
@@ -158,13 +173,14 @@ def _rested(desk: Desk, these: list[Card]) -> bool:
 
 
 def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -> None:
-    """Return a candidate to pending/ with a note. The card there comes first, so that a stop in between leads to the
-    same; what a person wrote into one of the cards is kept in refused/."""
+    """Return a candidate to pending/ with a note. The card there comes first, on disk, so that a stop in between leads
+    to the same (see `_cut_short`); what a person wrote into one of the cards is kept in refused/."""
     there = desk.pending_card(staged.id)
     if there is not None and _is_unedited(there, staged, desk):
-        durable.replace(there, desk.clean_card(staged, note), sync=False)
+        durable.replace(there, desk.clean_card(staged, note))
     else:
-        desk.deal(staged, note)
+        desk.deal(staged, note, sync=True)
+    durable.sync_folder(desk.place.pending)
     for card in these:
         if card.verdict.edited:
             desk.refuse(card.path, Refusal(note, "Its text is kept in this file."), "was not carried out")
@@ -184,13 +200,14 @@ def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -
     """A card of a candidate that has been decided: the very card that was decided on is filed, a mere copy removed;
     one that somebody has edited since is kept in refused/."""
     if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
-        _file_card(desk, receipt, seen.data)
+        _file_cards(desk, [(receipt, seen.data)])
         if files.same_file(path, seen):
             durable.remove(path)
         return
     staged = Candidate.model_validate(receipt.candidate)
+    carried_out = (staged, Candidate.model_validate(receipt.approved) if receipt.approved else staged)
     try:
-        edited = cards.read(seen.data, staged, desk.settings).edited
+        edited = cards.read(seen.data, staged, desk.settings).candidate not in carried_out
     except Refusal:
         edited = True
     try:
@@ -281,15 +298,17 @@ def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
             for addition in record.additions(candidate, evidence, linked=decision.linked_to is not None):
                 texts.add(addition.file, addition.line, draft["lines"])
     texts.plan()
-    if desk.ledger.seq == 0 and not os.path.lexists(desk.place.baseline):
-        durable.replace(desk.place.baseline, baseline_bytes(desk.place))  # synced: it cannot be made again
+    if desk.ledger.seq == 0:
+        if not os.path.lexists(desk.place.baseline):
+            durable.replace(desk.place.baseline, baseline_bytes(desk.place))  # synced: it cannot be made again
         durable.sync_folder(desk.place.receipts)
     receipts = desk.ledger.append(drafts)
     texts.write()
     _off_the_gate(desk, receipts)
-    for decision, receipt in zip(decisions, receipts, strict=True):
+    for receipt in receipts:
         desk.say(receipt.action, receipt.candidate_id, seq=receipt.seq, via=receipt.via, by=receipt.by)
-        _file_card(desk, receipt, decision.cards[0].seen.data)
+    _file_cards(desk, [(r, d.cards[0].seen.data) for d, r in zip(decisions, receipts, strict=True)])
+    for decision in decisions:
         for card in decision.cards:
             if files.same_file(card.path, card.seen):
                 durable.remove(card.path)
@@ -374,8 +393,7 @@ class _Texts:
             new, mark = self._texts[file]
             if files.mark_at(place.home / file) != mark:
                 text, mark = _read_record(self.desk, file)
-                missing = [line for line, _ in wanted if not record.holds(text, line)]
-                new = record.insert(text, record.HEADINGS[file], missing)[0] if missing else text
+                new = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])[0]
             durable.replace(place.home / file, new.encode())
         if self._wanted:
             durable.sync_folder(place.home)
@@ -404,15 +422,57 @@ def _off_the_gate(desk: Desk, receipts: list[Receipt]) -> None:
     desk.gate.save()
 
 
-def _file_card(desk: Desk, receipt: Receipt, data: bytes) -> None:
-    """Put the card as it was decided into the month's folder, for people to browse."""
-    folder = desk.place.month(receipt.at)
-    durable.make_folder(folder)
-    stem, ending = os.path.splitext(receipt.card)
-    for name in (receipt.card, f"{stem}-{receipt.seq}{ending}"):
-        target = folder / name
-        if durable.create(target, data) or target.read_bytes() == data:
+def _file_cards(desk: Desk, decided: Iterable[tuple[Receipt, bytes]]) -> None:
+    """Put the cards as they were decided into the month's folder, for people to browse; on disk when this returns,
+    since the cards themselves are removed next."""
+    months = set()
+    for receipt, data in decided:
+        month = desk.place.month(receipt.at)
+        if month not in months:
+            durable.make_folder(month)
+            months.add(month)
+        _file_card(month, receipt, data)
+    for month in months:
+        durable.sync_folder(month)
+        durable.sync_folder(desk.place.receipts)
+
+
+def _file_card(month: Path, receipt: Receipt, data: bytes) -> None:
+    for taken in range(1000):
+        number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
+        target = month / numbered(receipt.card, number)
+        if durable.create(target, data, sync=True) or (target.is_file() and target.read_bytes() == data):
             return
+    raise OSError(f"no free name for the card of {receipt.candidate_id} in {month}")
+
+
+def _missing(desk: Desk, receipts: list[Receipt], texts: _Texts) -> Iterator[tuple[str, str]]:
+    """What of these last `receipts` does not stand in the Record: file and line. A line can be an earlier receipt's
+    too, where both link to the same evidence and say the same: then it must stand there once for each."""
+    wanted = Counter((file, lines[-1]) for receipt in receipts for file, lines in receipt.lines.items())
+    there = {key: found for key in wanted if (found := record.count(texts.text(key[0]), key[1]))}
+    new = {receipt.evidence_id for receipt in receipts if "self-evidence.md" in receipt.lines}
+    old = {r.evidence_id for r in receipts for f, lines in r.lines.items() if (f, lines[-1]) in there} - new
+    before = _earlier(desk, old, len(receipts))
+    skip = Counter({key: max(0, found - before[key]) for key, found in there.items()})
+    for receipt in receipts:
+        for file, lines in receipt.lines.items():
+            if skip[file, lines[-1]] > 0:
+                skip[file, lines[-1]] -= 1
+            else:
+                yield file, lines[-1]
+
+
+def _earlier(desk: Desk, evidence: set[str | None], last: int) -> Counter[tuple[str, str]]:
+    """How often the receipts before the `last` ones have put which line into which file, of those that name this
+    `evidence`."""
+    ids = [name.encode() for name in evidence if name]
+    found: Counter[tuple[str, str]] = Counter()
+    for number, line in receipts_in(desk.place) if ids else ():
+        if number <= desk.ledger.seq - last and any(name in line for name in ids):
+            lines: dict[str, list[str]] = json.loads(line).get("lines", {})
+            found.update((file, added[-1]) for file, added in lines.items() if added)
+    return found
 
 
 def finish(desk: Desk) -> None:
@@ -421,10 +481,8 @@ def finish(desk: Desk) -> None:
     receipts = desk.ledger.unfinished(lambda candidate_id: candidate_id in desk.gate)
     if receipts:
         texts = _Texts(desk)
-        for receipt in receipts:
-            for file, lines in receipt.lines.items():
-                if not record.holds(texts.text(file), lines[-1]):
-                    texts.add(file, lines[-1], {})
+        for file, line in _missing(desk, receipts, texts):
+            texts.add(file, line, {})
         texts.plan()
         texts.write()
         durable.sync_folder(desk.place.home)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .model import Candidate, act_id
 
-__all__ = ["HEADINGS", "Addition", "additions", "clean", "effect", "fold", "holds", "insert"]
+__all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "holds", "insert"]
 
 _DIMENSION = {"IX-A": "self-knowledge.md", "IX-B": "self-curiosity.md", "IX-C": "self-personality.md"}
 
@@ -190,10 +190,18 @@ def _newline_at(text: str, end: int) -> str:
 
 def holds(text: str, line: str) -> bool:
     """Whether `line` stands in `text` as a whole line."""
+    return next(_places(text, line), None) is not None
+
+
+def count(text: str, line: str) -> int:
+    """How often `line` stands in `text` as a whole line."""
+    return sum(1 for _ in _places(text, line))
+
+
+def _places(text: str, line: str) -> Iterator[int]:
     at = text.find(line)
     while at >= 0:
         after = at + len(line)
         if (at == 0 or text[at - 1] in "\n\ufeff") and (after == len(text) or text[after] in "\r\n"):
-            return True
+            yield at
         at = text.find(line, at + 1)
-    return False

@@ -35,8 +35,9 @@ def make_root(root: Root) -> list[Path]:
             made.append(folder)
     for name in RECORD_FILES:
         data = resources.files(__package__).joinpath("template", name).read_bytes()
-        if durable.create(root.template / name, data):
+        if durable.create(root.template / name, data, sync=True):
             made.append(root.template / name)
+    durable.sync_folder(root.template)
     return made
 
 
@@ -68,7 +69,8 @@ def add_user(root: Root, name: str) -> list[Path]:
     for file in RECORD_FILES:
         source = root.template / file
         if source.is_file():
-            durable.create(new / file, source.read_text("utf-8").replace("{name}", name).encode())
+            durable.create(new / file, source.read_text("utf-8").replace("{name}", name).encode(), sync=True)
+    durable.sync_folder(new)
     durable.move(new, place.home)
     durable.sync_folder(root.homes)
     return [place.home, *made]

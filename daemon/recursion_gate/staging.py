@@ -1,7 +1,8 @@
 """The stage pass: drops -> gate. The cards are dealt afterwards (`keeper`), since the gate can always make them again.
 
 In this order, so that a stop at any instant loses and doubles nothing: the gate, synced; then the drop is removed. A
-drop that is read again after a crash gives the same candidates, which are at the gate already.
+drop that is read again after a crash gives the same candidates, which are at the gate already; the gate is then synced
+for it, since the daemon that put them there may have been killed before it was.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def drop_paths(desk: Desk) -> list[Path]:
             known = desk.not_before.get(entry.path)
             if known is not None and known[0] == files.mark(st) and here < known[1]:
                 desk.note_due(known[1] - here)
-            elif desk.stuck.get(entry.path) != files.mark(st):
+            elif not desk.is_stuck(entry.path, files.mark(st)):
                 found.append((st.st_mtime_ns, entry.name))
     found.sort()
     return [desk.place.inbox / name for _, name in found]
@@ -66,6 +67,7 @@ def stage(desk: Desk, paths: Iterable[Path]) -> None:
         desk.gate.add(candidate)
     if taken:
         desk.gate.save()
+    if done:
         durable.sync_folder(desk.place.home)
         for candidate in taken.values():
             desk.say("staged", candidate.id, source=candidate.source)
@@ -95,8 +97,7 @@ def _read(desk: Desk, path: Path) -> _Read | None:
             if seen is None:
                 seen = files.Seen(b"", os.lstat(path), False)
             desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
-            if desk.stuck.get(str(path)) != seen.mark:
-                desk.refuse(path, err)
+            desk.refuse(path, err)
     except NotYet as err:
         desk.note_due(err.seconds)
         if seen is not None:
