@@ -108,6 +108,8 @@ def candidates_at(place: Place) -> list[Candidate]:
             return _array.validate_json(file.read())
     except FileNotFoundError:
         return []
+    except IsADirectoryError:
+        raise Parked(place.shown(place.gate), "this is not a plain file", "Put the file itself here") from None
     except ValidationError as err:
         first = err.errors(include_url=False, include_input=False)[0]
         at = ".".join(str(part) for part in first["loc"])

@@ -53,6 +53,8 @@ class Anchor:
     #: Whose chain it is in; None: any.
     user: str | None = None
     seq: int | None = None
+    #: When that decision was taken, ISO 8601, where it is known.
+    at: str | None = None
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ def anchors_in(text: str) -> list[Anchor]:
     """The anchors that `text` names: ``HASH``, ``USER:HASH``, or the lines that `receipts head` prints. Raises
     ValueError."""
     anchors = []
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
@@ -98,7 +100,9 @@ def anchors_in(text: str) -> list[Anchor]:
         elif len(words) == 3 and words[1].isdecimal() and _HASH.fullmatch(words[2]):
             anchors.append(Anchor(words[2], words[0], int(words[1])))
         else:
-            raise ValueError(f"neither a hash of 64 digits nor a line of 'receipts head': {line[:80]}")
+            raise ValueError(f"line {number} is neither a hash of 64 digits nor a line of 'receipts head'")
+    if not anchors:
+        raise ValueError("there is no head in it")
     return anchors
 
 
@@ -114,7 +118,7 @@ def head(place: Place) -> Anchor:
         raise Parked(
             place.shown(place.ledger), "the last line is not a receipt", "Run 'recursion-gate verify'"
         ) from None
-    return Anchor(receipt.hash, place.user, receipt.seq)
+    return Anchor(receipt.hash, place.user, receipt.seq, receipt.at)
 
 
 def verify(

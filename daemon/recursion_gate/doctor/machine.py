@@ -1,0 +1,162 @@
+"""What the machine under a root has to do with it: disk, file system, file events, and who may write what.
+
+Linux tells more than other systems do; where a system does not tell, nothing is said.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..audit import Finding, count
+from ..layout import RECORD_FILES, STATES, Root
+from .patient import Patient
+
+__all__ = ["disk", "file_system", "lanes", "watches", "writable_by_all"]
+
+#: The disk is nearly full: less than this many bytes and this part of it are free.
+_FEW_BYTES, _SMALL_PART = 500_000_000, 0.05
+#: It is full for our purposes: a merge may need a copy of each file that it changes.
+_TOO_FEW_BYTES = 20_000_000
+_FEW_INODES = 1_000
+
+_NO_LINKS = {"vfat", "exfat", "msdos", "hfs", "9p"}
+_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "ceph", "fuse.sshfs", "fuse.rclone"}
+_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def disk(patient: Patient) -> Iterator[Finding]:
+    """There is room on the disk."""
+    usage = shutil.disk_usage(patient.root.path)
+    told = f"the disk is nearly full: {_size(usage.free)} of {_size(usage.total)} are free"
+    remedy = "Make room. While the disk is full the daemon stops, loses nothing, and goes on by itself afterwards."
+    if usage.free < _TOO_FEW_BYTES:
+        yield Finding("fault", "disk-full", "", told, remedy)
+    elif usage.free < _FEW_BYTES and usage.free < _SMALL_PART * usage.total:
+        yield Finding("warning", "disk-nearly-full", "", told, remedy)
+    if hasattr(os, "statvfs"):
+        fs = os.statvfs(patient.root.path)
+        if fs.f_files and fs.f_favail < _FEW_INODES:
+            told = f"the disk has room for only {count(fs.f_favail, 'more file')} (inodes)"
+            yield Finding("warning", "disk-few-inodes", "", told, "Remove files that are no longer needed.")
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
+
+
+def mounted(path: Path, mounts: str) -> str | None:
+    """The type of the file system that `path` is on, by the text of ``/proc/self/mountinfo`` (proc(5))."""
+    best, kind = -1, None
+    where = os.path.realpath(path)
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        fields, types = left.split(" "), right.split(" ")
+        if len(fields) < 5:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:  # of two at the same place the later one hides the earlier
+            best, kind = len(point), types[0]
+    return kind
+
+
+def file_system(patient: Patient) -> Iterator[Finding]:
+    """The root is on a file system that has what the daemon uses."""
+    try:
+        kind = mounted(patient.root.path, _MOUNTS.read_text())
+    except OSError:
+        return
+    if kind in _NO_LINKS:
+        told = f"the root is on {kind}, which has no hard links: a stop at a bad moment may show a card half written"
+        yield Finding("note", "no-hard-links", "", told, "A disk with ext4, xfs, btrfs, APFS or NTFS is safer.")
+    if kind in _REMOTE and patient.said.get("watching") != "polling":
+        told = f"the root is on {kind}: what other machines do there makes no file events here"
+        yield Finding("note", "no-file-events", "", told, "Start the daemon with 'recursion-gate run --poll'.")
+
+
+def watches(patient: Patient) -> Iterator[Finding]:
+    """The system allows as many inotify watches as there are folders to watch."""
+    try:
+        limit = int(_WATCHES.read_text())
+    except (OSError, ValueError):
+        return
+    folders = 2 + _folders_in(patient.root)
+    if folders > 0.8 * limit:
+        told = f"{count(folders, 'folder')} are to be watched, and the system allows each account {limit:,}"
+        remedy = f"sysctl fs.inotify.max_user_watches={max(4 * folders, 65_536)}, and the same in /etc/sysctl.d/."
+        yield Finding("warning", "few-watches", "", told, remedy)
+
+
+def _folders_in(root: Root) -> int:
+    found = 0
+    try:
+        users = [e.path for e in os.scandir(root.inbox) if e.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    for path in users:
+        try:
+            found += 1 + sum(e.is_dir(follow_symlinks=False) for e in os.scandir(path))
+        except OSError:
+            found += 1 + len(STATES)
+    return found
+
+
+def writable_by_all(patient: Patient) -> Iterator[Finding]:
+    """Gate, Record and receipts can be written by nobody but the daemon's account and group (promise 6)."""
+    if os.name != "posix":
+        return
+    root = patient.root
+    yield from _if_writable(root, root.path, None)
+    for path in (root.homes, root.receipts, root.daemon):
+        yield from _if_writable(root, path, None)
+    for user in patient.users:
+        place = root.place(user)
+        paths = [place.home, place.gate, *(place.home / n for n in RECORD_FILES)]
+        for path in (*paths, place.receipts, place.ledger, place.baseline):
+            yield from _if_writable(root, path, user)
+
+
+def _if_writable(root: Root, path: Path, user: str | None) -> Iterator[Finding]:
+    try:
+        st = os.lstat(path)
+    except OSError:
+        return
+    if stat.S_ISLNK(st.st_mode) or not st.st_mode & stat.S_IWOTH:
+        return
+    shown = root.place("").shown(path)
+    told = "every account of this machine may write this, and so forge the Record or the receipts"
+    yield Finding("warning", "writable-by-all", shown, told, f"chmod o-w {path}", user)
+
+
+def lanes(patient: Patient) -> Iterator[Finding]:
+    """Agents work under accounts that cannot write the Record (promises 3 and 6)."""
+    if os.name != "posix":
+        return
+    same = [user for user in patient.users if _one_account(patient.root, user)]
+    if same:
+        whose = "" if len(same) == len(patient.users) else f" (of {', '.join(same[:5])})"
+        told = (
+            f"agents write the inbox{whose} under the account that also owns the Record, so 'agents may stage, they "
+            "may not merge' is a convention here: nothing in the system enforces it"
+        )
+        remedy = "Where it matters, run the agents under an account of their own that may write in inbox/ only."
+        yield Finding("note", "one-account", "inbox", told, remedy)
+
+
+def _one_account(root: Root, user: str) -> bool:
+    """Whether only those who can write the Record can write into the inbox."""
+    place = root.place(user)
+    try:
+        inbox, home = os.stat(place.inbox), os.stat(place.home)
+    except OSError:
+        return False
+    if inbox.st_uid != home.st_uid or inbox.st_mode & stat.S_IWOTH:
+        return False
+    same_group = inbox.st_gid == home.st_gid and home.st_mode & stat.S_IWGRP
+    return not inbox.st_mode & stat.S_IWGRP or bool(same_group)
