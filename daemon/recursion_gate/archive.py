@@ -15,6 +15,7 @@ dealt again from the gate. Reads only; `restore` writes.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -33,7 +34,6 @@ from pydantic_core import to_json
 from . import schemas, tail
 from .errors import GateError
 from .layout import RECORD_FILES, Place, is_ignored, valid_user
-from .model import Receipt
 from .read import Snapshot
 from .readers.answer import Answer
 
@@ -149,8 +149,7 @@ def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, b
         yield f"{receipts}/{place.ledger.name}", _ledger(place, snapshot.size)
         with tail.open_plain(place.baseline) as file:
             yield f"{receipts}/{place.baseline.name}", file.read()
-    for receipt in snapshot.receipts():
-        yield from _card(place, receipt, receipts)
+    yield from _cards(snapshot, receipts)
 
 
 def _ledger(place: Place, size: int) -> bytes:
@@ -185,21 +184,32 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
                 yield f"{home}/{inside}", data
 
 
-def _card(place: Place, receipt: Receipt, receipts: str) -> Iterator[tuple[str, bytes]]:
-    """The decided card: in its month's folder, or, while it has not been filed yet, where it was decided."""
-    stem, ending = os.path.splitext(receipt.card)
-    month = place.month(receipt.at)
-    places = [month / receipt.card, month / f"{stem}-{receipt.seq}{ending}", place.state(receipt.action) / receipt.card]
-    for path in places:
-        try:
-            with tail.open_plain(path) as file:
+def _cards(snapshot: Snapshot, receipts: str) -> Iterator[tuple[str, bytes]]:
+    """The decided cards: in their month's folder, or, while they have not been filed yet, where they were decided."""
+    place = snapshot.place
+    filed: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
+    for receipt in snapshot.receipts():
+        month = place.month(receipt.at).name
+        if month not in filed:
+            filed[month] = _by_content(place.receipts / month)
+        found = filed[month].get(receipt.sha256)
+        if found is None:
+            found = _by_content(place.state(receipt.action), receipt.card).get(receipt.sha256, [])
+        for name, data in found:
+            if _safe(path := f"{receipts}/{month}/{name}"):
+                yield path, data
+
+
+def _by_content(folder: Path, only: str = "") -> dict[str, list[tuple[str, bytes]]]:
+    """The plain files in a folder, or the one named `only`, by their SHA-256. People may clear them away as they like,
+    so what cannot be read is passed over."""
+    found: dict[str, list[tuple[str, bytes]]] = {}
+    with contextlib.suppress(OSError):
+        for name in [only] if only else sorted(os.listdir(folder)):
+            with contextlib.suppress(OSError), tail.open_plain(folder / name) as file:
                 data = file.read(_MOST_ONE)
-        except OSError:  # people may clear these away as they like; names that cannot be are among them
-            continue
-        name = path.name if path.parent == month else receipt.card
-        if hashlib.sha256(data).hexdigest() == receipt.sha256 and _safe(f"{receipts}/{month.name}/{name}"):
-            yield f"{receipts}/{month.name}/{name}", data
-            return
+                found.setdefault(hashlib.sha256(data).hexdigest(), []).append((name, data))
+    return found
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

@@ -21,7 +21,9 @@ This module and all it imports cannot write (a test checks that they do not even
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +33,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from . import entries, record, tail
+from . import entries, record, redo, tail
 from .entries import Entry, Evidence, Record
 from .errors import GateError, Parked
 from .layout import RECORD_FILES, Place, Root, valid_user
@@ -137,7 +139,7 @@ def _look(place: Place) -> Snapshot | None:
             return None
         todo = _unfinished(place, start, first.candidates())
         todo += [_receipt(place, line) for line in came.lines]
-        completed = _put_in(texts, todo)
+        completed = _put_in(place, texts, todo)
         decided = {receipt.candidate_id for receipt in todo}
         waiting = gate.candidates()
         last = todo[-1] if todo else _receipt(place, start.last) if start.last else None
@@ -238,19 +240,32 @@ def _unfinished(place: Place, start: tail.End, waiting: Mapping[str, Candidate])
     return found[::-1]
 
 
-def _put_in(texts: dict[str, str], receipts: Iterable[Receipt]) -> set[str]:
+def _put_in(place: Place, texts: dict[str, str], receipts: Sequence[Receipt]) -> set[str]:
     """Put the lines of `receipts` that are missing into `texts`, as `merging.finish` does on disk; gives the ids of
     the candidates of which some were."""
-    missing: dict[str, list[str]] = {}
-    late = set()
-    for receipt in receipts:
-        for file, lines in receipt.lines.items():
-            if file in record.HEADINGS and lines and not record.holds(texts.get(file, ""), lines[-1]):
-                missing.setdefault(file, []).append(lines[-1])
-                late.add(receipt.candidate_id)
-    for file, lines in missing.items():
+    late: dict[str, list[str]] = {}
+    of = set()
+    for receipt, file, line in redo.missing(
+        receipts, lambda file: texts.get(file, ""), lambda evidence: _earlier(place, receipts[0].seq, evidence)
+    ):
+        late.setdefault(file, []).append(line)
+        of.add(receipt.candidate_id)
+    for file, lines in late.items():
         texts[file] = record.insert(texts.get(file, ""), record.HEADINGS[file], lines)[0]
-    return late
+    return of
+
+
+def _earlier(place: Place, before: int, evidence: set[str]) -> Counter[tuple[str, str]]:
+    """How often the receipts `before` that number put which line into which file, of those that name this evidence."""
+    ids = [name.encode() for name in evidence]
+    found: Counter[tuple[str, str]] = Counter()
+    for line in tail.forwards(place.ledger, sys.maxsize):
+        if any(name in line for name in ids):
+            receipt = _receipt(place, line)
+            if receipt.seq >= before:
+                break
+            found.update((file, lines[-1]) for file, lines in receipt.lines.items() if lines)
+    return found
 
 
 def _receipt(place: Place, line: bytes) -> Receipt:

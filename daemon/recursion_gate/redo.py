@@ -1,0 +1,42 @@
+"""What of the last receipts is not in the Record: what a stop, or a look in mid-merge, leaves to be put in. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from . import record
+from .model import Receipt
+
+__all__ = ["missing"]
+
+#: A line and the Record file that it is in.
+Place = tuple[str, str]
+
+
+def missing(
+    receipts: Sequence[Receipt],
+    text: Callable[[str], str],
+    earlier: Callable[[set[str]], Counter[Place]],
+) -> list[tuple[Receipt, str, str]]:
+    """The lines of `receipts`, the last ones of the chain, that do not stand in the Record: receipt, file and line, in
+    order. `text` gives a Record file as it stands.
+
+    A line can be an earlier receipt's too, where both link to the same evidence and say the same: then it must stand
+    there once for each. How often the receipts before these put in a line that names one of some evidence, `earlier`
+    tells; it is asked only where that can be.
+    """
+    wanted = [(receipt, file, lines[-1]) for receipt in receipts for file, lines in receipt.lines.items() if lines]
+    there = {(file, line): record.count(text(file), line) for _, file, line in wanted}
+    made_here = {receipt.evidence_id for receipt in receipts if "self-evidence.md" in receipt.lines}
+    linked = {r.evidence_id for r, file, line in wanted if there[file, line] and r.evidence_id} - made_here
+    before = earlier({name for name in linked if name}) if linked else Counter[Place]()
+    # Of a line that stands there more often than before these receipts, the first ones have it.
+    have = Counter({place: max(0, count - before[place]) for place, count in there.items()})
+    late = []
+    for receipt, file, line in wanted:
+        if have[file, line] > 0:
+            have[file, line] -= 1
+        elif file in record.HEADINGS:
+            late.append((receipt, file, line))
+    return late
