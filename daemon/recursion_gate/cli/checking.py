@@ -1,0 +1,61 @@
+"""check: regression cases."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from .output import json_option, print_json
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+@click.option("--accept", is_flag=True, help="Write what the program did into expected/, for you to read and keep.")
+@click.pass_context
+def check(ctx: click.Context, folder: Path, as_json: bool, accept: bool) -> None:
+    """Run regression cases on this program.
+
+    DIR is a case, or holds cases: folders with a steps.txt, as fixtures/README.md describes. Each is played in a
+    temporary root of its own; no real root is touched. Exits with 1 when something is not as expected, and prints
+    how it differs; with 2 when there is no case in DIR.
+
+    \b
+    Examples:
+      recursion-gate check fixtures
+      recursion-gate check my-cases/reading-goes-to-knowledge
+      recursion-gate check my-cases --accept && git diff my-cases
+    """
+    from .. import checking
+    from ..cases import find_cases
+
+    logging.getLogger("recursion_gate").addHandler(logging.NullHandler())  # what it says in a case is the case's matter
+    folders = find_cases(folder)
+    if not folders:
+        raise click.UsageError(f"there is no case in {folder}: no folder there holds a steps.txt.")
+    results = [(f, checking.check(f)) for f in folders]
+    if accept:
+        for where, result in results:
+            checking.accept(where, result.differences)
+    failed = [r for _, r in results if r.problem or (r.differences and not accept)]
+    if as_json:
+        print_json({"cases": len(results), "failed": [{"case": r.name, "difference": r.report} for r in failed]})
+    else:
+        for result in failed:
+            click.secho(f"{result.name}:", bold=True)
+            click.echo(result.report)
+        accepted = sum(bool(r.differences) for _, r in results) if accept else 0
+        click.echo(_told(len(results), len(failed), accepted))
+    if failed:
+        ctx.exit(1)
+
+
+def _told(count: int, failed: int, accepted: int) -> str:
+    said = f"{count} case{'s' if count != 1 else ''}, "
+    if accepted:
+        said += f"{accepted} accepted as it is now: read what changed in expected/, "
+    return said + (f"{failed} not as expected" if failed else "all as expected")
