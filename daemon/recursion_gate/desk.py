@@ -59,6 +59,7 @@ class Desk:
         self.ledger = Ledger.open(place, decided)
         #: The cards in pending/, by file name; None: not a card of ours.
         self.pending: dict[str, str | None] = {}
+        self._names: dict[str, str] | None = None  # the same the other way round, made when it is asked for
         self._pending_at = (-1, False)
         #: When what is waiting for time must be looked at again, in seconds from now.
         self.due: float | None = None
@@ -130,6 +131,7 @@ class Desk:
         rested = time.time() - stamp / 1e9 > 0.1
         with os.scandir(folder) as entries:
             names = {e.name for e in entries if not is_ignored(e.name)}
+        self._names = None
         for gone in self.pending.keys() - names:
             del self.pending[gone]
         for name in sorted(names - self.pending.keys()):
@@ -147,10 +149,10 @@ class Desk:
 
     def pending_card(self, candidate_id: str) -> Path | None:
         """The card of a candidate in pending/, as far as known."""
-        for name, known in self.pending.items():
-            if known == candidate_id:
-                return self.place.pending / name
-        return None
+        if self._names is None:
+            self._names = {known: name for name, known in self.pending.items() if known is not None}
+        name = self._names.get(candidate_id)
+        return self.place.pending / name if name is not None else None
 
     def without_card(self, held: Collection[str]) -> list[Candidate]:
         """The candidates that have a card neither in pending/ nor among those `held` elsewhere."""
@@ -176,6 +178,7 @@ class Desk:
             name = cards.file_name(candidate, taken)
             if durable.create(self.place.pending / name, data, sync=sync):
                 self.pending[name] = candidate.id
+                self._names = None
                 return
         raise OSError(f"no free name for the card of {candidate.id}")
 

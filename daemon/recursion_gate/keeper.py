@@ -116,8 +116,8 @@ class Keeper:
             self._desks[user] = desk
         desk.due = None
         most = max(1, self.settings.max_per_turn)
-        paths = drop_paths(desk)
-        stage(desk, paths[:most])
+        paths, more = drop_paths(desk, most)
+        stage(desk, paths)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
         strays = list(desk.look_at_pending())
@@ -125,9 +125,10 @@ class Keeper:
         stage(desk, look.strays[:most])
         stage(desk, _never_staged(desk, strays[:most]))
         left = merging.carry_out(desk, look)
-        for candidate in desk.without_card(look.held):
+        missing = desk.without_card(look.held)
+        for candidate in missing[: 2 * most]:
             desk.deal(candidate)
-        more = left or max(len(paths), len(look.strays), len(strays)) > most or desk.has_leftovers()
+        more |= left or desk.has_leftovers() or max(len(look.strays), len(strays), len(missing) // 2) > most
         return Outcome(desk.due, more)
 
 

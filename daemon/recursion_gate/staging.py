@@ -29,8 +29,8 @@ class _Read:
     proposals: list[drops.Proposal]
 
 
-def drop_paths(desk: Desk) -> list[Path]:
-    """What lies in the drop zone to be looked at, oldest first."""
+def drop_paths(desk: Desk, most: int) -> tuple[list[Path], bool]:
+    """What lies in the drop zone to be looked at, oldest first, at most so many; and whether there is more."""
     found = []
     here = time.monotonic()
     with os.scandir(desk.place.inbox) as entries:
@@ -47,7 +47,7 @@ def drop_paths(desk: Desk) -> list[Path]:
             elif not desk.is_stuck(entry.path, files.mark(st)):
                 found.append((st.st_mtime_ns, entry.name))
     found.sort()
-    return [desk.place.inbox / name for _, name in found]
+    return [desk.place.inbox / name for _, name in found[:most]], len(found) > most
 
 
 def stage(desk: Desk, paths: Iterable[Path]) -> None:
