@@ -19,7 +19,7 @@ from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, inst
 from .record import fold
 from .settings import Settings
 
-__all__ = ["CARD_ONLY", "MARKER_LINE", "Proposal", "decode", "parse", "validate"]
+__all__ = ["CARD_ONLY", "MARKER_LINE", "PUT_BACK", "Proposal", "decode", "parse", "validate"]
 
 #: What a card's front matter may hold beside a drop's fields: the daemon's note, and how a person decided.
 CARD_ONLY = ("note", "reason", "via")
@@ -27,7 +27,8 @@ CARD_ONLY = ("note", "reason", "via")
 #: The line on a card that its text ends at.
 MARKER_LINE = re.compile(r"^<!-- recursion-gate:.*$", re.MULTILINE)
 
-_TRY = "Correct the file and put it back into the inbox folder."
+#: What to do about a drop, where nothing better can be said.
+PUT_BACK = "Correct the file and put it back into the inbox folder."
 _FIELDS = [*Drop.model_fields, "text"]
 _SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score")
 _MOST_SHORT = 2_000  # characters in each of these: they stand in a card's front matter
@@ -84,7 +85,7 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
         raise Refusal("only .json, .jsonl, .md and .txt files can be staged", "Save it in one of these forms.")
     text = decode(data)
     if not text.strip():
-        raise Refusal("the file is empty", _TRY, maybe_unfinished=True)
+        raise Refusal("the file is empty", PUT_BACK, maybe_unfinished=True)
     if form == ".jsonl":
         objects = list(_lines(text, settings.max_lines))
     elif form == ".json":
@@ -111,7 +112,8 @@ def _twice(names: Iterable[str]) -> str | None:
 
 
 def _shown(text: str, most: int = 255) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:most])
+    shown = text[:most]
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
 
 
 def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
@@ -132,7 +134,7 @@ def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise Refusal(f"the field '{_shown(_twice(k for k, _ in pairs) or '', 60)}' is given twice", _TRY)
+        raise Refusal(f"the field '{_shown(_twice(k for k, _ in pairs) or '', 60)}' is given twice", PUT_BACK)
     return made
 
 
@@ -150,7 +152,7 @@ def _constant(text: str) -> NoReturn:
 _decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number, parse_constant=_constant)
 
 # What may stand at the end of a file that was cut in the middle of a word, a number or an escape.
-_CUT = re.compile(r"\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\?u?[0-9a-fA-F]{0,4})\s*")
+_CUT = re.compile(r"\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?|\\?u[0-9a-fA-F]{0,3})?\s*")
 
 
 def _json(text: str) -> Any:
@@ -162,7 +164,7 @@ def _json(text: str) -> Any:
             "this is not valid JSON: it ends in the middle"
             if ended
             else f"this is not valid JSON: {err.msg} (line {err.lineno}, column {err.colno})",
-            _TRY,
+            PUT_BACK,
             maybe_unfinished=ended,
         ) from None
     except RecursionError:
@@ -196,7 +198,7 @@ def _markdown(text: str) -> dict[str, Any]:
 def validate(fields: Any, settings: Settings) -> Drop:
     """`fields` as a Drop. Raises Refusal with one sentence that names the field."""
     if not isinstance(fields, dict):
-        raise Refusal("one JSON object is expected: { ... }", _TRY)
+        raise Refusal("one JSON object is expected: { ... }", PUT_BACK)
     if "text" in fields:
         if "raw_text" in fields:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
@@ -206,7 +208,7 @@ def validate(fields: Any, settings: Settings) -> Drop:
     try:
         drop = Drop.model_validate(fields)
     except ValidationError as err:
-        raise Refusal(_in_words(err, fields), _TRY) from None
+        raise Refusal(_in_words(err, fields), PUT_BACK) from None
     if not fold(drop.raw_text):
         raise Refusal("raw_text is empty", "Say in raw_text what was done.")
     if len(drop.raw_text) > settings.max_text_chars:
@@ -217,7 +219,7 @@ def validate(fields: Any, settings: Settings) -> Drop:
     for name in _SHORT:
         length = len(getattr(drop, name) or "")
         if length > _MOST_SHORT:
-            raise Refusal(f"{name} has {length:,} characters; the most allowed is {_MOST_SHORT:,}", _TRY)
+            raise Refusal(f"{name} has {length:,} characters; the most allowed is {_MOST_SHORT:,}", PUT_BACK)
     if drop.suggested_ix_section and drop.mind_category:
         follows = CATEGORY_OF[drop.suggested_ix_section]
         if follows != drop.mind_category:
@@ -236,7 +238,7 @@ def _check(name: str, value: Any, depth: int = 0) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Refusal(f"{name} holds half a character (a lone surrogate)", _TRY) from None
+            raise Refusal(f"{name} holds half a character (a lone surrogate)", PUT_BACK) from None
     elif isinstance(value, dict):
         for key, item in value.items():
             _check(name, key, depth + 1)
