@@ -34,8 +34,14 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
     if not re.fullmatch(r"[a-z0-9]{4,12}", tail):
         tail = short_hash(candidate.id.encode(), 7)
     end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
-    words = re.findall(r"\w+", unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower()))
-    slug = "-".join(words).replace("_", "-")[:60]
+    text = unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower())
+    # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
+    words = (
+        re.findall("[a-z0-9]+", text)
+        if text.isascii()
+        else "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text).split()
+    )
+    slug = "-".join(words)[:60]
     start = f"{candidate.skill_tag.lower()}_{slug}"
     room = _MOST_NAME - len(end.encode())
     return start.encode()[:room].decode(errors="ignore").rstrip("-_") + end
@@ -85,7 +91,7 @@ def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
     if not markers:
         raise Refusal(
             "the line that begins with '<!-- recursion-gate:' is missing, so the card may be cut short",
-            "Edit the fresh card in pending/ instead, and leave that line and what is below it.",
+            "Leave that line, and what is below it, as it is.",
             maybe_unfinished=True,
         )
     body = rest[: markers[-1].start()].strip()
@@ -94,7 +100,7 @@ def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
         if value is not None and not isinstance(value, str):
             raise Refusal(f"{name} must be text")
     if values.get("id", staged.id) != staged.id:
-        raise Refusal("the id was changed", "Edit the fresh card in pending/ instead, and leave its id.")
+        raise Refusal("the id was changed", "Leave its id as it is.")
     if "raw_text" in values or "text" in values:
         raise Refusal("the text is given twice: in the front matter and as the body", "Keep the body.")
     drop = validate({**values, "raw_text": body}, settings)

@@ -38,7 +38,7 @@ class Difference:
         """As a unified diff, from what is expected to what was found."""
         names = (
             "/dev/null" if self.expected is None else f"expected/{self.path}",
-            "/dev/null" if self.found is None else self.path,
+            "/dev/null" if self.found is None else f"found/{self.path}",
         )
         lines = list(difflib.unified_diff(_lines(self.expected), _lines(self.found), *names, lineterm=""))
         lines = lines or [f"--- {names[0]}", f"+++ {names[1]}"]  # an empty file, and none

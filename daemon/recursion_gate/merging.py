@@ -20,6 +20,7 @@ from typing import Any, Literal
 from . import cards, durable, files, record
 from .cards import Verdict
 from .desk import Desk, now, numbered
+from .drops import PUT_BACK
 from .errors import NotYet, Parked, Refusal
 from .layout import is_ignored
 from .model import Candidate, Receipt, act_id, instant
@@ -120,7 +121,10 @@ def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[
         found.setdefault(staged.id, [])
         return
     except Refusal as err:
-        desk.refuse(path, err, "was edited so that it can no longer be read, so it was not merged")
+        how = "" if err.remedy == PUT_BACK else f"{err.remedy} "
+        again = f"Edit the clean card in pending/, or correct this one and move it into {action}/ again."
+        refusal = Refusal(err.problem, how + again)
+        desk.refuse(path, refusal, "was edited so that it can no longer be read, so it was not merged")
         return
     found[staged.id].append(Card(path, action, seen, verdict))
 
@@ -373,6 +377,7 @@ class _Texts:
 
     def add(self, file: str, line: str, lines: dict[str, list[str]]) -> None:
         """Want `line` in `file`; what is really put in will be noted in `lines`."""
+        lines[file] = []  # in the order of the candidate's own lines, whatever else goes into the file
         self._wanted.setdefault(file, []).append((line, lines))
 
     def plan(self) -> None:
