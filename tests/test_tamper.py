@@ -1,0 +1,321 @@
+"""Every way to tamper with receipts and Record is found by `verify` (docs/verify.md)."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recursion_gate.layout import Root
+from recursion_gate.model import chain_hash
+from recursion_gate.verify import Anchor, head
+
+from .audited import SEED, build, copy, faults, look
+from .world import World
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    return build(tmp_path_factory.mktemp("whole") / "root")
+
+
+@pytest.fixture
+def world(whole: Root, tmp_path: Path) -> World:
+    return copy(whole, tmp_path / "root")
+
+
+def ledger_lines(world: World) -> list[bytes]:
+    return world.place.ledger.read_bytes().splitlines(keepends=True)
+
+
+def write_ledger(world: World, lines: list[bytes]) -> None:
+    world.place.ledger.write_bytes(b"".join(lines))
+
+
+def as_line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def change(line: bytes, **fields: Any) -> bytes:
+    """The receipt with other values, its hash as it was."""
+    return as_line({**json.loads(line), **fields})
+
+
+def forge(line: bytes, **fields: Any) -> bytes:
+    """The receipt with other values, and a hash that fits them."""
+    made = {**json.loads(line), **fields}
+    return as_line({**made, "hash": chain_hash(made)})
+
+
+def chain_anew(lines: list[bytes], start: str) -> list[bytes]:
+    """The receipts numbered and linked again, all hashes fitting: what one who knows the format can do."""
+    made, before = [], start
+    for number, line in enumerate(lines, 1):
+        made.append(forge(line, seq=number, prev_hash=before))
+        before = json.loads(made[-1])["hash"]
+    return made
+
+
+# -- receipts -------------------------------------------------------------------------------------------------------
+
+TAMPERINGS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
+    "a word changed": (lambda ls: [*ls[:2], change(ls[2], raw_text="Took no quiz."), *ls[3:]], "receipt-changed"),
+    "who decided changed": (lambda ls: [change(ls[0], by="mallory"), *ls[1:]], "receipt-changed"),
+    "an action turned round": (lambda ls: [*ls[:4], change(ls[4], action="approved"), *ls[5:]], "receipt-changed"),
+    "the number changed": (lambda ls: [*ls[:2], change(ls[2], seq=9), *ls[3:]], "receipt-changed"),
+    "the hash changed": (lambda ls: [*ls[:2], change(ls[2], hash="f" * 64), *ls[3:]], "receipt-changed"),
+    "changed, with a hash that fits": (lambda ls: [*ls[:2], forge(ls[2], reason="so"), *ls[3:]], "chain-broken"),
+    "a field more": (lambda ls: [*ls[:2], forge(ls[2], note="x"), *ls[3:]], "receipt-unreadable"),
+    "the first removed": (lambda ls: ls[1:], "receipts-missing"),
+    "one removed": (lambda ls: [*ls[:3], *ls[4:]], "receipts-missing"),
+    "several removed": (lambda ls: [*ls[:3], *ls[6:]], "receipts-missing"),
+    "two exchanged": (lambda ls: [*ls[:3], ls[4], ls[3], *ls[5:]], "receipt-out-of-order"),
+    "one put in twice": (lambda ls: [*ls[:3], ls[2], *ls[3:]], "receipt-out-of-order"),
+    "one put in": (lambda ls: [*ls[:3], forge(ls[2], candidate_id="x"), *ls[3:]], "receipt-out-of-order"),
+    "a decision replayed at the end": (
+        lambda ls: [*ls, forge(ls[1], seq=9, prev_hash=json.loads(ls[-1])["hash"])],
+        "decided-twice",
+    ),
+    "all appended again": (lambda ls: [*ls, *ls], "receipt-out-of-order"),
+    "turned upside down": (lambda ls: ls[::-1], "receipts-missing"),
+    "the last approval cut off": (lambda ls: ls[:6], "line-without-receipt"),
+    "the last rejection cut off": (lambda ls: ls[:7], "card-without-receipt"),
+    "the last rejection cut in the middle": (lambda ls: [*ls[:7], ls[7][:200]], "receipts-cut"),
+    "the last line end cut off": (lambda ls: [*ls[:7], ls[7][:-1]], "receipts-cut"),
+    "all cut off": (lambda ls: [], "line-without-receipt"),
+    "a blank line put in": (lambda ls: [*ls[:3], b"\n", *ls[3:]], "receipt-unreadable"),
+    "a blank line at the end": (lambda ls: [*ls, b"\n"], "receipt-unreadable"),
+    "rubbish at the end": (lambda ls: [*ls, b"\x00\xff rubbish"], "receipts-cut"),
+    "a space put in": (lambda ls: [*ls[:2], ls[2].replace(b'","', b'", "', 1), *ls[3:]], "receipt-rewritten"),
+    "fields in another order": (
+        lambda ls: [*ls[:2], as_line(dict(reversed(json.loads(ls[2]).items()))), *ls[3:]],
+        "receipt-rewritten",
+    ),
+    "letters escaped": (
+        lambda ls: [*ls[:2], json.dumps(json.loads(ls[2]), separators=(",", ":")).encode() + b"\n", *ls[3:]],
+        "receipt-rewritten",
+    ),
+    "line ends of another system": (lambda ls: [line.replace(b"\n", b"\r\n") for line in ls], "receipt-rewritten"),
+    "a byte order mark": (lambda ls: [b"\xef\xbb\xbf" + ls[0], *ls[1:]], "receipt-unreadable"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_a_tampering_with_the_receipts_is_found(world: World, name: str) -> None:
+    tamper, code = TAMPERINGS[name]
+    before = ledger_lines(world)
+    after = tamper(before)
+    assert after != before
+    write_ledger(world, after)
+    assert code in faults(look(world))
+
+
+def test_a_changed_receipt_is_named_by_its_line_and_is_the_only_fault(world: World) -> None:
+    lines = ledger_lines(world)
+    write_ledger(world, [*lines[:4], change(lines[4], reason="never said"), *lines[5:]])
+    (finding,) = look(world).findings
+    assert (finding.code, finding.where) == ("receipt-changed", "receipts/alex/merge-receipts.jsonl:5")
+
+
+def test_each_of_1000_random_changes_of_one_byte_is_found(world: World) -> None:
+    data = world.place.ledger.read_bytes()
+    choose = random.Random(20261124)
+    missed = []
+    for _ in range(1000):
+        at, byte = choose.randrange(len(data)), choose.randrange(256)
+        if data[at] == byte:
+            byte ^= 1 << choose.randrange(8)
+        world.place.ledger.write_bytes(data[:at] + bytes([byte]) + data[at + 1 :])
+        if look(world).holds:
+            missed.append((at, byte))
+    assert missed == []
+
+
+def test_each_byte_taken_out_or_put_in_is_found(world: World) -> None:
+    data = world.place.ledger.read_bytes()
+    choose = random.Random(7)
+    missed = []
+    for _ in range(300):
+        at = choose.randrange(len(data))
+        for spoilt in (data[:at] + data[at + 1 :], data[:at] + bytes([choose.randrange(256)]) + data[at:]):
+            world.place.ledger.write_bytes(spoilt)
+            if look(world).holds:
+                missed.append(at)
+    assert missed == []
+
+
+def test_the_last_byte_changed_to_anything_else_is_found(world: World) -> None:
+    data = world.place.ledger.read_bytes()
+    for byte in set(range(256)) - {data[-1]}:
+        world.place.ledger.write_bytes(data[:-1] + bytes([byte]))
+        assert not look(world).holds, byte
+
+
+def test_a_file_cut_anywhere_is_found(world: World) -> None:
+    data = world.place.ledger.read_bytes()
+    for size in range(0, len(data), 41):
+        world.place.ledger.write_bytes(data[:size])
+        assert not look(world).holds, size
+
+
+# -- a forger who computes all hashes anew ----------------------------------------------------------------------------
+
+CLAIMS: dict[str, dict[str, Any]] = {
+    "a line that was never approved": {"lines": {"self-evidence.md": ["- Owns the moon."]}},
+    "no lines for an approval": {"lines": {}},
+    "another evidence id": {"evidence_id": "ACT-2026-11-24-forged0000"},
+    "another text than its candidate's": {"raw_text": "Owns the moon."},
+    "another section than its candidate's": {"suggested_ix_section": "IX-C"},
+    "another candidate": {"candidate_id": "other"},
+    "a candidate that is none": {"candidate": {"id": "read"}},
+    "a rejection with an approval's time": {"action": "rejected"},
+    "no time": {"merged_at": None},
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_chain_made_anew_around_a_receipt_that_contradicts_itself_is_found(world: World, name: str) -> None:
+    lines = ledger_lines(world)
+    start = json.loads(lines[0])["prev_hash"]
+    write_ledger(world, chain_anew([forge(lines[0], **CLAIMS[name]), *lines[1:]], start))
+    assert "receipt-inconsistent" in faults(look(world))
+
+
+def test_a_chain_made_anew_that_fits_in_itself_is_found_by_a_head_kept_elsewhere(world: World) -> None:
+    kept = head(world.place)
+    lines = ledger_lines(world)
+    start = json.loads(lines[0])["prev_hash"]
+    write_ledger(world, chain_anew([*lines[:4], forge(lines[4], reason="never said"), *lines[5:]], start))
+    assert look(world).holds  # the files alone cannot tell
+    proof = look(world, kept)
+    assert faults(proof) == ["head-missing"]
+    assert "receipt 8 is not the one that was noted" in proof.findings[0].problem
+
+
+def test_a_tail_cut_off_with_all_it_left_is_found_by_a_head_kept_elsewhere(world: World) -> None:
+    kept = head(world.place)
+    write_ledger(world, ledger_lines(world)[:7])
+    for card in world.place.receipts.glob("*-*/*threw-it-away*"):
+        card.unlink()
+    assert look(world).holds
+    proof = look(world, kept)
+    assert faults(proof) == ["head-missing"]
+    assert "receipt 8 is gone: the chain ends at 7" in proof.findings[0].problem
+
+
+def test_a_head_of_long_ago_is_still_in_a_chain_that_has_grown(world: World) -> None:
+    kept = head(world.place)
+    world.approve("waits-1")
+    assert look(world, kept, Anchor(kept.hash), Anchor(head(world.place).hash, "alex")).findings == []
+
+
+def test_a_head_of_nobody_is_not_found(world: World) -> None:
+    assert faults(look(world, Anchor("e" * 64))) == ["head-missing"]
+    assert faults(look(world, Anchor("e" * 64, "alex"))) == ["head-missing"]
+    assert faults(look(world, Anchor("e" * 64, "nobody", 4))) == ["head-missing"]
+
+
+# -- what stands beside the receipts ----------------------------------------------------------------------------------
+
+
+def test_a_changed_baseline_is_found(world: World) -> None:
+    forged = "- ACT-2026-11-24-forged0000 — Owns the moon. — 2026-11-24 — THINK"
+    evidence = world.place.home / "self-evidence.md"
+    evidence.write_text(evidence.read_text().replace(SEED, f"{SEED}\n{forged}"))
+    world.place.baseline.write_text(world.place.baseline.read_text().replace(SEED, f"{SEED}\\n{forged}"))
+    assert faults(look(world)) == ["baseline-changed"]
+
+
+def test_a_missing_baseline_is_found(world: World) -> None:
+    world.place.baseline.unlink()
+    assert faults(look(world)) == ["baseline-missing"]
+
+
+def test_receipts_of_another_user_are_found(world: World, whole: Root, tmp_path: Path) -> None:
+    other = copy(whole, tmp_path / "other")
+    other.approve("waits-1")
+    world.place.ledger.unlink()
+    world.place.ledger.symlink_to(other.place.ledger)
+    assert faults(look(world)) == ["unreadable"]
+
+
+def test_a_card_filed_as_decided_that_no_receipt_knows_is_found(world: World) -> None:
+    month = next(world.place.receipts.glob("2*-*"))
+    card = world.card("waits-1")
+    (month / card.name).write_bytes(card.read_bytes())
+    assert faults(look(world)) == ["card-without-receipt"]
+
+
+# -- the Record -------------------------------------------------------------------------------------------------------
+
+FORGED = {
+    "self-evidence.md": "- ACT-2026-11-24-forged0000 — Owns the moon. — 2026-11-24 — THINK",
+    "self-knowledge.md": "- • Owns the moon. — ACT-2026-11-24-forged0000",
+    "self-skill-work.md": "* Owns the moon (ACT-2026-11-24-forged0000).",
+    "self-personality.md": "  1. Owns the moon - ACT-2026-11-24-forged0000",
+    "self-curiosity.md": "| ACT-2026-11-24-forged0000 | Owns the moon |",
+    "self.md": "- **ACT-2026-11-24-forged0000** Owns the moon",
+}
+
+
+@pytest.mark.parametrize("file", FORGED)
+def test_a_line_that_looks_approved_and_has_no_receipt_is_found(world: World, file: str) -> None:
+    path = world.place.home / file
+    path.write_bytes(path.read_bytes() + FORGED[file].encode() + b"\n")
+    (finding,) = look(world).findings
+    assert (finding.severity, finding.code) == ("fault", "line-without-receipt")
+    assert finding.where == f"users/alex/{file}:{len(path.read_bytes().splitlines())}"
+    assert "Owns the moon" in finding.problem
+
+
+def test_a_forged_line_under_an_approved_id_is_found(world: World) -> None:
+    receipt = world.receipts()[0]
+    path = world.place.home / "self-knowledge.md"
+    path.write_text(path.read_text() + f"- • Owns the moon. — {receipt['evidence_id']}\n")
+    assert faults(look(world)) == ["line-without-receipt"]
+
+
+def test_one_seed_line_that_was_changed_excuses_one_line_only(world: World) -> None:
+    path = world.place.home / "self-evidence.md"
+    other = SEED.replace("Came with the folder", "Owns the moon")
+    path.write_text(path.read_text().replace(SEED, f"{other}\n{other.replace('moon', 'sun')}"))
+    assert faults(look(world)) == ["line-without-receipt"]
+
+
+def test_an_approved_line_repeated_is_found(world: World) -> None:
+    path = world.place.home / "self-knowledge.md"
+    line = world.receipts()[0]["lines"]["self-knowledge.md"][0]
+    path.write_text(path.read_text() + line + "\n")
+    (finding,) = look(world).findings
+    assert (finding.code, finding.where) == (
+        "line-twice",
+        f"users/alex/self-knowledge.md:{len(path.read_text().splitlines())}",
+    )
+
+
+@pytest.mark.parametrize("file", ["self-evidence.md", "self-knowledge.md", "self-skill-think.md"])
+def test_an_approved_line_that_is_gone_is_found(world: World, file: str) -> None:
+    path = world.place.home / file
+    line = world.receipts()[0]["lines"][file][0]
+    path.write_text(path.read_text().replace(line + "\n", ""))
+    (finding,) = look(world).findings
+    assert (finding.code, finding.path) == ("line-missing", f"users/alex/{file}")
+    assert "1 line of receipt 1 is missing" in finding.problem
+
+
+def test_a_record_file_that_is_gone_is_found(world: World) -> None:
+    (world.place.home / "self-skill-think.md").unlink()
+    (finding,) = [f for f in look(world).findings if f.severity == "fault"]
+    assert finding.code == "line-missing"
+    assert "the file is missing" in finding.problem
+
+
+def test_an_older_copy_of_a_record_file_is_found(world: World) -> None:
+    path = world.place.home / "self-evidence.md"
+    older = path.read_bytes()
+    world.approve("waits-1")
+    path.write_bytes(older)
+    assert faults(look(world)) == ["line-missing"]
