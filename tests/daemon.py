@@ -28,8 +28,17 @@ def call(root: Root | Path, *args: str, **more: Any) -> subprocess.CompletedProc
 class Daemon:
     """``recursion-gate run`` on a root; in a ``with`` block it is ended at the end."""
 
-    def __init__(self, root: Root, *args: str, env: dict[str, str] | None = None) -> None:
-        self.root, self._args, self._env = root, args, env or {}
+    def __init__(
+        self,
+        root: Root,
+        *args: str,
+        env: dict[str, str] | None = None,
+        program: list[str] = PROGRAM,
+        run_as: dict[str, Any] | None = None,
+    ) -> None:
+        self.root, self._args, self._program = root, args, program
+        #: Options for `subprocess`: the account, and its environment.
+        self._options = {"env": os.environ | (env or {}), **(run_as or {})}
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> Daemon:
@@ -37,10 +46,10 @@ class Daemon:
         self.root.daemon.mkdir(exist_ok=True)
         self._log = open(self.root.daemon / "log", "a")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [*PROGRAM, "--root", str(self.root.path), "run", *self._args],
+            [*self._program, "--root", str(self.root.path), "run", *self._args],
             stderr=self._log,
             text=True,
-            env=os.environ | self._env,
+            **self._options,
         )
         process = self.process
         before = self.log().count("event=ready")

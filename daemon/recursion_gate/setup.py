@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from . import durable
 from .errors import GateError
 from .layout import RECORD_FILES, STATES, Root, valid_user
+from .settings import Lanes, load_settings
 
-__all__ = ["add_user", "make_root"]
+__all__ = ["add_user", "make_root", "set_lanes"]
 
 
 class BadUser(GateError):
@@ -41,12 +43,21 @@ def make_root(root: Root) -> list[Path]:
     return made
 
 
-def add_user(root: Root, name: str) -> list[Path]:
+def set_lanes(root: Root, lanes: Lanes) -> None:
+    """Give `root` to `lanes`, and write down whose they are. Safe to repeat. Raises BadLanes, BadSettings, OSError."""
+    from .lanes import apply, keep
+
+    keep(root, lanes)
+    apply(root, lanes)
+
+
+def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
     """Add the user `name` from ``users/_template/`` (contract: "Commands", `user add`): the Record, an inbox with its
     folders, a place for receipts. Gives what was made; an inbox that is there already is kept with what is in it.
 
-    The user's folder appears in one step, whole, since a running daemon takes up a user as soon as it is there.
-    Raises BadUser, OSError.
+    The user's folder appears in one step, whole and with the owners of the lanes, since a running daemon takes up a
+    user as soon as it is there. `agents` is the group of this user's agents, where they are others than those of all
+    users. Raises BadUser, BadLanes, BadSettings, OSError.
     """
     if not valid_user(name):
         raise BadUser(
@@ -59,6 +70,9 @@ def add_user(root: Root, name: str) -> list[Path]:
     taken = [user for user in root.users() if user.casefold() == name.casefold()]
     if taken:
         raise BadUser(name, f"differs only in upper and lower case from the user '{taken[0]}'")
+    lanes = load_settings(root).lanes
+    if agents is not None:
+        lanes = _with_agents(lanes, name, agents)
     made = []
     for folder in (place.inbox, *(place.state(s) for s in STATES), place.receipts):
         if not folder.is_dir():
@@ -71,6 +85,17 @@ def add_user(root: Root, name: str) -> list[Path]:
         if source.is_file():
             durable.create(new / file, source.read_text("utf-8").replace("{name}", name).encode(), sync=True)
     durable.sync_folder(new)
+    if lanes is not None:
+        from .lanes import apply_user, keep
+
+        apply_user(root, name, new, lanes)
+        keep(root, lanes)
     durable.move(new, place.home)
     durable.sync_folder(root.homes)
     return [place.home, *made]
+
+
+def _with_agents(lanes: Lanes | None, user: str, group: str) -> Lanes:
+    if lanes is None:
+        raise BadUser(user, "cannot have agents of its own: this root has no lanes ('recursion-gate init --help')")
+    return replace(lanes, agents_of={**lanes.agents_of, user: group})

@@ -53,12 +53,15 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
       recursion-gate run
       recursion-gate --root /srv/recursion-gate run --poll
     """
+    from ..lanes import check_account
     from ..service import Service
     from ..settings import load_settings
 
     root = root_of(ctx)
     _log_to_stderr(verbose=verbose)
-    Service(root, load_settings(root), poll=poll).run()
+    settings = load_settings(root)
+    check_account(settings)
+    Service(root, settings, poll=poll).run()
 
 
 @click.command()
@@ -78,6 +81,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     from collections import Counter
 
     from .. import service
+    from ..lanes import check_account
     from ..settings import load_settings
 
     root = root_of(ctx)
@@ -90,7 +94,9 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
             click.echo(f"\r{count:,} done ", nl=False, err=True)
 
     show = sys.stderr.isatty() and not verbose
-    keeper = service.once(root, load_settings(root), told)
+    settings = load_settings(root)
+    check_account(settings)
+    keeper = service.once(root, settings, told)
     if show and sum(done.values()) >= 100:
         click.echo("\r\033[K", nl=False, err=True)
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}

@@ -17,22 +17,35 @@ __all__ = ["completion", "init", "user"]
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--user", "users", metavar="NAME", multiple=True, help="Add this user. May be given again.")
+@click.option("--agents", metavar="GROUP", help="Who may drop, and nothing else.")
+@click.option("--people", metavar="GROUP", help="Who may read, edit and move cards.")
+@click.option("--readers", metavar="GROUP", help="Who may read the Record and the receipts.")
+@click.option("--daemon", metavar="ACCOUNT", help="The account that the daemon runs under.")
 @click.pass_context
-def init(ctx: click.Context, folder: Path | None, users: tuple[str, ...]) -> None:
+def init(ctx: click.Context, /, folder: Path | None, users: tuple[str, ...], **given: str | None) -> None:
     """Make a root, or complete one; safe to repeat.
 
     Without DIR the root is --root, else $RECURSION_GATE_ROOT, else this folder. Nothing that is there is changed.
+
+    With one of --agents, --people, --readers and --daemon the lanes become the rights of accounts: owners and modes
+    are set so that nobody but the daemon's account can write gate, Record and receipts (docs/security.md). It takes
+    root. What is not named is rg-agents, rg-people, rg-readers and recursion-gate, or as it was set before.
 
     \b
     Examples:
       recursion-gate init ~/companion --user alex
       recursion-gate init
+      sudo recursion-gate init /srv/recursion-gate --agents rg-agents --people rg-people --readers rg-readers
     """
-    from .. import setup
+    from .. import lanes, setup
+    from ..settings import load_settings
 
-    given = folder or ctx.find_root().obj or os.environ.get("RECURSION_GATE_ROOT") or Path.cwd()
-    root = Root(Path(given).absolute())
+    where = folder or ctx.find_root().obj or os.environ.get("RECURSION_GATE_ROOT") or Path.cwd()
+    root = Root(Path(where).absolute())
+    owners = lanes.chosen(load_settings(root).lanes, given)
     made = setup.make_root(root)
+    if owners is not None:
+        setup.set_lanes(root, owners)
     click.echo(f"{root.path}: {'made' if made else 'complete'}")
     for name in users:
         if root.place(name).home.is_dir():
@@ -55,16 +68,22 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("name")
+@click.option("--agents", metavar="GROUP", help="Whose agents may drop for this user; else those of all users.")
 @click.pass_context
-def _add(ctx: click.Context, name: str) -> None:
+def _add(ctx: click.Context, name: str, agents: str | None) -> None:
     """Add a user from users/_template/.
 
     A daemon that runs takes the user up at once. The inbox may be there already: what was dropped into it is staged.
+
+    \b
+    Examples:
+      recursion-gate user add alex
+      sudo recursion-gate --root /srv/recursion-gate user add alex --agents alex-agents
     """
     from .. import setup
 
     root = root_of(ctx)
-    setup.add_user(root, name)
+    setup.add_user(root, name, agents=agents)
     click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
 
 
