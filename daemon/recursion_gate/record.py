@@ -30,7 +30,7 @@ HEADINGS = {
 # Control characters (but line feed and tab), and the signs that change the direction of all text that follows: either
 # can make a line read other than it is.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+_LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1f\x85\u2028\u2029]")  # with all that str.split takes for white space
 
 
 def clean(text: str) -> str:

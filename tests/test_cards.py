@@ -1,0 +1,301 @@
+"""A candidate becomes a card, and a card, whatever happened to it, a verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import unicodedata
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from recursion_gate import cards, drops
+from recursion_gate.errors import Refusal
+from recursion_gate.layout import is_ignored
+from recursion_gate.model import Candidate, act_id
+from recursion_gate.record import additions, clean
+from recursion_gate.settings import Settings
+
+from tests.samples import candidate, candidates, said, texts
+
+SETTINGS = Settings()
+
+
+def _card(made: Candidate, note: str | None = None) -> bytes:
+    linked = made.link_to_evidence_id
+    return cards.render(made, additions(made, linked or act_id(made), linked=bool(linked)), note)
+
+
+def _read(data: bytes | str, staged: Candidate) -> cards.Verdict:
+    return cards.read(data.encode() if isinstance(data, str) else data, staged, SETTINGS)
+
+
+def _edited(staged: Candidate, old: str, new: str) -> cards.Verdict:
+    text = _card(staged).decode()
+    assert text.count(old) >= 1
+    return _read(text.replace(old, new, 1), staged)
+
+
+# -- what a card shows ----------------------------------------------------------------------------------------------
+
+
+def test_a_card_shows_the_entry_and_exactly_what_approving_would_add() -> None:
+    made = candidate(evidence_summary="Chapter 2", topic="dragons")
+    assert _card(made, "it came back").decode() == (
+        "---\n"
+        "id: cand-1764000000000-abc0001\n"
+        "skill_tag: THINK\n"
+        "suggested_ix_section: IX-A\n"
+        'created_at: "2026-11-24T16:30:00Z"\n'
+        "source: quiz\n"
+        "evidence_summary: Chapter 2\n"
+        "topic: dragons\n"
+        "note: it came back\n"
+        "---\n"
+        "\n"
+        "Read chapter 2 of Dragon Guide; summarized migration habits.\n"
+        "\n"
+        f"{cards.MARKER}\n"
+        "\n"
+        'self-evidence.md, "Activity Log":\n'
+        "\n"
+        f"    - {act_id(made)} — Chapter 2 — 2026-11-24 — THINK\n"
+        "\n"
+        'self-knowledge.md, "Topics / Understanding":\n'
+        "\n"
+        f"    - • Read chapter 2 of Dragon Guide; summarized migration habits. — {act_id(made)}\n"
+        "\n"
+        'self-skill-think.md, "Activity":\n'
+        "\n"
+        f"    - • Read chapter 2 of Dragon Guide; summarized migration habits. — {act_id(made)}\n"
+    )
+
+
+@given(candidates(), st.none() | said)
+def test_any_candidate_comes_back_from_its_card_unedited(made: Candidate, note: str | None) -> None:
+    for data in (_card(made, note), _card(made, note).replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + _card(made, note)):
+        verdict = _read(data, made)
+        assert not verdict.edited
+        assert verdict.candidate == made
+        assert (verdict.reason, verdict.via) == (None, None)
+        assert cards.id_of(data) == made.id
+
+
+@given(candidates())
+def test_any_card_that_is_dropped_is_the_same_candidate_but_for_what_a_card_does_not_show(made: Candidate) -> None:
+    [proposal] = drops.parse("card (1).md", _card(made, "a note"), 0, SETTINGS)
+    shown = {"meta": None, "raw_text": clean(made.raw_text)}
+    assert proposal.candidate == made.model_copy(update=shown)
+
+
+@given(candidates(), st.data())
+def test_a_card_that_was_cut_short_is_never_taken_for_whole(made: Candidate, data: st.DataObject) -> None:
+    whole = _card(made)
+    assume(whole.count(b"\n<!-- recursion-gate:") == 1)
+    end = whole.index(b"\n<!-- recursion-gate:") + 1
+    with pytest.raises(Refusal):
+        _read(whole[: data.draw(st.integers(0, end))], made)
+
+
+# -- edits ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_edited_text_is_the_new_text() -> None:
+    made = candidate()
+    verdict = _edited(made, made.raw_text, "Read chapter 3.\n\nAnd 4.")
+    assert verdict.edited
+    assert verdict.candidate == made.model_copy(update={"raw_text": "Read chapter 3.\n\nAnd 4."})
+
+
+def test_an_edited_section_takes_its_category_along() -> None:
+    made = candidate()
+    for section, category in (("IX-B", "curiosity"), ("ix-c", "personality"), ("null", None), ("", None)):
+        verdict = _edited(made, "suggested_ix_section: IX-A", f"suggested_ix_section: {section}")
+        assert verdict.candidate.suggested_ix_section == (section.upper() if category else None)
+        assert verdict.candidate.mind_category == category
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "value"),
+    [
+        ("skill_tag: THINK", "skill_tag: work", "skill_tag", "WORK"),
+        ("source: quiz", "source: me", "source", "me"),
+        ('"2026-11-24T16:30:00Z"', "2026-11-23", "created_at", "2026-11-23T00:00:00Z"),
+        ("source: quiz", "source: quiz\nevidence_summary: short", "evidence_summary", "short"),
+        ("topic: dragons\n", "", "topic", None),
+        ("topic: dragons", "topic:", "topic", None),
+        ("topic: dragons", "topic: 'null'", "topic", "null"),
+        (
+            "source: quiz",
+            "source: quiz\nlink_to_evidence_id: ACT-2026-11-23-x",
+            "link_to_evidence_id",
+            "ACT-2026-11-23-x",
+        ),
+    ],
+)
+def test_an_edited_field_is_the_new_value_and_the_others_stay(
+    old: str, new: str, field: str, value: str | None
+) -> None:
+    made = candidate(topic="dragons", meta={"kept": 1})
+    verdict = _edited(made, old, new)
+    assert verdict.edited
+    assert verdict.candidate == made.model_copy(update={field: value})
+
+
+@pytest.mark.parametrize("field", ["skill_tag: THINK\n", "suggested_ix_section: IX-A\n", "source: quiz\n"])
+def test_a_line_that_was_taken_out_changes_nothing(field: str) -> None:
+    assert not _edited(candidate(), field, "").edited
+
+
+HEAD_TURNED_ROUND = "---\nskill_tag:   'think'  # as it was\n\nid: cand-1764000000000-abc0001"
+
+
+def test_moving_lines_and_blank_lines_about_is_no_edit() -> None:
+    made = candidate()
+    assert not _edited(made, "skill_tag: THINK\nsuggested_ix_section: IX-A\n", "").edited
+    assert not _edited(made, "---\n\nRead", "---\n\n\n\n  Read").edited
+    assert not _edited(made, "---\nid", "\n\n---\n# my card\nid").edited
+    assert not _edited(made, "---\nid: cand-1764000000000-abc0001\nskill_tag: THINK", HEAD_TURNED_ROUND).edited
+    assert not _read(_card(made).decode().partition(cards.MARKER)[0] + cards.MARKER, made).edited
+
+
+@given(candidates(), said)
+def test_any_text_a_person_writes_is_what_is_approved(made: Candidate, text: str) -> None:
+    head, _, rest = _card(made).decode().rpartition(cards.MARKER)
+    front = head[: head.index("\n---\n") + 5]
+    typed = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip()
+    verdict = _read(f"{front}{typed}\n{cards.MARKER}{rest}", made)
+    edited = typed != clean(made.raw_text)
+    assert verdict.candidate == (made.model_copy(update={"raw_text": typed}) if edited else made)
+    assert verdict.edited == edited
+
+
+def test_the_text_may_quote_the_marker() -> None:
+    made = candidate(raw_text=f"It said:\n{cards.MARKER}\nand that was it")
+    assert not _read(_card(made), made).edited
+    verdict = _edited(made, "and that was it", "and no more")
+    assert verdict.candidate.raw_text.endswith(f"{cards.MARKER}\nand no more")
+
+
+def test_a_person_may_say_why_and_the_command_line_how() -> None:
+    verdict = _edited(candidate(), "source: quiz", "source: quiz\nvia: cli\nreason: 'not  hers\n\n  at all'")
+    assert not verdict.edited
+    assert (verdict.reason, verdict.via) == ("not hers at all", "cli")
+    assert _edited(candidate(), "source: quiz", "source: quiz\nreason:").reason is None
+
+
+# -- what cannot be read --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("skill_tag: THINK", "skill_tag: PLAY", "skill_tag must be"),
+        ("suggested_ix_section: IX-A", "suggested_ix_section: IX-D", "suggested_ix_section must be"),
+        ("skill_tag: THINK", "skilltag: THINK", "unknown field 'skilltag'; did you mean 'skill_tag'?"),
+        ("source: quiz", "source: a: b", "cannot be read in line 6"),
+        ("source: quiz", "source: quiz\nsource: quiz", "'source' twice"),
+        ("source: quiz", "source: quiz\nraw_text: x", "given twice"),
+        (
+            "source: quiz",
+            "source: quiz\nmind_category: curiosity",
+            "mind_category says curiosity but IX-A is knowledge",
+        ),
+        ("source: quiz", "source: quiz\nstatus: approved", "status"),
+        ("source: quiz", "source: quiz\nreason: [a]", "reason must be text"),
+        ("source: quiz", "source: quiz\nlink_to_evidence_id: cand-1764000000000-abc0001", "names the card itself"),
+        ("id: cand-1764000000000-abc0001", "id: cand-1764000000000-abc0002", "the id was changed"),
+        ("Read chapter 2 of Dragon Guide; summarized migration habits.\n\n<", "<", "raw_text is empty"),
+        ("<!-- recursion-gate:", "<-- recursion-gate:", "'<!-- recursion-gate:' is missing"),
+        ('"2026-11-24T16:30:00Z"', "yesterday", "created_at must be"),
+    ],
+)
+def test_a_card_that_no_longer_parses_is_refused_with_the_reason(old: str, new: str, problem: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        _edited(candidate(), old, new)
+    assert problem in caught.value.problem
+
+
+def test_a_category_without_its_section_is_refused() -> None:
+    with pytest.raises(Refusal, match="mind_category follows suggested_ix_section"):
+        _edited(candidate(), "suggested_ix_section: IX-A", "mind_category: curiosity")
+
+
+@given(candidates(), st.binary(max_size=20), st.data())
+def test_any_damage_gives_a_verdict_or_a_refusal_and_nothing_else(
+    made: Candidate, put: bytes, data: st.DataObject
+) -> None:
+    whole = _card(made)
+    at = data.draw(st.integers(0, len(whole)))
+    to = data.draw(st.integers(at, min(len(whole), at + 40)))
+    damaged = whole[:at] + put + whole[to:]
+    cards.id_of(damaged)
+    with contextlib.suppress(Refusal):
+        verdict = _read(damaged, made)
+        assert verdict.candidate.id == made.id
+        assert Candidate.model_validate(verdict.candidate.as_json()) == verdict.candidate
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe---\n", b"\0", b"---\n", b"id: a", b"\x80", b"[" * 100_000])
+def test_bytes_that_are_no_card_have_no_id(data: bytes) -> None:
+    assert cards.id_of(data) is None
+
+
+# -- names ----------------------------------------------------------------------------------------------------------
+
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|clock\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?\Z")
+
+
+def _is_legal_everywhere(name: str) -> bool:
+    return (
+        0 < len(name.encode()) <= 100
+        and not set(name) & set('<>:"/\\|?*%~#&{}$!@`=+^')
+        and name.isprintable()
+        and not any(c.isspace() for c in name)
+        and name[0].isalnum()
+        and name[-1] not in ". "
+        and not _RESERVED.match(name)
+        and unicodedata.normalize("NFC", name) == name
+        and not is_ignored(name)
+    )
+
+
+@given(candidates(), st.integers(0, 1000))
+def test_a_file_name_is_legal_everywhere_and_at_most_a_hundred_bytes(made: Candidate, taken: int) -> None:
+    name = cards.file_name(made, taken)
+    assert _is_legal_everywhere(name)
+    assert name.endswith(".md")
+    assert name.startswith(made.skill_tag.lower())
+
+
+NAMES = (
+    "CON", "nul.", "aux.txt", "...", "a" * 500, "龍" * 500, "e\u0301" * 300, "../../x", "a/b\\c", "\u202etxt.exe",
+    "🐉" * 300, "_" * 200, "-- --", "x\0y", "~syncthing~a.tmp", ".sync-conflict-20260101", "COM¹", "a\u0345" * 90,
+    "ﷺ" * 60, "ǆ" * 99, "İ" * 99,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NAMES)
+@pytest.mark.parametrize("candidate_id", ["CON", "a", "cand-1-abc1234", "x" * 128, "a...", "cand-1-UPPER"])
+def test_no_text_and_no_id_makes_a_name_illegal(text: str, candidate_id: str) -> None:
+    assert _is_legal_everywhere(cards.file_name(candidate(id=candidate_id, raw_text=text)))
+
+
+def test_a_file_name_tells_what_it_is_at_a_glance() -> None:
+    assert cards.file_name(candidate()) == "think_read-chapter-2-of-dragon-guide-summarized-migration-habits_abc0001.md"
+    assert cards.file_name(candidate(skill_tag="WORK", raw_text="Über 龍, café!")) == "work_über-龍-café_abc0001.md"
+
+
+@given(candidates(), st.sets(st.integers(0, 1000), min_size=2, max_size=5))
+def test_where_a_name_is_taken_there_is_another(made: Candidate, taken: set[int]) -> None:
+    assert len({cards.file_name(made, n).casefold() for n in taken}) == len(taken)
+
+
+def test_two_entries_with_the_same_words_have_different_names() -> None:
+    names = {cards.file_name(candidate(id=i)) for i in ("cand-1-abc1234", "cand-1-abc1235", "a", "b", "cand-1-ABC1234")}
+    assert len(names) == 5
+
+
+@given(texts())
+def test_an_id_is_looked_for_in_any_text_without_a_crash(text: str) -> None:
+    cards.id_of(text.encode())
