@@ -293,7 +293,7 @@ def hook(event, args):
         wrote.append((event, args))
 sys.dont_write_bytecode = True
 sys.addaudithook(hook)
-from recursion_gate import archive, read
+from recursion_gate import archive, read, unpack
 from recursion_gate.readers import brief, edge, export, record, whole
 taken = read.snapshot(sys.argv[1], "alex")
 for answer in (brief.brief(taken), edge.edge(taken), export.export(taken), record.record(taken), whole.whole(taken)):

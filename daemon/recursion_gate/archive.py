@@ -10,7 +10,7 @@ The archive (``.tar.gz``, ``.tgz`` or ``.zip``) is laid out as a root is, so tha
 
 Gate, Record and receipts are those of one snapshot, so it can be made while merges run. The same state gives the same
 bytes. What is still in the inbox is not in it: drops that were not staged yet belong to no state; cards that wait are
-dealt again from the gate. Reads only; `restore` writes.
+dealt again from the gate. Reads only; `unpack` reads one, `restore` writes what is in it.
 """
 
 from __future__ import annotations
@@ -26,25 +26,22 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from . import schemas, tail
 from .errors import GateError
-from .layout import RECORD_FILES, Place, is_ignored, valid_user
+from .layout import RECORD_FILES, Place, is_ignored
 from .read import Snapshot
 from .readers.answer import Answer
 
-__all__ = ["ENDINGS", "MANIFEST", "BadArchive", "Manifest", "Packed", "pack", "unpack"]
+__all__ = ["ENDINGS", "MANIFEST", "BadArchive", "Manifest", "is_safe", "pack"]
 
 ENDINGS = (".tar.gz", ".tgz", ".zip")
 MANIFEST = "manifest.json"
 
-#: The most that is unpacked, in bytes of all files and in files; a manifest of more is refused before anything else.
-_MOST_BYTES, _MOST_FILES = 4 << 30, 1_000_000
-_MOST_MANIFEST = 256 << 20
 #: A file that a user keeps beside the Record and that is larger is left out, and said so.
 _MOST_ONE = 256 << 20
 
@@ -108,12 +105,9 @@ class Manifest(Answer):
     left_out: list[LeftOut] = Field(description="What the user keeps there that could not be taken along.")
 
 
-# -- packing ----------------------------------------------------------------------------------------------------------
-
-
-def pack(snapshot: Snapshot, ending: str) -> tuple[bytes, Manifest]:
-    """The archive's bytes in the form that `ending` names, and its manifest. Raises BadArchive when the Record cannot
-    be told for certain; Parked; OSError."""
+def pack(snapshot: Snapshot, name: str) -> tuple[bytes, Manifest]:
+    """The archive's bytes, a zip where the file's `name` ends so, else a .tar.gz; and its manifest. Raises BadArchive
+    when the Record cannot be told for certain; Parked; OSError."""
     if snapshot.problems:
         raise BadArchive(snapshot.user, f"not exported, since {'; '.join(snapshot.problems)}")
     left_out: list[LeftOut] = []
@@ -128,7 +122,7 @@ def pack(snapshot: Snapshot, ending: str) -> tuple[bytes, Manifest]:
         left_out=left_out,
     )
     all_files = {MANIFEST: _json(manifest.as_json()), **files}
-    return (_zip if ending == ".zip" else _tar)(all_files), manifest
+    return (_zip if name.lower().endswith(".zip") else _tar)(all_files), manifest
 
 
 def _json(data: object) -> bytes:
@@ -169,7 +163,7 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
             if inside in ours or is_ignored(name):
                 continue
             shown = "".join(c if c.isprintable() else "?" for c in f"{home}/{inside}")
-            if not _safe(f"{home}/{inside}"):
+            if not is_safe(f"{home}/{inside}"):
                 left_out.append(LeftOut(path=shown, why="its name cannot be used everywhere"))
                 continue
             try:
@@ -196,7 +190,7 @@ def _cards(snapshot: Snapshot, receipts: str) -> Iterator[tuple[str, bytes]]:
         if found is None:
             found = _by_content(place.state(receipt.action), receipt.card).get(receipt.sha256, [])
         for name, data in found:
-            if _safe(path := f"{receipts}/{month}/{name}"):
+            if is_safe(path := f"{receipts}/{month}/{name}"):
                 yield path, data
 
 
@@ -237,21 +231,11 @@ def _zip(files: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-# -- unpacking --------------------------------------------------------------------------------------------------------
-
-
-class Packed:
-    """An archive that has been read and found whole: the manifest, and the files of ``users/`` and ``receipts/``."""
-
-    def __init__(self, manifest: Manifest, files: dict[str, bytes]) -> None:
-        self.manifest, self.files = manifest, files
-
-
 #: What no part of a path may hold: on Windows these lead elsewhere.
 _UNSAFE = re.compile(r'[\\:*?"<>|]' if os.name == "nt" else r"\\")
 
 
-def _safe(path: str) -> bool:
+def is_safe(path: str) -> bool:
     """Whether `path` leads nowhere but down."""
     return (
         len(path) < 1000
@@ -259,102 +243,3 @@ def _safe(path: str) -> bool:
         and not _UNSAFE.search(path)
         and all(part and part.strip(" .") for part in path.split("/"))
     )
-
-
-def unpack(path: Path) -> Packed:
-    """Read and check the archive at `path`, in memory: nothing is written. Raises BadArchive, OSError."""
-    try:
-        with open(path, "rb") as file:
-            is_zip = file.read(4) == b"PK\x03\x04"
-            file.seek(0)
-            found = dict(_in_zip(file) if is_zip else _in_tar(file))
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, RuntimeError) as err:
-        raise BadArchive(str(path), f"this is not a .tar.gz or .zip that can be read: {err}") from None
-    except _Bad as err:
-        raise BadArchive(str(path), str(err)) from None
-    try:
-        manifest = Manifest.model_validate_json(found.pop(MANIFEST))
-    except KeyError:
-        raise BadArchive(str(path), f"it has no {MANIFEST}: 'recursion-gate export --all' did not write it") from None
-    except ValidationError as err:
-        told = err.errors(include_url=False, include_input=False)[0]
-        raise BadArchive(str(path), f"{MANIFEST} is not right: {told['msg']}") from None
-    problem = _problem(manifest, found)
-    if problem:
-        raise BadArchive(str(path), problem)
-    return Packed(manifest, {p: d for p, d in found.items() if p.startswith(("users/", "receipts/"))})
-
-
-class _Bad(Exception):
-    pass
-
-
-def _problem(manifest: Manifest, found: dict[str, bytes]) -> str:
-    """What is wrong with the archive as a whole; "" for nothing."""
-    user = manifest.user
-    if not valid_user(user):
-        return "the user it is of has no possible name"
-    for path in manifest.files.keys() - found.keys():
-        return f"{path} is missing in it"
-    for path, data in found.items():
-        listed = manifest.files.get(path)
-        if listed is None:
-            return f"{path} is in it, but not in its {MANIFEST}"
-        if listed.size != len(data) or listed.sha256 != hashlib.sha256(data).hexdigest():
-            return f"{path} is not what its {MANIFEST} says"
-        if path.startswith(("users/", "receipts/")) and path.split("/", 2)[1] != user:
-            return f"{path} is another user's"
-    return ""
-
-
-def _in_tar(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    room = _Room()
-    with tarfile.open(fileobj=file, mode="r|gz") as tar:  # a stream, so that no more is unpacked than is read
-        for entry in tar:
-            if not entry.isfile():
-                if entry.isdir():
-                    continue
-                raise _Bad(f"{_shown(entry.name)} in it is not a plain file")
-            room.take(entry.name, entry.size)
-            content = tar.extractfile(entry)
-            assert content is not None
-            with content:
-                yield entry.name, content.read()
-
-
-def _in_zip(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    room = _Room()
-    with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
-            if entry.is_dir():
-                continue
-            if entry.external_attr >> 28 not in (0, 8):
-                raise _Bad(f"{_shown(entry.filename)} in it is not a plain file")
-            room.take(entry.filename, entry.file_size)
-            with archive.open(entry) as content:
-                data = content.read(entry.file_size + 1)  # what the directory says may be a lie
-            if len(data) != entry.file_size:
-                raise _Bad(f"{_shown(entry.filename)} in it is larger than it says")
-            yield entry.filename, data
-
-
-class _Room:
-    """How much an archive may still hold, and which paths it has had."""
-
-    def __init__(self) -> None:
-        self._left = _MOST_BYTES
-        self._seen: set[str] = set()
-
-    def take(self, path: str, size: int) -> None:
-        self._left -= size
-        if self._left < 0 or len(self._seen) >= _MOST_FILES or (path == MANIFEST and size > _MOST_MANIFEST):
-            raise _Bad("there is more in it than is unpacked")
-        if not _safe(path):
-            raise _Bad(f"{_shown(path)} in it is not a path that is unpacked")
-        if path.casefold() in self._seen:
-            raise _Bad(f"{_shown(path)} is in it twice")
-        self._seen.add(path.casefold())
-
-
-def _shown(path: str) -> str:
-    return repr(path[:100])

@@ -108,7 +108,7 @@ _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\
 _ITEM = re.compile(
     r"(?P<in>[ \t]*)(?:(?:[-*+]|\d{1,4}[.)])(?:[ \t]+|(?=•))(?:\[[ xX]\][ \t]+)?(?:•[ \t]*)?|•[ \t]*)(?P<text>\S.*)"
 )
-_PLACEHOLDER = re.compile(r"(?:\((?:placeholder|e\.g\.|none yet|empty)\b.*|[.\-–—…_\s]+)\Z", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"(?:\((?:placeholder|e\.g\.|none yet|empty)(?!\w).*|[.\-–—…_\s]+)\Z", re.IGNORECASE)
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -149,7 +149,7 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
             item = None
         if heading:
             section = (heading[1] or "").strip()
-        elif found and not _PLACEHOLDER.match(found["text"]):
+        elif found and (not _PLACEHOLDER.match(found["text"]) or _IDS.search(found["text"])):
             item = (number, section, " ".join(found["text"].split()))
     if item is not None:
         yield item

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import durable
-from .archive import BadArchive, Packed, unpack
+from .archive import BadArchive
 from .layout import STATES, Place, Root
 from .setup import BadUser
+from .unpack import Packed, unpack
 from .verify import verify
 
 __all__ = ["restore"]

@@ -147,10 +147,9 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
         return
     from .. import archive, durable
 
-    ending = next((e for e in archive.ENDINGS if file.name.lower().endswith(e)), None)
-    if ending is None:
+    if not file.name.lower().endswith(archive.ENDINGS):
         raise click.UsageError(f"{file} must end in {', '.join(archive.ENDINGS[:-1])} or {archive.ENDINGS[-1]}.")
-    data, manifest = archive.pack(_snapshot(ctx, user), ending)
+    data, manifest = archive.pack(_snapshot(ctx, user), file.name)
     durable.replace(file.absolute(), data)
     if as_json:
         print_json({"file": str(file), "size": len(data), **manifest.as_json()})

@@ -40,5 +40,5 @@ def cut(text: str, most: int) -> str:
     if len(line) <= most:
         return line
     short = line[: most - 1]
-    at_word = short.rfind(" ", most * 2 // 3)
+    at_word = short.rfind(" ", most // 2)
     return short[: at_word if at_word > 0 else None].rstrip(" ,;:.—–-") + "…"

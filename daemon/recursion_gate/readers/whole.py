@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ConfigDict, Field
 
 from ..model import Candidate, Receipt
@@ -22,6 +24,9 @@ class SnapshotAnswer(Answer):
     problems: list[str] = Field(description="What is wrong with the Record files, in words; mostly nothing.")
     user: str
     as_of: AsOf
+
+    def as_json(self) -> dict[str, Any]:
+        return {**super().as_json(), "gate": [candidate.as_json() for candidate in self.gate]}
 
 
 def whole(snapshot: Snapshot) -> SnapshotAnswer:
