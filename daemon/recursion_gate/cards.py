@@ -6,6 +6,7 @@ candidate. The marker line is also the sentinel: a card without it was cut short
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from .model import CATEGORY_OF, Candidate, short_hash
 from .record import Addition, clean, fold
 from .settings import Settings
 
-__all__ = ["Verdict", "file_name", "id_of", "note_in", "read", "render"]
+__all__ = ["Verdict", "file_name", "id_of", "note_in", "read", "render", "sign", "via_of"]
 
 MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
 
@@ -62,6 +63,35 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
     head = "\n".join(f"{name}: {'null' if value is None else frontmatter.quote(value)}" for name, value in fields)
     preview = "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines)
     return f"---\n{head}\n---\n\n{clean(candidate.raw_text)}\n\n{MARKER}\n\n{preview}\n".encode()
+
+
+def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:
+    """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
+    that it no longer says so once somebody has edited it or moved it elsewhere. Raises Refusal."""
+    text = decode(card)
+    fields, body = frontmatter.split(text)
+    if not fields:
+        raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
+    head = text[: len(text) - len(body)].rstrip("\n").split("\n")[:-1]
+    kept = [line for line in head if not line.startswith(("via:", "reason:"))]
+    if reason and fold(reason):
+        kept.append(f"reason: {frontmatter.quote(fold(reason))}")
+    without = "\n".join([*kept, "---"]) + "\n" + body
+    return "\n".join([*kept, f"via: {via} {action} {_digest(without)}", "---", body]).encode()
+
+
+def via_of(card: bytes, claimed: str | None, action: str) -> str | None:
+    """By what the decision was made, where the card's ``via:`` (`claimed`) is true of `action` and of the card as it
+    is now; None where the card was moved or edited by hand."""
+    via, _, rest = (claimed or "").partition(" ")
+    text = decode(card)
+    without = text.replace(f"\nvia: {claimed}\n", "\n", 1)
+    true = via in ("cli", "web") and rest == f"{action} {_digest(without)}"
+    return via if true else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def id_of(data: bytes) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import cards, durable, files, frontmatter, record
+from . import cards, durable, files, record
 from .errors import GateError, Refusal
 from .gate import Gate
 from .layout import Place, Root, is_ignored
@@ -128,30 +128,23 @@ def _means(given: str, candidate_id: str) -> bool:
     return bool(given) and (candidate_id.startswith(given) or candidate_id.rpartition("-")[2].startswith(given))
 
 
-def decide(item: Waiting, action: Action, *, reason: str | None = None, via: str = "cli") -> None:
+def decide(
+    item: Waiting, action: Action, *, shown: bytes | None = None, reason: str | None = None, via: str = "cli"
+) -> None:
     """Move the card of one candidate into approved/ or rejected/. The card is written anew, so that it carries how,
-    and the file system by whom, it was decided. Raises Refusal when it is decided already, OSError."""
+    and the file system by whom, it was decided.
+
+    `shown` is the card as the person has seen it: what another one has edited since is not decided on. Raises Refusal
+    then, and when it is decided already, OSError.
+    """
     if item.state != "pending":
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
-    lines = [f"via: {via}"]
-    if reason and reason.strip():
-        lines.append(f"reason: {frontmatter.quote(record.fold(reason))}")
-    data = _with_lines(item.data(), lines)
+    data = item.data()
+    if shown is not None and data != shown:
+        raise Refusal("its card was changed since it was shown", "Look at it again.")
     assert item.card is not None  # `data` has seen it
-    durable.deliver(item.place.state(action), item.card.name, data)
+    durable.deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason))
     durable.remove(item.card)
-
-
-def _with_lines(card: bytes, lines: list[str]) -> bytes:
-    """The card with `lines` at the end of its front matter, in place of any of the same name."""
-    text = card.decode("utf-8-sig").replace("\r\n", "\n")
-    fields, body = frontmatter.split(text)
-    if not fields:
-        raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
-    head = text[: len(text) - len(body)].rstrip("\n").split("\n")
-    names = tuple(f"{line.partition(':')[0]}:" for line in lines)
-    kept = [line for line in head[:-1] if not line.startswith(names)]
-    return ("\n".join([*kept, *lines, "---"]) + "\n" + body).encode()
 
 
 def save_edit(item: Waiting, text: str, settings: Settings) -> None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import cards, durable, files, record
-from .errors import NotYet, Refusal
+from .errors import NotYet, Parked, Refusal
 from .gate import Gate
-from .layout import TEMP_NAME, Place, is_ignored
+from .layout import STATES, TEMP_NAME, Place, is_ignored
 from .model import Candidate
 from .receipts import Decided, Ledger
 from .settings import Settings
@@ -47,6 +47,7 @@ class Desk:
         self.place, self.settings = place, settings
         for folder in (place.pending, place.approved, place.rejected, place.refused, place.receipts):
             durable.make_folder(folder)
+        _not_from_strangers(place)
         for folder in (place.home, place.receipts, place.pending, place.refused):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
@@ -252,6 +253,18 @@ def _is_why(path: Path) -> bool:
         return files.look(path, 100_000).data.decode(errors="replace").endswith(_LAST_WORDS)
     except (Refusal, FileNotFoundError):
         return False
+
+
+def _not_from_strangers(place: Place) -> None:
+    """An agent that found an inbox without its folders could make one of that name, and decide in it."""
+    ours = {0, os.geteuid(), os.lstat(place.inbox).st_uid} if hasattr(os, "geteuid") else set()
+    for name in STATES:
+        if ours and (uid := os.lstat(place.state(name)).st_uid) not in ours:
+            raise Parked(
+                place.shown(place.state(name)),
+                f"this folder belongs to another account ({uid}) than the inbox",
+                "Look into it, then remove it; the daemon makes it anew",
+            )
 
 
 def _cut(name: str, most: int) -> str:

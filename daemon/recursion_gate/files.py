@@ -114,6 +114,10 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
     except OSError as err:
         if err.errno in (errno.ELOOP, errno.ENXIO):  # became a link or a pipe since the look above
             raise Refusal("this is not a regular file", "Put the file itself here.") from err
+        if err.errno == errno.EAGAIN:  # a lease (fcntl(2)): its holder is asked to give it up, and may not
+            raise Refusal(
+                "another program keeps this file to itself", "Drop it when that is done.", maybe_unfinished=True
+            ) from err
         raise
     try:
         st = os.fstat(fd)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import acl
-from .lanes import TABLE, Ids, Spot, account, hand_over, spots
+from .lanes import TABLE, Ids, Spot, hand_over, spots
 from .layout import Root
 from .settings import Lanes
+from .who import account
 
 __all__ = ["Deviation", "deviations"]
 

@@ -18,6 +18,7 @@ from . import acl, durable
 from .errors import GateError
 from .layout import STATES, Place, Root, is_ignored
 from .settings import Lanes, Settings, with_lanes
+from .who import account
 
 __all__ = [
     "TABLE",
@@ -25,7 +26,6 @@ __all__ = [
     "Ids",
     "Row",
     "Spot",
-    "account",
     "apply",
     "apply_user",
     "check_account",
@@ -295,13 +295,3 @@ def check_account(settings: Settings) -> None:
     if settings.lanes is not None and (uid := Ids(settings.lanes).uid) != os.geteuid():
         name = account(uid)
         raise BadLanes(f"the daemon of this root has the account '{name}': runuser -u {name} -- recursion-gate ...")
-
-
-def account(uid: int) -> str:
-    """The name of an account; its number where it has none."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

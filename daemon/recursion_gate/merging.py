@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from . import cards, durable, files, record
+from . import cards, durable, files, record, who
 from .cards import Verdict
 from .desk import Desk, now, numbered
 from .drops import PUT_BACK
@@ -113,6 +113,11 @@ def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[
         else:
             look.strays.append(path)
         return
+    stranger = who.stranger(path, seen.stat, desk.place.inbox)
+    if stranger:
+        told = f"{stranger}, so neither what it says nor where it lay is a person's decision"
+        desk.refuse(path, Refusal(told, "Move the card that is in pending/."), "was not carried out")
+        return
     try:
         verdict = _verdict(desk, path, seen, staged, action)
     except NotYet as err:
@@ -139,7 +144,7 @@ def _verdict(desk: Desk, path: Path, seen: files.Seen, staged: Candidate, action
         if action == "rejected":  # to reject it, its id is enough
             return Verdict(staged, False, None, None)
         raise
-    desk.settled(path, seen, whole=False)
+    desk.settled(path, seen, whole=cards.via_of(seen.data, verdict.via, action) is not None)
     return verdict
 
 
@@ -324,14 +329,14 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
     """A receipt but for its place in the chain."""
     card = decision.cards[0]
     verdict = card.verdict
-    via = verdict.via if verdict.via in ("cli", "web") else "folder"
+    via = cards.via_of(card.seen.data, verdict.via, decision.action) if who.is_unmoved(card.seen.stat) else None
     return {
         "candidate_id": decision.staged.id,
         "action": decision.action,
         "merged_at": moment if decision.action == "approved" else None,
         "rejected_at": moment if decision.action == "rejected" else None,
-        "via": via,
-        "by": _owner(card.seen.stat.st_uid, told=via != "folder"),
+        "via": via or "folder",
+        "by": who.wrote(card.path, card.seen.stat) if via else None,
         "reason": verdict.reason,
         "source": decision.staged.source,
         "raw_text": candidate.raw_text,
@@ -344,19 +349,6 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
         "sha256": hashlib.sha256(card.seen.data).hexdigest(),
         "card": card.path.name.encode(errors="replace").decode(),
     }
-
-
-def _owner(uid: int, *, told: bool) -> str | None:
-    """The account that made the card's file, where that says who decided: `approve` and `review` write the card anew
-    (`told`), a copy made by another account is that account's; a plain move keeps our own, and tells nothing."""
-    if not told and uid == os.geteuid():
-        return None
-    try:
-        import pwd
-
-        return pwd.getpwuid(uid).pw_name
-    except (ImportError, KeyError):
-        return str(uid)
 
 
 class _Texts:

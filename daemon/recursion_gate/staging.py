@@ -39,7 +39,7 @@ def drop_paths(desk: Desk, most: int) -> tuple[list[Path], bool]:
                 continue
             try:
                 st = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):  # the latter: something is mounted there that we may not see
                 continue
             known = desk.not_before.get(entry.path)
             if known is not None and known[0] == files.mark(st) and here < known[1]:
