@@ -4,20 +4,27 @@ Agents drop files into ``inbox/<user>/``; the daemon stages them at the gate; a 
 ``approved/`` or ``rejected/``; only then is the Record written, with a receipt. See README.md and docs/.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from .agents import stage
 
-try:
-    __version__ = version("recursion-gate")
-except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "0"
+    __version__: str
+
+__all__ = ["__version__", "stage"]
 
 
 def __getattr__(name: str) -> object:
-    """`recursion_gate.stage`, loaded when it is asked for, so that no lane pays for another's imports."""
+    """`stage` and `__version__`, each found when it is asked for: no lane pays for another's imports."""
     if name == "stage":
         from .agents import stage
 
         return stage
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("recursion-gate")
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            return "0"
     raise AttributeError(f"module 'recursion_gate' has no attribute '{name}'")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +59,7 @@ def stage(
         drop["suggested_ix_section"] = None if section == "none" else section
     if source is not None:
         drop["source"] = source
-    name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{secrets.token_hex(3)}.json"
+    name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{os.urandom(3).hex()}.json"
     return durable.deliver(place.inbox, name, json.dumps(drop, ensure_ascii=False).encode() + b"\n")
 
 

@@ -125,22 +125,21 @@ class Desk:
         """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate."""
         folder = self.place.pending
         stamp = os.stat(folder).st_mtime_ns
-        strays = any(i is None or i not in self.gate for i in self.pending.values())
-        if self._pending_at == (stamp, True) and not strays:
+        if self._pending_at == (stamp, True) and not set(self.pending.values()) - self.gate.ids:
             return
         # Only a folder that has rested for longer than a clock tick can be told from one that changes again now.
         rested = time.time() - stamp / 1e9 > 0.1
-        with os.scandir(folder) as entries:
-            names = {e.name for e in entries if not is_ignored(e.name)}
+        names = set(os.listdir(folder))
         self._names = None
         for gone in self.pending.keys() - names:
             del self.pending[gone]
         for name in sorted(names - self.pending.keys()):
-            self.pending[name] = self._id_in(folder / name)
+            if not is_ignored(name):
+                self.pending[name] = self._id_in(folder / name)
         self._pending_at = (stamp, rested)
-        for name, candidate_id in list(self.pending.items()):
-            if candidate_id is None or candidate_id not in self.gate:
-                yield folder / name
+        strays = set(self.pending.values()) - self.gate.ids
+        if strays:
+            yield from [folder / name for name, candidate_id in self.pending.items() if candidate_id in strays]
 
     def _id_in(self, path: Path) -> str | None:
         try:
@@ -157,12 +156,12 @@ class Desk:
 
     def without_card(self, held: Collection[str]) -> list[Candidate]:
         """The candidates that have a card neither in pending/ nor among those `held` elsewhere."""
-        have = set(self.pending.values())
-        return [c for c in self.gate if c.id not in have and c.id not in held]
+        missing = self.gate.ids - set(self.pending.values()) - set(held)
+        return [c for c in self.gate if c.id in missing] if missing else []
 
     def has_leftovers(self) -> bool:
         """Whether pending/ holds a card of a candidate that is no longer at the gate."""
-        return any(i is not None and i not in self.gate for i in self.pending.values())
+        return bool(set(self.pending.values()) - self.gate.ids - {None})
 
     def _decided_as(self, candidate_id: str) -> str | None:
         receipt = self.ledger.find(candidate_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -74,6 +74,11 @@ class Gate:
 
     def __contains__(self, candidate_id: object) -> bool:
         return candidate_id in self._items
+
+    @property
+    def ids(self) -> KeysView[str]:
+        """The ids of the candidates, in order."""
+        return self._items.keys()
 
     def __iter__(self) -> Iterator[Candidate]:
         return (candidate for candidate, _ in self._items.values())

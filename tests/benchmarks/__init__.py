@@ -1,0 +1,1 @@
+"""How fast, beside what: ``python -m tests.benchmarks`` (docs/performance.md)."""

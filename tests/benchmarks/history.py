@@ -1,0 +1,42 @@
+"""A long chain of receipts, as many years of decisions would leave it: real receipts, chained and hashed."""
+
+from __future__ import annotations
+
+import json
+
+from recursion_gate.layout import Place
+from recursion_gate.model import act_id, chain_hash
+from recursion_gate.receipts import baseline_hash
+from recursion_gate.record import additions
+
+
+def write_history(place: Place, count: int) -> None:
+    """`count` rejections and approvals of `place`, with the Record's lines for the approvals (one in a hundred, so
+    that the Record stays a size that people read)."""
+    from .rows import candidate
+
+    head = baseline_hash(place)
+    added: dict[str, list[str]] = {}
+    with open(place.ledger, "wb") as file:
+        for seq in range(1, count + 1):
+            one = candidate(seq)
+            approved = seq % 100 == 0
+            lines = {a.file: [a.line] for a in additions(one, act_id(one), linked=False)} if approved else {}
+            for name, new in lines.items():
+                added.setdefault(name, []).extend(new)
+            moment = "2026-11-24T10:00:00.000Z"
+            fields = {
+                "seq": seq, "candidate_id": one.id, "action": "approved" if approved else "rejected",
+                "merged_at": moment if approved else None, "rejected_at": None if approved else moment,
+                "via": "folder", "by": None, "reason": None, "source": one.source, "raw_text": one.raw_text,
+                "skill_tag": one.skill_tag, "suggested_ix_section": one.suggested_ix_section,
+                "evidence_id": act_id(one) if approved else None, "lines": lines, "candidate": one.as_json(),
+                "approved": None, "sha256": "0" * 64, "card": f"{one.id}.md", "prev_hash": head,
+            }  # fmt: skip
+            head = fields["hash"] = chain_hash(fields)
+            file.write(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+    from recursion_gate.record import HEADINGS, insert
+
+    for name, new in added.items():
+        path = place.home / name
+        path.write_text(insert(path.read_text(), HEADINGS[name], new)[0])
