@@ -60,7 +60,8 @@ def is_ignored(name: str) -> bool:
 def valid_user(name: str) -> bool:
     """Whether `name` may be a user: letters, digits, ``.``, ``_`` and ``-``, at most 64, starting with a letter or a
     digit (so ``_template`` and hidden folders are none), in Unicode's composed form."""
-    return _USER.fullmatch(name) is not None and unicodedata.normalize("NFC", name) == name
+    fits = len(name.encode(errors="replace")) <= 240  # the most that disks take is 255 bytes
+    return fits and _USER.fullmatch(name) is not None and unicodedata.normalize("NFC", name) == name
 
 
 @dataclass(frozen=True, slots=True)
