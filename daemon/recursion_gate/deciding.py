@@ -6,6 +6,7 @@ Nothing here merges: a card is put into approved/ or rejected/, and the daemon c
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from .model import Candidate
 from .receipts import receipts_in
 from .settings import Settings
 
-__all__ = ["NoSuchCandidate", "Waiting", "decide", "find", "save_edit", "waiting"]
+__all__ = ["Changed", "NoSuchCandidate", "Waiting", "decide", "digest", "find", "save_edit", "waiting"]
 
 Action = Literal["approved", "rejected"]
 
@@ -34,6 +35,10 @@ class NoSuchCandidate(GateError):
 
     def __str__(self) -> str:
         return f"'{self.given}' {self.problem}"
+
+
+class Changed(Refusal):
+    """What the person has looked at is no longer what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,12 @@ class Waiting:
             raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
         return files.look(self.card, Settings().max_drop_bytes).data
 
-    def as_edited(self, settings: Settings) -> Candidate:
-        """The candidate with the edits that a person has made to its card. Raises Refusal, OSError."""
-        return cards.read(self.data(), self.candidate, settings).candidate if self.card else self.candidate
+    def as_edited(self, settings: Settings, data: bytes | None = None) -> Candidate:
+        """The candidate with the edits that a person has made to its card, or to `data`, which was its card a moment
+        ago. Raises Refusal, OSError."""
+        if data is None and self.card is None:
+            return self.candidate
+        return cards.read(self.data() if data is None else data, self.candidate, settings).candidate
 
     def effect(self, candidate: Candidate) -> list[record.Addition]:
         """The lines that approving `candidate` would add."""
@@ -129,26 +137,37 @@ def _means(given: str, candidate_id: str) -> bool:
 
 
 def decide(
-    item: Waiting, action: Action, *, shown: bytes | None = None, reason: str | None = None, via: str = "cli"
+    item: Waiting, action: Action, *, shown: str | None = None, reason: str | None = None, via: str = "cli"
 ) -> None:
     """Move the card of one candidate into approved/ or rejected/. The card is written anew, so that it carries how,
     and the file system by whom, it was decided.
 
-    `shown` is the card as the person has seen it: what another one has edited since is not decided on. Raises Refusal
-    then, and when it is decided already, OSError.
+    `shown` is the `digest` of the card that the person has looked at: what somebody has edited since is not decided
+    on. Raises Changed then, Refusal when it is decided already, OSError.
     """
     if item.state != "pending":
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
     data = item.data()
-    if shown is not None and data != shown:
-        raise Refusal("its card was changed since it was shown", "Look at it again.")
+    _check_unchanged(data, shown)
     assert item.card is not None  # `data` has seen it
     durable.deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason))
     durable.remove(item.card)
 
 
-def save_edit(item: Waiting, text: str, settings: Settings) -> None:
-    """Put an edited card in the place of the one in pending/. Raises Refusal when it does not parse, OSError."""
+def digest(card: bytes) -> str:
+    """What stands for a card as it is now."""
+    return hashlib.sha256(card).hexdigest()
+
+
+def _check_unchanged(card: bytes, shown: str | None) -> None:
+    if shown is not None and digest(card) != shown:
+        raise Changed("its card was changed since it was shown", "Look at it again.")
+
+
+def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None = None) -> None:
+    """Put an edited card in the place of the one in pending/, unless that is no longer the one `shown`. Raises
+    Changed then, Refusal when it does not parse, OSError."""
+    _check_unchanged(item.data(), shown)
     assert item.card is not None
     data = text.encode()
     cards.read(data, item.candidate, settings)

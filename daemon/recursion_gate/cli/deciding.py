@@ -107,16 +107,18 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
 
 
 def _print_card(item: Any, candidate: Any) -> None:
+    from ..record import clean
+
+    # An agent's text must not be able to move the cursor and so hide what is approved.
+    source = one_line(candidate.source or "-", 200)
     section = candidate.suggested_ix_section
     where = f"{section} ({candidate.mind_category})" if section else "evidence only"
     edited = "  (edited)" if candidate != item.candidate else ""
     click.secho(f"{candidate.id}{edited}", bold=True)
-    click.echo(
-        f"{item.place.user} · {candidate.skill_tag} · {where} · {candidate.created_at} · from {candidate.source}"
-    )
+    click.echo(f"{item.place.user} · {candidate.skill_tag} · {where} · {candidate.created_at} · from {source}")
     if candidate.link_to_evidence_id:
         click.echo(f"links to {candidate.link_to_evidence_id}")
-    click.echo(f"\n{candidate.raw_text.strip()}\n")
+    click.echo(f"\n{clean(candidate.raw_text)}\n")
     for line in item.diff(candidate):
         if line.startswith(("---", "@@")):
             continue
@@ -244,27 +246,29 @@ def _review_one(item: Any, settings: Any) -> str:
     from .. import deciding
     from ..errors import Refusal
 
-    show_it = True
+    show_it, shown = True, None
     while True:
         try:
             if show_it:
-                _print_card(item, item.as_edited(settings))
+                show_it = False
+                data = item.data() if item.card else None
+                shown = deciding.digest(data) if data else None  # what is decided on is what was seen
+                _print_card(item, item.as_edited(settings, data))
                 click.echo()
-            show_it = False
             key = _ask()
             if key == "a":
-                deciding.decide(item, "approved")
+                deciding.decide(item, "approved", shown=shown)
                 click.secho("approved", fg="green")
                 return "approved"
             if key == "r":
                 reason = click.prompt("reason (or Enter)", default="", show_default=False)
-                deciding.decide(item, "rejected", reason=reason)
+                deciding.decide(item, "rejected", shown=shown, reason=reason)
                 click.secho("rejected", fg="red")
                 return "rejected"
             if key == "e":
                 edited = click.edit(item.data().decode("utf-8-sig"), extension=".md")
                 if edited is not None:
-                    deciding.save_edit(item, edited, settings)
+                    deciding.save_edit(item, edited, settings, shown=shown)
                 show_it = True
             elif key == "s":
                 return "skipped"
@@ -274,6 +278,7 @@ def _review_one(item: Any, settings: Any) -> str:
                 click.echo(_HELP)
         except Refusal as err:
             click.secho(f"{err.problem}. {err.remedy}", fg="red")
+            show_it = isinstance(err, deciding.Changed)
         except FileNotFoundError:
             click.echo("its card was moved away meanwhile")
             return "skipped"
