@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..audit import Finding, Findings
 from ..layout import Place, Root
-from . import machine, root_checks, user_checks
+from . import lane_checks, machine, root_checks, user_checks
 from .patient import Patient, examine
 
 __all__ = ["CHECKS", "USER_CHECKS", "Patient", "doctor", "mend"]
@@ -31,7 +31,7 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     machine.file_system,
     machine.watches,
     machine.writable_by_all,
-    machine.lanes,
+    lane_checks.lanes,
 )
 
 USER_CHECKS: tuple[Callable[[Patient, Place], Iterator[Finding]], ...] = (

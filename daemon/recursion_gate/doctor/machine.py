@@ -16,7 +16,7 @@ from ..audit import Finding, count
 from ..layout import RECORD_FILES, STATES, Root
 from .patient import Patient
 
-__all__ = ["disk", "file_system", "lanes", "watches", "writable_by_all"]
+__all__ = ["disk", "file_system", "watches", "writable_by_all"]
 
 #: The disk is nearly full: less than this many bytes and this part of it are free.
 _FEW_BYTES, _SMALL_PART = 500_000_000, 0.05
@@ -132,31 +132,3 @@ def _if_writable(root: Root, path: Path, user: str | None) -> Iterator[Finding]:
     shown = root.place("").shown(path)
     told = "every account of this machine may write this, and so forge the Record or the receipts"
     yield Finding("warning", "writable-by-all", shown, told, f"chmod o-w {path}", user)
-
-
-def lanes(patient: Patient) -> Iterator[Finding]:
-    """Agents work under accounts that cannot write the Record (promises 3 and 6)."""
-    if os.name != "posix":
-        return
-    same = [user for user in patient.users if _one_account(patient.root, user)]
-    if same:
-        whose = "" if len(same) == len(patient.users) else f" (of {', '.join(same[:5])})"
-        told = (
-            f"agents write the inbox{whose} under the account that also owns the Record, so 'agents may stage, they "
-            "may not merge' is a convention here: nothing in the system enforces it"
-        )
-        remedy = "Where it matters, run the agents under an account of their own that may write in inbox/ only."
-        yield Finding("note", "one-account", "inbox", told, remedy)
-
-
-def _one_account(root: Root, user: str) -> bool:
-    """Whether only those who can write the Record can write into the inbox."""
-    place = root.place(user)
-    try:
-        inbox, home = os.stat(place.inbox), os.stat(place.home)
-    except OSError:
-        return False
-    if inbox.st_uid != home.st_uid or inbox.st_mode & stat.S_IWOTH:
-        return False
-    same_group = inbox.st_gid == home.st_gid and home.st_mode & stat.S_IWGRP
-    return not inbox.st_mode & stat.S_IWGRP or bool(same_group)

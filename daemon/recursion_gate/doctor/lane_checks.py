@@ -1,0 +1,58 @@
+"""Whether agents, people and readers are kept apart by the operating system, as docs/security.md says."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from ..audit import Finding, Severity
+from ..errors import GateError
+from ..layout import Root
+from .patient import Patient
+
+__all__ = ["lanes"]
+
+
+def lanes(patient: Patient) -> Iterator[Finding]:
+    """Agents work under accounts that cannot write the Record (promises 3 and 6), and each folder has the owner and
+    mode that the lanes give it."""
+    if os.name != "posix":
+        return
+    if patient.settings.lanes is None:
+        yield from _convention(patient)
+        return
+    from ..lanecheck import deviations
+
+    try:
+        for found in deviations(patient.root, patient.settings.lanes):
+            shown = "" if found.path == patient.root.path else patient.root.place("").shown(found.path)
+            severity: Severity = "fault" if found.fix else "warning"
+            yield Finding(severity, "lanes", shown, found.problem, found.remedy, found.user, fix=found.fix)
+    except GateError as err:
+        yield Finding("fault", "lanes", patient.root.settings.name, str(err), "See docs/security.md.")
+
+
+def _convention(patient: Patient) -> Iterator[Finding]:
+    same = [user for user in patient.users if _one_account(patient.root, user)]
+    if same:
+        whose = "" if len(same) == len(patient.users) else f" (of {', '.join(same[:5])})"
+        told = (
+            f"agents write the inbox{whose} under the account that also owns the Record, so 'agents may stage, they "
+            "may not merge' is a convention here: nothing in the system enforces it"
+        )
+        remedy = "Where it matters, give daemon and agents accounts of their own: recursion-gate init --help"
+        yield Finding("note", "one-account", "inbox", told, remedy)
+
+
+def _one_account(root: Root, user: str) -> bool:
+    """Whether only those who can write the Record can write into the inbox."""
+    place = root.place(user)
+    try:
+        inbox, home = os.stat(place.inbox), os.stat(place.home)
+    except OSError:
+        return False
+    if inbox.st_uid != home.st_uid or inbox.st_mode & stat.S_IWOTH:
+        return False
+    same_group = inbox.st_gid == home.st_gid and home.st_mode & stat.S_IWGRP
+    return not inbox.st_mode & stat.S_IWGRP or bool(same_group)
