@@ -12,6 +12,7 @@ What is promised (docs/reliability.md says why it is enough):
   for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
   again.
 * `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
+* `overwrite`: promises nothing; the status on a full disk is all that it is for.
 
 What is made in a folder of a lane (`lanes`), known by its setgid bit, can be read by whoever may enter the folder and
 changed by whoever may change the folder, whatever our umask; elsewhere the umask decides.
@@ -39,6 +40,7 @@ __all__ = [
     "hand_over",
     "make_folder",
     "move",
+    "overwrite",
     "remove",
     "replace",
     "sync_folder",
@@ -250,6 +252,19 @@ def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -
     with contextlib.suppress(PermissionError):  # agents may put files into the inbox, but perhaps not open the folder
         sync_folder(folder)
     return Path(target)
+
+
+def overwrite(path: Path | str, data: bytes) -> None:
+    """Write `data` over the file at `path`, in the room that it has already: for a disk that has none for another
+    file. A reader may see it torn, and what was longer is filled up with blanks. Raises OSError."""
+    fd = calls.open(str(path), os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        st = os.fstat(fd)
+        if len(data) > max(st.st_size, getattr(st, "st_blocks", 0) * 512):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        _write_all(fd, data.ljust(st.st_size))
+    finally:
+        calls.close(fd)
 
 
 def append(path: Path | str, data: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ log = logging.getLogger("recursion_gate")
 #: After an error of the disk or the system, in seconds: the first wait, doubled up to the last.
 _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 
+#: The number in a card's name where another one had its name.
+_NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -36,6 +40,8 @@ class Outcome:
     due: float | None = None
     #: Whether more is ready to be done at once.
     more: bool = False
+    #: Whether the disk or the system failed: it is then left in peace until `due`.
+    failed: bool = False
 
 
 class Keeper:
@@ -65,9 +71,9 @@ class Keeper:
     def keep(self, user: str) -> Outcome:
         """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
         `problems` says why, and it is taken up again when the cause is gone."""
-        if not self._is_user(user):
-            return Outcome()
         try:
+            if not self._is_user(user):
+                return Outcome()
             outcome = self._turn(user)
         except Parked as err:
             return self._stopped(user, str(err), self.settings.look_seconds)
@@ -99,13 +105,14 @@ class Keeper:
 
     def _stopped(self, user: str, problem: str, wait: float | None) -> Outcome:
         self._desks.pop(user, None)  # read everything again: what is in memory may not be what is on disk
+        failed = wait is None
         if wait is None:
             wait = self._waits[user] = min(2 * self._waits.get(user, _FIRST_WAIT / 2), _LAST_WAIT)
         if self.problems.get(user) != problem:
             self.problems[user] = problem
             log.error('event=parked user=%s why="%s"', user, problem.replace('"', "'"))
             self.did("parked", user, "")
-        return Outcome(due=wait)
+        return Outcome(due=wait, failed=failed)
 
     def _turn(self, user: str) -> Outcome:
         desk = self._desks.get(user)
@@ -156,13 +163,15 @@ def _never_staged(desk: Desk, paths: Iterable[Path]) -> list[Path]:
 
 
 def _torn_card(desk: Desk, path: Path, data: bytes) -> bool:
-    """Whether this is the beginning of a card of ours: cards are not synced, so a power cut may leave one that is
-    empty or cut short. It is dealt again."""
-    start = data.rstrip(b"\0")
-    return any(
-        cards.file_name(candidate) == path.name and desk.clean_card(candidate).startswith(start)
-        for candidate in desk.without_card(set())
-    )
+    """Whether this is what a power cut left of a card of ours: cards are not synced, so one may be cut short, or hold
+    NULs where its bytes were to be. It is dealt again."""
+    number = _NUMBER.search(path.name)
+    taken = {0, int(number[1]) - 1 if number else 0}
+    for candidate in desk.without_card(set()):
+        if any(cards.file_name(candidate, n) == path.name for n in taken):
+            card = desk.clean_card(candidate)
+            return len(data) <= len(card) and all(is_ in (0, was) for is_, was in zip(data, card, strict=False))
+    return False
 
 
 def _in_words(root: Root, err: OSError) -> str:

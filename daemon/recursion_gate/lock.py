@@ -7,6 +7,7 @@ lock held by the kernel dies with its process, which a pid file does not.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +39,9 @@ def hold(root: Root) -> Iterator[None]:
         raise AlreadyRunning(str(root.path), holder(root)) from None
     try:
         durable.fit(file.fileno(), root.daemon)  # who may ask whether we run has to open it
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk has no room for it, and holding the lock is what counts
+            file.truncate(0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
     finally:
         lock.release()

@@ -8,6 +8,7 @@ itself feeds the service manager's watchdog: if it hangs, it is restarted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import heapq
 import json
 import logging
@@ -44,9 +45,11 @@ class _Turns:
         self._queued: set[str] = set()
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
+        #: Users on whom the disk failed: not looked at before their time, or each event would have it tried again.
+        self._resting: set[str] = set()
 
     def add(self, user: str) -> None:
-        if user not in self._queued:
+        if user not in self._queued and user not in self._resting:
             self._queued.add(user)
             self._ready.append(user)
 
@@ -63,6 +66,8 @@ class _Turns:
             self.add(user)
         elif outcome.due is not None:
             self._due[user] = time.monotonic() + outcome.due
+            if outcome.failed:
+                self._resting.add(user)
             heapq.heappush(self._timers, (self._due[user], user))
 
     def wake(self) -> None:
@@ -71,6 +76,7 @@ class _Turns:
         while self._timers and self._timers[0][0] <= here:
             at, user = heapq.heappop(self._timers)
             if self._due.get(user) == at:
+                self._resting.discard(user)
                 self.add(user)
 
     def next_due(self) -> float | None:
@@ -137,6 +143,7 @@ class Service:
         self._next_status = 0.0
         self._status_is_old = True
         self._trouble = ""
+        self._no_status = ""  # why it could not be put down
         limit = watchdog_seconds()
         self._feed_every = limit / 3 if limit else None
         self._next_feed = 0.0
@@ -275,10 +282,21 @@ class Service:
             return
         self._next_status = here + 1
         self._status_is_old = False
+        data = json.dumps(self._status(), ensure_ascii=False).encode()
         try:
-            durable.replace(self.root.status, json.dumps(self._status(), ensure_ascii=False).encode(), sync=False)
+            try:
+                durable.replace(self.root.status, data, sync=False)
+            except OSError as err:
+                if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                durable.overwrite(self.root.status, data)  # so that it says what is wrong with the disk
         except OSError as err:
-            log.error('event=no-status why="%s"', (err.strerror or str(err)).lower())
+            why = (err.strerror or str(err)).lower()
+            if why != self._no_status:
+                log.error('event=no-status why="%s"', why)
+            self._no_status = why
+        else:
+            self._no_status = ""
 
     def _status(self) -> dict[str, Any]:
         keeper = self._keeper
