@@ -104,9 +104,9 @@ def _in_two_lanes(root: Root, ids: Ids) -> Iterator[Deviation]:
     for name in sorted((people & agents) - {ids.lanes.daemon}):
         yield Deviation(
             root.path,
-            f"the account '{name}' is in the lanes of the agents and of the people: for it the rule that only a "
-            "person decides is a convention",
-            "Take it out of one of the two groups, or give the agent an account of its own.",
+            f"the account '{name}' may both drop and decide, so it must be a person's: for an agent that runs under "
+            "it the rule that only a person decides would be a convention",
+            "",
         )
 
 

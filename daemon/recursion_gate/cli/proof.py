@@ -265,8 +265,8 @@ def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> No
     users = users_of(root, user) if user else None
     findings = run(root, users)
     mended: list[Finding] = []
-    if fix:
-        mended = mend(findings)
+    for _ in range(2 if fix else 0):  # what one repair makes, another may have to complete
+        mended += mend(findings)
         findings = run(root, users)
     healthy = not any(f.severity in ("fault", "warning") for f in findings)
     if as_json:

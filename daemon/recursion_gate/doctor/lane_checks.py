@@ -27,7 +27,7 @@ def lanes(patient: Patient) -> Iterator[Finding]:
     try:
         for found in deviations(patient.root, patient.settings.lanes):
             shown = "" if found.path == patient.root.path else patient.root.place("").shown(found.path)
-            severity: Severity = "fault" if found.fix else "warning"
+            severity: Severity = "fault" if found.fix else "warning" if found.remedy else "note"
             yield Finding(severity, "lanes", shown, found.problem, found.remedy, found.user, fix=found.fix)
     except GateError as err:
         yield Finding("fault", "lanes", patient.root.settings.name, str(err), "See docs/security.md.")
