@@ -36,6 +36,14 @@ def blocks(heading: str) -> list[str]:
     return [block.replace("pip install .", offline) for block in found]
 
 
+def without(reason: str | None) -> None:
+    """Skip what cannot be tried here because of `reason`, or fail where it has to be tried."""
+    if reason is not None and os.environ.get("RECURSION_GATE_NEEDS_SYSTEMD"):
+        pytest.fail(f"the units cannot be tried: {reason}")
+    elif reason is not None:
+        pytest.skip(reason)
+
+
 class Service:
     """The installed service, as those who have to do with it see it."""
 
@@ -91,11 +99,7 @@ class Service:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine with the service installed by the README's steps."""
-    reason = why_not()
-    if reason is not None:
-        if os.environ.get("RECURSION_GATE_NEEDS_SYSTEMD"):
-            pytest.fail(f"the units cannot be tried: {reason}")
-        pytest.skip(reason)
+    without(why_not())
     wheels = tmp_path_factory.mktemp("wheels")
     wheels.chmod(0o755)  # every account of the machine installs from it
     make_wheels("recursion-gate", wheels)
@@ -140,21 +144,19 @@ def test_systemd_finds_no_fault_in_the_units(service: Service) -> None:
 
 def test_the_roots_path_is_said_once_and_can_be_another(service: Service) -> None:
     machine = service.machine
-    install = blocks("Several accounts")[0]
-    steps = re.sub(r"^ROOT=\S+", "ROOT=/srv/family", install, flags=re.MULTILINE)
-    steps = "\n".join(
-        line for line in steps.splitlines() if "/opt/recursion-gate/bin/pip" not in line and "venv" not in line
+    usual = "cd /usr/src/recursion-gate\n" + re.sub(
+        r"^.*(venv|/pip) .*\n", "", blocks("Several accounts")[0], flags=re.M
     )
+    assert usual.count(f"ROOT={ROOT} ") == 1
+    machine.run("systemctl", "stop", "recursion-gate")
     try:
-        machine.run("systemctl", "stop", "recursion-gate")
-        machine.run("sh", "-eux", stdin=f"cd /usr/src/recursion-gate\n{steps}")
+        machine.run("sh", "-eux", stdin=usual.replace(f"ROOT={ROOT} ", "ROOT=/srv/family "))
         machine.disk("/srv/family/inbox/demo/note.json").write_text('{"raw_text": "Elsewhere."}')
-        until("the drop is staged", lambda: machine.disk("/srv/family/users/demo/recursion-gate.json").exists())
+        until("the drop is staged", machine.disk("/srv/family/users/demo/recursion-gate.json").exists)
+        assert machine.ask("grep", "-rl", f"^[^#]*{ROOT}", "/etc/systemd", "/etc/sysusers.d", "/etc/tmpfiles.d") == ""
     finally:
         machine.run("systemctl", "stop", "recursion-gate")
-        machine.run(
-            "sh", "-eux", stdin="cd /usr/src/recursion-gate\n" + re.sub(r"^.*(venv|/pip).*$", "", install, flags=re.M)
-        )
+        machine.run("sh", "-eux", stdin=usual)
 
 
 # -- the service ----------------------------------------------------------------------------------------------------
@@ -286,14 +288,13 @@ def test_a_killed_daemon_is_started_again_and_nothing_is_lost_or_doubled(service
 
 
 def test_a_daemon_that_hangs_is_restarted_by_the_watchdog(service: Service) -> None:
-    service.set(WatchdogSec="1", RestartSec="0.1", TimeoutStopSec="2")
+    service.set(WatchdogSec="2", RestartSec="0.1", TimeoutStopSec="2")
     service.machine.run("systemctl", "restart", "recursion-gate")
     before = service.show("MainPID")
     service.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", "recursion-gate")
     service.drop("Dropped while the daemon hung.")
     until("another process", lambda: service.show("MainPID") not in ("0", before))
     until("the drop is staged", lambda: "Dropped while the daemon hung." in service.waiting())
-    assert service.show("NRestarts") == "1"
     told = service.machine.ask("journalctl", "--unit=recursion-gate", "--output=cat")
     assert "Watchdog timeout" in told
     # and where it hung
@@ -301,10 +302,10 @@ def test_a_daemon_that_hangs_is_restarted_by_the_watchdog(service: Service) -> N
 
 
 def test_a_daemon_that_is_well_is_left_alone_by_the_watchdog(service: Service) -> None:
-    service.set(WatchdogSec="0.3")
+    service.set(WatchdogSec="2")
     service.machine.run("systemctl", "restart", "recursion-gate")
-    fed = service.show("WatchdogTimestampMonotonic")
-    until("three signs of life", lambda: int(service.show("WatchdogTimestampMonotonic")) > int(fed) + 300_000)
+    first = int(service.show("WatchdogTimestampMonotonic"))  # in microseconds
+    until("a sign of life after the limit", lambda: int(service.show("WatchdogTimestampMonotonic")) > first + 2_000_000)
     assert service.show("NRestarts") == "0"
 
 
@@ -314,7 +315,7 @@ def test_the_journal_has_one_line_an_event_and_no_text_of_anybody(service: Servi
     # A daemon that was killed for hanging says where it did, in lines without an event, and those are errors.
     said = [e for e in service.journal() if e["PRIORITY"] != "3"]
     assert len([e for e in said if e["MESSAGE"].startswith("event=staged user=demo")]) >= 2
-    assert not [e["MESSAGE"] for e in said if not re.match(r"event=\S+( \w+=(\"[^\"]*\"|\S+))*$", e["MESSAGE"])]
+    assert not [e["MESSAGE"] for e in said if not re.match(r"event=\S+( [\w-]+=(\"[^\"]*\"|\S+))*$", e["MESSAGE"])]
     assert not [e for e in said if "rivate words" in e["MESSAGE"]]
 
 
@@ -325,7 +326,9 @@ def test_a_persons_own_service_does_the_whole_job(machine: Machine) -> None:
     uid = machine.run("id", "-u", PERSON).stdout.strip()
     home = f"/home/{PERSON}"
     machine.run("install", "-d", "-o", PERSON, "-g", PERSON, home)
-    machine.run("systemctl", "start", f"user@{uid}.service")
+    started = machine.run("systemctl", "start", f"user@{uid}.service", ok=False)
+    if started.returncode != 0:
+        without(f"no systemd for each account (it needs dbus and libpam-systemd): {started.stderr.strip()}")
     env = {"HOME": home, "XDG_RUNTIME_DIR": f"/run/user/{uid}"}
     (install,) = blocks("One account")
     machine.run("sh", "-eux", user=PERSON, env=env, stdin=f"cd /usr/src/recursion-gate\n{install}")

@@ -20,6 +20,7 @@ mount -t overlay -o "lowerdir=/,upperdir=$SCRATCH/upper,workdir=$SCRATCH/work" o
 
 # Nothing of what this computer is set up to do belongs into the machine: no disks, no services, no timers.
 rm -rf "$disk/etc/systemd/system" "$disk/etc/systemd/user" "$disk/etc/fstab" "$disk/etc/crypttab"
+rm -rf "$disk/opt/recursion-gate" "$disk/srv/recursion-gate" # should the service be installed here
 mkdir -p "$disk/etc/systemd/system" "$disk/etc/systemd/user" "$disk/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=volatile\nRateLimitBurst=0\n' >"$disk/etc/systemd/journald.conf.d/machine.conf"
 for folder in tmp run var/tmp var/log; do
@@ -72,3 +73,5 @@ kill -9 "$!" 2>/dev/null || true
 wait
 while grep -q 'populated 1' "$group/cgroup.events"; do sleep 0.02; done
 find "$group" -depth -type d -exec rmdir {} +
+umount --lazy --recursive "$SCRATCH"
+rmdir "$SCRATCH"

@@ -108,7 +108,8 @@ class Machine:
                 self._boot.stdin.close()
             self._boot.wait(30)
             self._boot.stdout.close()
-        self._scratch.rmdir()
+        with contextlib.suppress(FileNotFoundError):  # else it did not come as far as to remove it
+            self._scratch.rmdir()
 
     def _find_first(self, parent: int) -> bool:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
