@@ -143,26 +143,25 @@ class Ledger:
         self.last: Receipt | None = None
 
     @classmethod
-    def open(cls, place: Place, decided: Decided, *, mend: bool = True) -> Ledger:
-        """Read the end of the chain. What an append that was cut short left behind it is cut off (with `mend`).
+    def open(cls, place: Place, decided: Decided) -> Ledger:
+        """Read the end of the chain. What an append that was cut short left behind it is cut off.
 
         Raises Parked when the last line is no receipt, OSError when the file cannot be read.
         """
         ledger = cls(place, decided)
-        ledger._read_end(mend)
+        ledger._read_end()
         return ledger
 
-    def _read_end(self, mend: bool) -> None:
+    def _read_end(self) -> None:
         place = self.place
         self.size, self.seq, self.head, self.last = 0, 0, _START, None
         start, tail = _read_tail(place)
         good = _whole(tail)
         if good < len(tail) and _is_receipt(tail[good:]):  # only its line end is missing
-            if mend:
-                durable.append(place.ledger, b"\n")
+            durable.append(place.ledger, b"\n")
             tail += b"\n"
             good = len(tail)
-        elif good < len(tail) and mend:
+        elif good < len(tail):
             durable.truncate(place.ledger, start + good)
         self.size = start + good
         if self.size == 0:
@@ -222,7 +221,7 @@ class Ledger:
             for at, line in _backwards(self.place, self.size):
                 if b"\0" in line:  # a power cut took a part out of an append that had not returned: none of it counts
                     durable.truncate(self.place.ledger, at)
-                    self._read_end(mend=True)
+                    self._read_end()
                     break
                 receipt = _receipt(self.place, line)
                 if not waiting(receipt.candidate_id):
