@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from recursion_gate import durable
+from recursion_gate import verify as verify_module
 from recursion_gate.accounts import looks_approved
 from recursion_gate.audit import Finding, Findings, numbers
 from recursion_gate.doctor import CHECKS, USER_CHECKS, doctor, mend
@@ -302,6 +303,18 @@ def test_an_append_that_was_cut_short_is_a_note_until_the_daemon_has_mended_it(w
         assert appended[:size].endswith(b"\n") or "append-cut-short" in codes(proof.findings)
 
 
+def test_what_a_changed_last_byte_leaves_is_no_append_that_was_cut_short(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "calls", _StopsAt("self-evidence.md"))
+    with pytest.raises(_Stop):
+        world.approve("waits-1")
+    data = world.place.ledger.read_bytes()
+    for last in (b" ", b"x", b"\r"):
+        world.place.ledger.write_bytes(data[:-1] + last)
+        assert faults(look(world)) == ["receipt-unreadable"]
+
+
 def test_a_hole_that_a_power_cut_left_in_an_append_is_a_note_until_the_daemon_has_mended_it(world: World) -> None:
     gate, ledger = world.place.gate.read_bytes(), world.place.ledger.read_bytes()
     before = world.record()
@@ -391,8 +404,11 @@ def test_what_is_not_a_plain_file_is_said_and_not_opened(world: World) -> None:
 
 
 @pytest.mark.parametrize("at", range(17))
-def test_a_merge_at_any_moment_of_a_look_makes_no_fault(world: World, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    """The daemon stages, merges and rejects right before the look opens its file number `at`."""
+def test_a_merge_at_any_moment_of_a_look_is_not_worth_a_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The daemon merges and rejects, stages and merges what is new, right before the look opens its file number `at`.
+    The order of reading alone must be enough: it is not looked at again."""
     world.stage("now", "Learned it just now.")
     world.move(world.card("now"), "approved")
     world.move(world.card("waits-2"), "rejected")
@@ -405,14 +421,65 @@ def test_a_merge_at_any_moment_of_a_look_makes_no_fault(world: World, monkeypatc
         if opened == at + 1:
             monkeypatch.undo()
             world.keep()
+            world.stage("newer", "Learned it even later.")
+            world.approve("newer")
+            world.stage("newest", "Learned it last.")
         return plain(path, flags, *args, **more)
 
+    monkeypatch.setattr(verify_module, "_LOOKS", 1)
     monkeypatch.setattr(os, "open", open_and_work)
+    proof = look(world)
+    assert opened > at, "the look opens fewer files than this"
+    assert proof.findings == []
+    monkeypatch.undo()
+    assert look(world).findings == []
+
+
+@pytest.mark.parametrize("at", range(16))
+def test_a_merge_that_is_finished_at_any_moment_of_a_look_makes_no_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The same of a merge whose receipt was there before the look, and its lines were not."""
+    monkeypatch.setattr(durable, "calls", _StopsAt(EVIDENCE))
+    with pytest.raises(_Stop):
+        world.approve("waits-1")
+    monkeypatch.undo()
+    world.restart()
+    plain = os.open
+    opened = 0
+
+    def open_and_finish(path: Any, flags: int, *args: Any, **more: Any) -> int:
+        nonlocal opened
+        opened += 1
+        if opened == at + 1:
+            monkeypatch.undo()
+            world.keep()
+        return plain(path, flags, *args, **more)
+
+    monkeypatch.setattr(verify_module, "_LOOKS", 1)
+    monkeypatch.setattr(os, "open", open_and_finish)
     proof = look(world)
     assert opened > at, "the look opens fewer files than this"
     assert faults(proof) == []
     monkeypatch.undo()
     assert look(world).findings == []
+
+
+def test_a_file_that_an_editor_is_just_saving_is_looked_at_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = world.place.home / KNOWLEDGE
+    data = path.read_bytes()
+    plain = os.open
+    told = []
+
+    def open_while_saving(name: Any, flags: int, *args: Any, **more: Any) -> int:
+        told.append(os.path.basename(name))
+        if told.count(KNOWLEDGE) == 1:  # empty when it is read for the first time, whole before the next file is
+            path.write_bytes(b"" if told[-1] == KNOWLEDGE else data)
+        return plain(name, flags, *args, **more)
+
+    monkeypatch.setattr(os, "open", open_while_saving)
+    assert look(world).findings == []
+    assert told.count(KNOWLEDGE) == 2
 
 
 def test_no_look_finds_a_fault_while_the_daemon_works(world: World) -> None:

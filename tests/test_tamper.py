@@ -113,9 +113,10 @@ def test_a_tampering_with_the_receipts_is_found(world: World, name: str) -> None
     assert code in faults(look(world))
 
 
-def test_a_changed_receipt_is_named_by_its_line_and_is_the_only_fault(world: World) -> None:
+@pytest.mark.parametrize("fields", [{"reason": "never said"}, {"hash": "f" * 64}, {"prev_hash": "f" * 64}])
+def test_a_changed_receipt_is_named_by_its_line_and_is_the_only_fault(world: World, fields: dict[str, Any]) -> None:
     lines = ledger_lines(world)
-    write_ledger(world, [*lines[:4], change(lines[4], reason="never said"), *lines[5:]])
+    write_ledger(world, [*lines[:4], change(lines[4], **fields), *lines[5:]])
     (finding,) = look(world).findings
     assert (finding.code, finding.where) == ("receipt-changed", "receipts/alex/merge-receipts.jsonl:5")
 
