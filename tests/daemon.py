@@ -35,14 +35,16 @@ class Daemon:
         env: dict[str, str] | None = None,
         program: list[str] = PROGRAM,
         run_as: dict[str, Any] | None = None,
+        wait: bool = True,
     ) -> None:
+        self._wait = wait
         self.root, self._args, self._program = root, args, program
         #: Options for `subprocess`: the account, and its environment.
         self._options = {"env": os.environ | (env or {}), **(run_as or {})}
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> Daemon:
-        """Start it and wait until it is ready."""
+        """Start it, and wait until it is ready unless told not to."""
         self.root.daemon.mkdir(exist_ok=True)
         self._log = open(self.root.daemon / "log", "a")  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -58,6 +60,8 @@ class Daemon:
             assert process.poll() is None, f"the daemon ended:\n{self.log()}"
             return self.log().count("event=ready") > before and is_held(self.root) is True
 
+        if not self._wait:
+            return self
         wait_for(ready, 30)
         assert holder(self.root) == process.pid
         return self

@@ -231,3 +231,33 @@ def test_both_signals_end_it_cleanly(root: Root, number: int) -> None:
         daemon.process.send_signal(number)
         assert daemon.process.wait(10) == 0
         assert "event=stopped" in daemon.log()
+
+
+def test_after_a_flood_it_listens_again_and_nothing_is_missed(root: Root) -> None:
+    world = World(root)
+    with Daemon(root) as daemon:
+        for number in range(600):
+            world.drop(f"{number}.json", {"id": f"c{number}", "text": f"Number {number}."})
+        wait_for(lambda: len(world.gate()) == 600)
+        for number in range(20):  # some of these fall into the time in which it goes over from the one to the other
+            world.drop(f"late{number}.json", {"id": f"late{number}", "text": f"Late {number}."})
+            wait_for(lambda expected=601 + number: len(world.gate()) == expected)  # type: ignore[misc]
+        world.move(wait_for(lambda: world.cards("late19"))[0], "approved")
+        wait_for(lambda: len(world.receipts()) == 1)
+        threads = Path(f"/proc/{daemon.process.pid if daemon.process else 0}/task")
+        if threads.is_dir():  # the watch has threads of its own
+            wait_for(lambda: len(list(threads.iterdir())) > 1)
+
+
+def test_a_flood_at_one_inbox_does_not_hold_up_another(root: Root) -> None:
+    root.settings.write_text("max_per_turn = 50\n")
+    add_user(root, "sam")
+    alex, sam = World(root), World(root, user="sam")
+    for number in range(3000):
+        alex.drop(f"{number}.json", {"text": f"Number {number}."})
+    with Daemon(root, wait=False) as daemon:
+        wait_for(lambda: len(alex.gate()) > 100)
+        sam.drop("one.json", {"id": "one", "text": "Just one."})
+        wait_for(lambda: sam.gate_ids() == ["one"])
+        assert len(alex.gate()) < 3000, "the other's flood was over already"
+        assert daemon.stop() == 0

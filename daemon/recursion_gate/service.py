@@ -35,6 +35,12 @@ __all__ = ["Service", "once"]
 
 log = logging.getLogger("recursion_gate")
 
+#: A turn that does so many things at once is a flood. Its file events would only slow down the work that they tell of
+#: (each costs more than the look that finds the file), so the watch is ended and all users are looked at every
+#: _FLOOD_LOOK seconds, until there was nothing to do for _FLOOD_REST seconds; as network drivers do under load. With
+#: more than _FLOOD_USERS users, to place the watches again would cost more than it saves.
+_FLOOD, _FLOOD_LOOK, _FLOOD_REST, _FLOOD_USERS = 64, 0.02, 0.25, 200
+
 
 class _Turns:
     """Which users to look at, first come, first served, and when to look at which again."""
@@ -131,6 +137,8 @@ class Service:
         self.root, self.settings = root, settings
         self._poll = poll
         self._why_polling = "asked for with --poll" if poll else ""
+        self._flood_until: float | None = None  # monotonic; None: no flood
+        self._done = 0
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._noted: set[str] = set()
         self._stopping = False
@@ -196,10 +204,22 @@ class Service:
     def _work(self) -> None:
         """Give turns until nobody is left to be looked at."""
         while self._turns and not self._stopping:
+            before = self._done
             self._turns.take()
+            self._see_to_a_flood(self._done - before)
             self._feed()
             self._hear()
             self._write_status(now_and_then=True)
+
+    def _see_to_a_flood(self, done: int) -> None:
+        """Stop listening when a turn did as much as `done`; go on looking while there is something to do."""
+        if self._flood_until is None:
+            if self._poll or done < _FLOOD or len(self.root.users()) > _FLOOD_USERS:
+                return
+            self._watch.stop()
+            self._next_look = 0.0
+        if done or self._flood_until is None:
+            self._flood_until = time.monotonic() + _FLOOD_REST
 
     def _hear(self) -> None:
         """Take in what was noted by now, without waiting."""
@@ -207,7 +227,11 @@ class Service:
             while True:
                 self._take_in(self._events.get_nowait())
         self._turns.wake()
-        if time.monotonic() >= self._next_look:
+        here = time.monotonic()
+        if self._flood_until is not None and here > self._flood_until:
+            self._flood_until = None  # it is over: listen again, and look at what came in between
+            self._next_look = here
+        if here >= self._next_look:
             self._look()
 
     def _take_in(self, user: str | None) -> None:
@@ -248,11 +272,13 @@ class Service:
         elif before and not self._trouble:
             log.warning("event=root-back")
         every = self.settings.poll_seconds if self._poll or self._trouble else self.settings.look_seconds
-        self._next_look = time.monotonic() + max(0.05, every)
+        if self._flood_until is not None:
+            every = _FLOOD_LOOK
+        self._next_look = time.monotonic() + max(_FLOOD_LOOK, every)
         self._status_is_old = True
 
     def _see_to_the_watch(self) -> None:
-        if self._poll or self._watch.works():
+        if self._poll or self._flood_until is not None or self._watch.works():
             return
         for folder in (self.root.inbox, self.root.homes):
             os.stat(folder)  # a folder that is not there is no lack of watches
@@ -272,6 +298,7 @@ class Service:
     # -- the status file ----------------------------------------------------------------------------------------------
 
     def _did(self, what: str, user: str, which: str) -> None:
+        self._done += 1
         self._last.append({"at": instant(now()), "what": what, "user": user, "id": which})
         self._status_is_old = True
 
