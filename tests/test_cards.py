@@ -299,3 +299,36 @@ def test_two_entries_with_the_same_words_have_different_names() -> None:
 @given(texts())
 def test_an_id_is_looked_for_in_any_text_without_a_crash(text: str) -> None:
     cards.id_of(text.encode())
+
+
+def _signed(card: bytes) -> bytes:
+    return cards.sign(card, "approved", "cli", "because")
+
+
+def test_a_card_that_an_editor_saved_with_other_line_ends_is_signed_without_a_change_to_its_text() -> None:
+    made = candidate(raw_text="The first line.\nThe second.")
+    card = cards.render(made, additions(made, act_id(made), linked=False)).replace(b"\n", b"\r\n")
+    verdict = cards.read(_signed(card), made, Settings())
+    assert not verdict.edited
+    assert verdict.reason == "because"
+    assert cards.via_of(_signed(card), verdict.via, "approved") == "cli"
+
+
+@pytest.mark.parametrize("field", ['topic: "a\nreason: b"', "topic: 'a\nvia: b'"])
+def test_a_card_that_signing_would_change_is_not_signed(field: str) -> None:
+    made = candidate()
+    card = cards.render(made, additions(made, act_id(made), linked=False)).replace(
+        b"\n---\n", f"\n{field}\n---\n".encode()
+    )
+    with pytest.raises(Refusal, match="nothing can be added to"):
+        _signed(card)
+
+
+def test_front_matter_in_braces_is_not_signed() -> None:
+    made = candidate()
+    card = cards.render(made, additions(made, act_id(made), linked=False)).decode()
+    head, end, rest = card[4:].partition("\n---\n")
+    card = "---\n{" + ", ".join(head.split("\n")) + "}" + end + rest
+    assert cards.read(card.encode(), made, Settings()).candidate == made
+    with pytest.raises(Refusal, match="nothing can be added to"):
+        _signed(card.encode())

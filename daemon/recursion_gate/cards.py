@@ -68,7 +68,7 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
 def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:
     """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
     that it no longer says so once somebody has edited it or moved it elsewhere. Raises Refusal."""
-    text = decode(card)
+    text = frontmatter.unix(decode(card))  # as it is split below; an editor may have saved it with others
     fields, body = frontmatter.split(text)
     if not fields:
         raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
@@ -77,7 +77,25 @@ def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes
     if reason and fold(reason):
         kept.append(f"reason: {frontmatter.quote(fold(reason))}")
     without = "\n".join([*kept, "---"]) + "\n" + body
-    return "\n".join([*kept, f"via: {via} {action} {_digest(without)}", "---", body]).encode()
+    signed = "\n".join([*kept, f"via: {via} {action} {_digest(without)}", "---", body])
+    if not _says_the_same(signed, fields, body):  # a mapping in braces, a quoted value over several lines
+        raise Refusal(
+            "its front matter is written in a way that nothing can be added to",
+            "Write each field on a line of its own, or move the card by hand.",
+        )
+    return signed.encode()
+
+
+def _says_the_same(signed: str, fields: dict[str, Any], body: str) -> bool:
+    """Whether a signed card reads as `fields` and `body`, but for how it was decided."""
+    try:
+        then, text = frontmatter.split(signed)
+    except Refusal:
+        return False
+    own = ("via", "reason")
+    return text == body and {k: v for k, v in then.items() if k not in own} == {
+        k: v for k, v in fields.items() if k not in own
+    }
 
 
 def via_of(card: bytes, claimed: str | None, action: str) -> str | None:

@@ -14,7 +14,7 @@ import yaml
 
 from .errors import Refusal
 
-__all__ = ["peek_id", "quote", "split"]
+__all__ = ["peek_id", "quote", "split", "unix"]
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _OPEN = re.compile(r"(?:[ \t]*\n)*---[ \t]*\n")
@@ -36,13 +36,14 @@ _ESCAPED = re.compile(
 )
 
 
-def _unix(text: str) -> str:
+def unix(text: str) -> str:
+    """`text` with ``\\n`` as its line ends."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def peek_id(text: str) -> str | None:
     """The id that the front matter names, without parsing it: also works where the YAML is broken."""
-    text = _unix(text)
+    text = unix(text)
     opened = _OPEN.match(text)
     if opened is None:
         return None
@@ -57,7 +58,7 @@ def split(text: str) -> tuple[dict[str, Any], str]:
 
     Raises Refusal when the front matter is not closed or no plain YAML mapping.
     """
-    text = _unix(text)
+    text = unix(text)
     opened = _OPEN.match(text)
     if opened is None:
         return {}, text
