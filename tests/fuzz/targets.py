@@ -1,0 +1,246 @@
+"""What is fuzzed: for each reader of foreign bytes a function that takes any bytes and fails when a promise breaks.
+
+Nothing but `Refusal` (drops, cards, front matter) or `Parked` (gate, receipts) may come out of a reader, and what it
+accepts must survive the way through the rest of the program.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from recursion_gate import cards, drops, frontmatter, model, record
+from recursion_gate.errors import Parked, Refusal
+from recursion_gate.gate import Gate, dump
+from recursion_gate.layout import Place, Root
+from recursion_gate.model import Candidate
+from recursion_gate.receipts import Decided, Ledger
+from recursion_gate.settings import Settings
+
+__all__ = ["TARGETS", "seeds"]
+
+_SETTINGS = Settings()
+_NAMES = ("drop.json", "drop.jsonl", "drop.md", "drop.txt")
+_MTIME = 1_764_000_000_000_000_000
+_HEADINGS = tuple(record.HEADINGS.values())
+
+
+def _candidate(number: int = 1, **fields: object) -> Candidate:
+    data = {
+        "id": f"cand-1764000000000-abc{number:04}",
+        "raw_text": "Read chapter 2 of Dragon Guide;\nsummarized migration habits.",
+        "created_at": "2026-11-24T16:30:00Z",
+        "source": "quiz: 1",
+        "link_to_evidence_id": None,
+        **fields,
+    }
+    (proposal,) = drops.parse("drop.json", model.canonical(data), _MTIME, _SETTINGS)
+    return proposal.candidate
+
+
+_STAGED = _candidate(evidence_summary="Quiz: 9 of 10", topic="dragons")
+
+
+class _Disk:
+    """One user's gate and receipts in a folder in memory."""
+
+    def __init__(self) -> None:
+        shm = Path("/dev/shm")
+        self._folder = tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None)
+        self.root = Root(Path(self._folder.name))
+        self.place = Place(self.root.path, "alex")
+        self.place.home.mkdir(parents=True)
+        self.place.receipts.mkdir(parents=True)
+        self.decided = Decided(self.root)
+
+
+_disk: _Disk | None = None
+
+
+def _the_disk() -> _Disk:
+    global _disk
+    if _disk is None:
+        _disk = _Disk()
+    return _disk
+
+
+def _reads_well(err: Refusal | Parked) -> None:
+    """What is refused says why, in one line."""
+    assert err.problem
+    assert err.problem.isprintable()
+
+
+# -- the targets ------------------------------------------------------------------------------------------------------
+
+
+def fuzz_drops(data: bytes) -> None:
+    """A drop is refused, or gives candidates that gate, card and Record take, the same ones each time."""
+    name = _NAMES[data[0] % len(_NAMES)] if data else _NAMES[0]
+    try:
+        proposals = drops.parse(name, data[1:], _MTIME, _SETTINGS)
+    except Refusal as err:
+        _reads_well(err)
+        return
+    again = drops.parse(name, data[1:], _MTIME, _SETTINGS)
+    found = [p.candidate for p in proposals]
+    assert [p.candidate for p in again] == found
+    assert found
+    for candidate in found[:3]:
+        assert Candidate.model_validate_json(dump([candidate]).decode()[1:-2]) == candidate
+        additions = record.additions(candidate, model.act_id(candidate), linked=False)
+        card = cards.render(candidate, additions)
+        assert cards.id_of(card) == candidate.id
+        verdict = cards.read(card, candidate, _SETTINGS)
+        assert not verdict.edited
+        assert len(cards.file_name(candidate).encode()) <= 100
+        for addition in additions:
+            assert len(addition.line.splitlines()) == 1
+
+
+def fuzz_cards(data: bytes) -> None:
+    """A card is refused, or says what one candidate of the same id is to be, and is read again as that."""
+    named = cards.id_of(data)
+    try:
+        verdict = cards.read(data, _STAGED, _SETTINGS)
+    except Refusal as err:
+        _reads_well(err)
+        return
+    candidate = verdict.candidate
+    assert candidate.id == _STAGED.id
+    assert verdict.edited == (candidate != _STAGED)
+    lines = record.additions(candidate, model.act_id(candidate), linked=False)
+    again = cards.read(cards.render(candidate, lines), candidate, _SETTINGS)
+    assert not again.edited
+    if named != _STAGED.id:  # taken for a drop, or for another's card
+        return
+    try:
+        signed = cards.sign(data, "approved", "cli", "said so")
+    except Refusal as err:
+        _reads_well(err)
+        return
+    then = cards.read(signed, _STAGED, _SETTINGS)
+    assert then.candidate == candidate
+    assert then.reason == "said so"
+    assert cards.via_of(signed, then.via, "approved") == "cli"
+    assert cards.via_of(signed, then.via, "rejected") is None
+
+
+def fuzz_frontmatter(data: bytes) -> None:
+    """Front matter is refused, or its values are plain strings; whatever is quoted is read back as it was."""
+    text = data.decode(errors="replace")
+    frontmatter.peek_id(text)
+    try:
+        fields, body = frontmatter.split(text)
+    except Refusal as err:
+        _reads_well(err)
+    else:
+        assert all(isinstance(name, str) for name in fields)
+        assert len(body) <= len(text)
+    quoted = frontmatter.quote(text[:200])
+    assert frontmatter.split(f"---\nid: {quoted}\n---\n") == ({"id": text[:200]}, "")
+
+
+def fuzz_gate(data: bytes) -> None:
+    """A gate parks its user, or is saved and read again without a change."""
+    place = _the_disk().place
+    place.gate.write_bytes(data)
+    try:
+        gate = Gate.load(place)
+    except Parked as err:
+        _reads_well(err)
+        assert place.gate.read_bytes() == data
+        return
+    gate.save()
+    saved = place.gate.read_bytes()
+    again = Gate.load(place)
+    assert list(again) == list(gate)
+    again.save()
+    assert place.gate.read_bytes() == saved
+
+
+def fuzz_record(data: bytes) -> None:
+    """A line goes in, whole, once, and no other byte of the text changes."""
+    heading = _HEADINGS[data[0] % len(_HEADINGS)] if data else _HEADINGS[0]
+    text = data[1:].decode(errors="replace")
+    line = "- • Did it. — ACT-2026-11-24-abcdefghij"
+    before = record.count(text, line)
+    new, added = record.insert(text, heading, [line, line])
+    assert added[-2:] == [line, line]
+    assert record.count(new, line) == before + 2
+    assert record.holds(new, line)
+    size = len(new) - len(text)
+    at = next((n for n, (a, b) in enumerate(zip(text, new, strict=False)) if a != b), len(text))
+    assert any(text == new[:start] + new[start + size :] for start in range(at, max(-1, at - size - 1), -1))
+    third, made = record.insert(new, heading, [line])
+    assert made == [line], "the section was not found again"
+    assert len(third) - len(new) in (len(line) + 1, len(line) + 2)
+
+
+def fuzz_ledger(data: bytes) -> None:
+    """Receipts park their user, or are cut to whole ones, and then stay as they are."""
+    disk = _the_disk()
+    place = disk.place
+    place.ledger.write_bytes(data)
+    try:
+        ledger = Ledger.open(place, disk.decided)
+    except Parked as err:
+        _reads_well(err)
+        return
+    mended = place.ledger.read_bytes()
+    assert mended == data[: len(mended)] or mended == data + b"\n"
+    assert ledger.size == len(mended)
+    again = Ledger.open(place, disk.decided)
+    assert (again.size, again.seq, again.head) == (ledger.size, ledger.seq, ledger.head)
+    assert place.ledger.read_bytes() == mended
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "drops": fuzz_drops,
+    "cards": fuzz_cards,
+    "frontmatter": fuzz_frontmatter,
+    "gate": fuzz_gate,
+    "record": fuzz_record,
+    "ledger": fuzz_ledger,
+}
+
+
+# -- what to begin with -----------------------------------------------------------------------------------------------
+
+
+def seeds(target: str) -> list[bytes]:
+    """Good inputs, which the fuzzer then spoils."""
+    other = _candidate(2, raw_text="漢字を三つ学んだ。", suggested_ix_section=None, meta={"a": [1, None, 0.5]})
+    cards_of = [cards.render(c, record.additions(c, model.act_id(c), linked=False), "a note") for c in (_STAGED, other)]
+    signed = cards.sign(cards_of[0], "rejected", "web", "why: not")
+    if target == "drops":
+        whole = model.canonical(_STAGED.as_json() | {"status": "pending"})
+        return [
+            b"\0" + whole,
+            b"\1" + whole + b"\n" + model.canonical(other.as_json()) + b"\n",
+            *(b"\2" + card for card in cards_of),
+            b"\3I want to try it.\n",
+        ]
+    if target in ("cards", "frontmatter"):
+        return [*cards_of, signed, cards_of[0].replace(b"\n", b"\r\n"), b"---\na: {b: [c, ~]}\nd: |\n  e\n---\nf\n"]
+    if target == "gate":
+        return [dump([_STAGED, other]), b"[]\n"]
+    if target == "record":
+        text = "---\na: b\n---\n# T\n\n## Activity\n\n- x\n\n---\n\n## Interests\n\n```\n## Activity\n```\n~~~\n"
+        return [bytes([n]) + text.encode() for n in range(len(_HEADINGS))] + [b"\4## Activity\r\n- a\r\n"]
+    return _receipts()
+
+
+def _receipts() -> list[bytes]:
+    disk = _the_disk()
+    disk.place.ledger.unlink(missing_ok=True)
+    ledger = Ledger.open(disk.place, disk.decided)
+    ledger.append([_draft(_candidate(n)) for n in (1, 2, 3)])
+    whole = disk.place.ledger.read_bytes()
+    return [whole, whole[:-1], whole[:-40], whole + b"\0" * 20, whole[:900]]
+
+
+def _draft(of: Candidate) -> dict[str, object]:
+    from tests.samples import draft
+
+    return draft(of)
