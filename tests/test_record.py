@@ -190,6 +190,7 @@ def test_line_ends_are_those_of_the_section_the_line_goes_to() -> None:
 def test_a_missing_last_line_end_stays_missing() -> None:
     assert insert("## H\n- old", "H", [A])[0] == f"## H\n- old\n{A}"
     assert insert("## H", "H", [A])[0] == f"## H\n{A}"
+    assert insert("## H\r", "H", [A, A])[0] == f"## H\r\n{A}\r\n{A}"
     assert insert("## H\n  ", "H", [A])[0] == f"## H\n{A}\n  "
 
 
@@ -224,6 +225,8 @@ def test_no_byte_changes_but_the_lines_that_are_put_in(text: str, lines: list[st
     assert added[-len(lines) :] == lines
     assert added[: -len(lines)] in ([], ["## H"], ["", "## H"])
     blocks = [block for n in ("\n", "\r\n") for block in (n.join(added) + n, n + n.join(added))]
+    if text.endswith("\r"):
+        blocks.append("\n" + "\r\n".join(added))
     assert any(text[:at] + block + text[at:] == new for block in blocks for at in range(len(text) + 1))
 
 
@@ -242,7 +245,7 @@ def test_several_at_once_are_the_same_bytes_as_one_at_a_time(text: str, lines: l
 
 
 @given(_records)
-def test_a_line_that_is_put_in_is_in_its_section_and_no_other(text: str) -> None:
+def test_the_next_line_finds_the_same_section_and_stands_behind_the_last(text: str) -> None:
     new, _ = insert(text, "H", [A])
     again, added = insert(new, "H", ["- • later — ACT-2026-11-25-y"])
     assert added == ["- • later — ACT-2026-11-25-y"]

@@ -151,7 +151,7 @@ def insert(text: str, heading: str, lines: Sequence[str]) -> tuple[str, list[str
     newline = _newline_at(text, end)
     block = newline.join(added)
     if end and text[end - 1] not in "\n\ufeff":  # the last line of the file has no line end, and keeps none
-        return text[:end] + newline + block + text[end:], added
+        return text[:end] + ("\n" if text[end - 1] == "\r" else newline) + block + text[end:], added
     return text[:end] + block + newline + text[end:], added
 
 
@@ -185,7 +185,8 @@ def _newline_at(text: str, end: int) -> str:
     before = text.rfind("\n", 0, end)
     if before < 0:
         before = text.find("\n")
-    return "\r\n" if before > 0 and text[before - 1] == "\r" else "\n"
+    cut = text[end - 1 : end] == "\r"  # the first half of a line end, which then is made whole
+    return "\r\n" if cut or (before > 0 and text[before - 1] == "\r") else "\n"
 
 
 def holds(text: str, line: str) -> bool:
