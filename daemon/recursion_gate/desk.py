@@ -143,9 +143,17 @@ class Desk:
 
     def _id_in(self, path: Path) -> str | None:
         try:
-            return cards.id_of(files.look(path, self.settings.max_drop_bytes).data)
+            data = files.look(path, self.settings.max_drop_bytes).data
         except (Refusal, FileNotFoundError):
             return None
+        candidate_id = cards.id_of(data)
+        if candidate_id and not cards.ends_whole(data) and self.is_torn(data, self.gate.get(candidate_id)):
+            return None
+        return candidate_id
+
+    def is_torn(self, data: bytes, candidate: Candidate | None) -> bool:
+        """Whether this is what a power cut has left of the card of `candidate`: cards are not synced."""
+        return candidate is not None and cards.is_torn(data, self.clean_card(candidate))
 
     def pending_card(self, candidate_id: str) -> Path | None:
         """The card of a candidate in pending/, as far as known."""
@@ -157,7 +165,9 @@ class Desk:
     def without_card(self, held: Collection[str]) -> list[Candidate]:
         """The candidates that have a card neither in pending/ nor among those `held` elsewhere."""
         missing = self.gate.ids - set(self.pending.values()) - set(held)
-        return [c for c in self.gate if c.id in missing] if missing else []
+        if len(missing) < 100:  # the common case needs no walk through all that waits
+            return [c for i in sorted(missing) if (c := self.gate.get(i)) is not None]
+        return [c for c in self.gate if c.id in missing]
 
     def has_leftovers(self) -> bool:
         """Whether pending/ holds a card of a candidate that is no longer at the gate."""

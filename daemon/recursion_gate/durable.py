@@ -97,7 +97,7 @@ class Calls:
 calls = Calls()
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: bytes | bytearray) -> None:
     view = memoryview(data)
     while view:
         view = view[calls.write(fd, view) :]
@@ -120,7 +120,7 @@ def fit(fd: int, folder: Path | str) -> None:
         calls.fchmod(fd, mode)
 
 
-def _write_temp(folder: str, data: bytes, *, sync: bool, like: os.stat_result | None) -> str:
+def _write_temp(folder: str, data: bytes | bytearray, *, sync: bool, like: os.stat_result | None) -> str:
     """A new file in `folder` with `data`, still under its temporary name."""
     temp = os.path.join(folder, TEMP_NAME)
     try:
@@ -161,7 +161,7 @@ def sync_folder(folder: Path | str) -> None:
         os.close(fd)
 
 
-def replace(path: Path | str, data: bytes, *, sync: bool = True) -> None:
+def replace(path: Path | str, data: bytes | bytearray, *, sync: bool = True) -> None:
     """Put `data` in the place of the file at `path`, keeping its mode and, where allowed, its owner.
 
     The folder is not synced: call `sync_folder` where the replacement must last before the next step.

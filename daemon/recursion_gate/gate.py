@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView
+from collections.abc import Iterable, Iterator, KeysView
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -16,6 +16,7 @@ from .model import Candidate
 __all__ = ["Gate", "dump"]
 
 _array = TypeAdapter(list[Candidate])
+_END = b"\n]\n"
 
 
 def _chunk(candidate: Candidate) -> bytes:
@@ -23,24 +24,26 @@ def _chunk(candidate: Candidate) -> bytes:
     return b"  " + to_json(candidate.as_json(), indent=2).replace(b"\n", b"\n  ")
 
 
-def dump(candidates: list[Candidate]) -> bytes:
+def dump(candidates: Iterable[Candidate]) -> bytes:
     """The file's bytes."""
     return _dump([_chunk(c) for c in candidates])
 
 
 def _dump(chunks: list[bytes]) -> bytes:
-    return b"[\n" + b",\n".join(chunks) + b"\n]\n" if chunks else b"[]\n"
+    return b"[\n" + b",\n".join(chunks) + _END if chunks else b"[]\n"
 
 
 class Gate:
     """The candidates of one user that wait. Changes are in memory until `save`.
 
-    Each element is kept with its bytes, so that a save costs a join and a write, whatever the queue's length.
+    Each element is kept with its bytes, and so is the whole file while candidates are only added: what a drop costs
+    at a long queue is the write.
     """
 
     def __init__(self, place: Place, candidates: list[Candidate] | None = None) -> None:
         self.place = place
         self._items: dict[str, tuple[Candidate, bytes]] = {c.id: (c, _chunk(c)) for c in candidates or ()}
+        self._whole: bytearray | None = None  # the file's bytes
         self._mark = mark_at(place.gate)
 
     @classmethod
@@ -88,14 +91,22 @@ class Gate:
         return item[0] if item else None
 
     def add(self, candidate: Candidate) -> None:
-        self._items[candidate.id] = (candidate, _chunk(candidate))
+        chunk = _chunk(candidate)
+        if self._whole is not None and self._items and candidate.id not in self._items:
+            self._whole[-len(_END) :] = b",\n" + chunk + _END
+        else:
+            self._whole = None
+        self._items[candidate.id] = (candidate, chunk)
 
     def discard(self, candidate_id: str) -> None:
-        self._items.pop(candidate_id, None)
+        if self._items.pop(candidate_id, None) is not None:
+            self._whole = None
 
     def save(self) -> None:
         """Put the gate on disk, whole. The folder is not synced: see `durable.replace`. Raises OSError."""
-        durable.replace(self.place.gate, _dump([chunk for _, chunk in self._items.values()]))
+        if self._whole is None:
+            self._whole = bytearray(_dump([chunk for _, chunk in self._items.values()]))
+        durable.replace(self.place.gate, self._whole)
         self._mark = mark_at(self.place.gate)
 
     def unchanged(self) -> bool:
