@@ -19,9 +19,11 @@ from .model import CATEGORY_OF, Candidate, short_hash
 from .record import Addition, clean, fold
 from .settings import Settings
 
-__all__ = ["Verdict", "file_name", "id_of", "note_in", "read", "render", "sign", "via_of"]
+__all__ = ["Verdict", "ends_whole", "file_name", "id_of", "is_torn", "note_in", "read", "render", "sign", "via_of"]
 
 MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
+
+_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
 
 _MOST_NAME = 100  # bytes; contract, "A card"
 _SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
@@ -121,6 +123,19 @@ def note_in(data: bytes) -> str | None:
     """The note that the daemon has put on a card. Raises Refusal where the card does not parse."""
     note = frontmatter.split(decode(data))[0].get("note")
     return note if isinstance(note, str) else None
+
+
+def is_torn(data: bytes, whole: bytes) -> bool:
+    """Whether `data` is what a power cut has left of the card `whole`: cut short, or with NULs for its bytes."""
+    if len(data) > len(whole) or data == whole:
+        return False
+    return all(here in (0, was) for here, was in zip(data, whole[: len(data)], strict=True))
+
+
+def ends_whole(data: bytes) -> bool:
+    """Whether a card of ours ends as all do, with the line for the skill's file. Costs little."""
+    end = data.rfind(b"\nself-skill-")
+    return end >= 0 and b"\0" not in data and _END.match(data, end) is not None
 
 
 class Verdict:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from . import cards, durable, files, merging
 from .desk import Desk
-from .errors import Parked, Refusal
+from .errors import NotYet, Parked, Refusal
 from .layout import Root, valid_user
+from .model import Candidate
 from .receipts import Decided
 from .settings import Settings
 from .staging import drop_paths, stage
@@ -130,7 +131,7 @@ class Keeper:
         strays = list(desk.look_at_pending())
         look = merging.look_at_decisions(desk)
         stage(desk, look.strays[:most])
-        stage(desk, _never_staged(desk, strays[:most]))
+        stage(desk, _never_staged(desk, strays[:most], look.held))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
         for candidate in missing[: 2 * most]:
@@ -139,13 +140,14 @@ class Keeper:
         return Outcome(desk.due, more)
 
 
-def _never_staged(desk: Desk, paths: Iterable[Path]) -> list[Path]:
+def _never_staged(desk: Desk, paths: Iterable[Path], held: set[str]) -> list[Path]:
     """Clear away what lies in pending/ but is no card of a candidate that waits; gives what is to be staged from
-    there, as any drop."""
+    there, as any drop. Adds to `held` whose card may be being saved just now."""
     found = []
+    torn = _Torn(desk)
     for path in paths:
         try:
-            seen = files.look(path, desk.settings.max_drop_bytes)
+            seen = files.look(path, desk.settings.max_drop_bytes, ask_writers=True)
         except FileNotFoundError:
             continue
         except Refusal:
@@ -155,23 +157,40 @@ def _never_staged(desk: Desk, paths: Iterable[Path]) -> list[Path]:
         receipt = desk.ledger.find(candidate_id) if candidate_id else None
         if receipt is not None:
             merging.clear_leftover(desk, path, seen, receipt)
-        elif _torn_card(desk, path, seen.data):
-            durable.remove(path)
-        elif candidate_id is None or candidate_id not in desk.gate:
+        elif (candidate := torn.whose(path.name, seen.data, candidate_id)) is not None:
+            try:
+                desk.settled(path, seen, whole=False, cut_short=True)
+                durable.remove(path)
+            except NotYet as err:  # a person's editor may have emptied it to write it anew
+                desk.note_due(err.seconds)
+                held.add(candidate.id)
+        elif candidate_id is not None and candidate_id in desk.gate:
+            desk.pending[path.name] = candidate_id  # it is whole by now
+        else:
             found.append(path)
     return found
 
 
-def _torn_card(desk: Desk, path: Path, data: bytes) -> bool:
-    """Whether this is what a power cut left of a card of ours: cards are not synced, so one may be cut short, or hold
-    NULs where its bytes were to be. It is dealt again."""
-    number = _NUMBER.search(path.name)
-    taken = {0, int(number[1]) - 1 if number else 0}
-    for candidate in desk.without_card(set()):
-        if any(cards.file_name(candidate, n) == path.name for n in taken):
-            card = desk.clean_card(candidate)
-            return len(data) <= len(card) and all(is_ in (0, was) for is_, was in zip(data, card, strict=False))
-    return False
+class _Torn:
+    """Tells what a power cut has left of cards of ours: they are not synced, since they can be dealt again."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._names: dict[str, Candidate] | None = None
+
+    def whose(self, name: str, data: bytes, candidate_id: str | None) -> Candidate | None:
+        """The candidate whose card this was, if it is torn."""
+        candidate = self._desk.gate.get(candidate_id) if candidate_id else self._by_name(name)
+        return candidate if self._desk.is_torn(data, candidate) else None
+
+    def _by_name(self, name: str) -> Candidate | None:
+        if self._names is None:
+            self._names = {cards.file_name(c): c for c in self._desk.without_card(set())}
+        number = _NUMBER.search(name)
+        if name in self._names or number is None:
+            return self._names.get(name)
+        taken = int(number[1]) - 1
+        return next((c for c in self._names.values() if cards.file_name(c, taken) == name), None)
 
 
 def _in_words(root: Root, err: OSError) -> str:

@@ -185,8 +185,10 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
     """Return a candidate to pending/ with a note. The card there comes first, on disk, so that a stop in between leads
     to the same (see `_cut_short`); what a person wrote into one of the cards is kept in refused/."""
     there = desk.pending_card(staged.id)
-    if there is not None and _is_unedited(there, staged, desk):
-        durable.replace(there, desk.clean_card(staged, note))
+    told = _note_on(there, staged, desk) if there is not None else None
+    if there is not None and told is not None:
+        if told != note:
+            durable.replace(there, desk.clean_card(staged, note))
     else:
         desk.deal(staged, note, sync=True)
     durable.sync_folder(desk.place.pending)
@@ -198,11 +200,13 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
     desk.say("returned", staged.id, why=note)
 
 
-def _is_unedited(path: Path, staged: Candidate, desk: Desk) -> bool:
+def _note_on(path: Path, staged: Candidate, desk: Desk) -> str | None:
+    """The note on a card that nobody has edited, "" where it has none; None where it was edited, or is gone."""
     try:
-        return not cards.read(files.look(path, desk.settings.max_drop_bytes).data, staged, desk.settings).edited
+        data = files.look(path, desk.settings.max_drop_bytes).data
+        return None if cards.read(data, staged, desk.settings).edited else cards.note_in(data) or ""
     except (Refusal, FileNotFoundError):
-        return False
+        return None
 
 
 def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -> None:
@@ -276,7 +280,7 @@ def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decisi
         if target.action == "approved":
             decision.linked_to = target.linked_to or act_id(target.staged)
             return True
-        problem = f"the entry it links to ({link}) was rejected"
+        problem = f"the entry it links to ({link}) was rejected on {instant(now())[:10]}"
     elif link in desk.gate:
         desk.waiting[decision.staged.id] = f"waits until {link} is decided"
         return False
