@@ -1,13 +1,14 @@
 """Readers in a loop while merges run: what they see must be, each time, the state after exactly k merges.
 
-    python tests/torture/readers.py --merges 10000 --readers 2
+    python tests/torture/readers.py --merges 10000
 
 One process writes as the daemon does (`Keeper.keep`): it stages, approves and rejects, in passes of one to many
 decisions. The others take snapshots as fast as they can and note what they saw. Afterwards each is held against the
 files as they are then (`tests/truth.py`).
 
 What reading costs the writer: its rate with readers is set beside its rate with as many processes that are as busy and
-touch no file, since they take their share of the processors just the same.
+touch no file, since they take their share of the processors just the same. The three take turns, round by round,
+so that what else the machine does falls on all of them alike.
 
 To show that there is something to be seen, each reader also reads the files one after the other, as a reader that
 knows nothing of receipts would, and it is counted how often that showed a line without its receipt or the reverse.
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -43,44 +45,54 @@ class Result:
     """What came of one run."""
 
     merges: int = 0
-    seconds: float = 0.0
+    #: Decisions a second, round by round.
+    rates: list[float] = field(default_factory=list)
     #: Each state that was seen, and how often.
     states: Counter[Seen] = field(default_factory=Counter)
     naive: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
     problems: list[str] = field(default_factory=list)
 
-    @property
-    def rate(self) -> float:
-        """Merges a second."""
-        return self.merges / self.seconds
-
 
 # -- the writer -------------------------------------------------------------------------------------------------------
 
 
-def write(world: World, merges: int, seed: int = 1) -> list[str]:
-    """Stage and decide until `merges` are done; gives the ids in the order they were staged."""
-    dice = random.Random(seed)
-    staged: list[str] = []
-    done = 0
-    while done < merges:
-        if len(staged) - done < 40:
-            ids = [f"c{n:06}" for n in range(len(staged), len(staged) + 40)]
-            for candidate_id in ids:
-                world.drop(f"{candidate_id}.json", _candidate(candidate_id, dice))
-            staged += ids
-            world.keeper.keep(world.user)
+class Writer:
+    """Agents, a person and the daemon, in one process: stages and decides, in turns."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        #: The ids in the order they were staged.
+        self.staged: list[str] = []
+        self.done = 0
+        self._dice = random.Random(1)
+
+    def work(self, merges: int) -> float:
+        """Make `merges` more decisions; gives how many seconds it took."""
+        began = time.perf_counter()
+        until = self.done + merges
+        while self.done < until:
+            if len(self.staged) - self.done < 40:
+                for _ in range(40):
+                    self._drop()
+                self.world.keeper.keep(self.world.user)
+            self._turn(until - self.done)
+        return time.perf_counter() - began
+
+    def _turn(self, most: int) -> None:
+        world, dice = self.world, self._dice
         cards = sorted(world.place.pending.iterdir())
-        for card in dice.sample(cards, min(len(cards), dice.choice((1, 1, 1, 2, 3, 8)), merges - done)):
+        for card in dice.sample(cards, min(len(cards), dice.choice((1, 1, 1, 2, 3, 8)), most)):
             world.move(card, "rejected" if dice.random() < 0.1 else "approved")
-            done += 1
+            self.done += 1
         if dice.random() < 0.3:  # more is staged in the same turn
-            extra = f"c{len(staged):06}"
-            world.drop(f"{extra}.json", _candidate(extra, dice))
-            staged.append(extra)
+            self._drop()
         world.keeper.keep(world.user)
-    return staged
+
+    def _drop(self) -> None:
+        candidate_id = f"c{len(self.staged):06}"
+        self.world.drop(f"{candidate_id}.json", _candidate(candidate_id, self._dice))
+        self.staged.append(candidate_id)
 
 
 def _candidate(candidate_id: str, dice: random.Random) -> dict[str, object]:
@@ -147,67 +159,98 @@ def _naive(place: Place) -> str:
 # -- both -------------------------------------------------------------------------------------------------------------
 
 
-def run(folder: Path, merges: int, readers: int, spinners: int = 0) -> Result:
-    """`merges` merges in a new root in `folder`, while so many readers look on, or so many others are busy."""
-    root = make_root(folder / f"root-{readers}-{spinners}", "alex")
-    world = World(root)
-    result = Result(merges=merges)
-    context = mp.get_context("spawn")
-    stop, out = context.Event(), context.SimpleQueue()
-    ready = [context.Event() for _ in range(readers + spinners)]
-    processes = [
-        context.Process(target=look_on, args=(root.path, stop, each, out), daemon=True) for each in ready[:readers]
-    ]
-    processes += [context.Process(target=spin, args=(stop, each), daemon=True) for each in ready[readers:]]
-    for process, is_ready in zip(processes, ready, strict=True):
-        process.start()
-        assert is_ready.wait(60)
-    began = time.perf_counter()
-    try:
-        staged = write(world, merges)
-    finally:
-        result.seconds = time.perf_counter() - began
-        stop.set()
-        answers = [out.get() for _ in range(readers)]
+class Show:
+    """One root on which a writer works, with readers looking on, or others that are merely busy, or nobody."""
+
+    def __init__(self, folder: Path, readers: int, spinners: int = 0) -> None:
+        self._world = World(make_root(folder / f"{readers}-{spinners}", "alex"))
+        self._writer = Writer(self._world)
+        self._readers, self._spinners = readers, spinners
+        self.result = Result()
+
+    def go_on(self, merges: int) -> None:
+        """So many decisions more."""
+        context = mp.get_context("spawn")
+        stop, out = context.Event(), context.SimpleQueue()
+        ready = [context.Event() for _ in range(self._readers + self._spinners)]
+        looking: list[tuple[Callable[..., None], tuple[object, ...]]] = [
+            (look_on, (self._world.root.path, stop, each, out)) for each in ready[: self._readers]
+        ]
+        spinning: list[tuple[Callable[..., None], tuple[object, ...]]] = [
+            (spin, (stop, each)) for each in ready[self._readers :]
+        ]
+        processes = [context.Process(target=what, args=args, daemon=True) for what, args in looking + spinning]
         for process in processes:
-            process.join()
-    for states, naive, slowest, problem in answers:
-        result.states += states
-        result.naive += naive
-        result.slowest = max(result.slowest, slowest)
-        result.problems += [problem] if problem else []
-    world.keeper.close()
-    truth = Truth(world.place, staged)
-    result.problems += filter(None, map(truth.problem, result.states))
-    return result
+            process.start()
+        try:
+            for each in ready:
+                assert each.wait(60)
+            seconds = self._writer.work(merges)
+        finally:
+            stop.set()
+            answers = [out.get() for _ in looking]
+            for process in processes:
+                process.join()
+        result = self.result
+        result.rates.append(merges / seconds)
+        result.merges += merges
+        for states, naive, slowest, problem in answers:
+            result.states += states
+            result.naive += naive
+            result.slowest = max(result.slowest, slowest)
+            result.problems += [problem] if problem else []
+
+    def end(self) -> Result:
+        """Hold what was seen against the files."""
+        self._world.keeper.close()
+        truth = Truth(self._world.place, self._writer.staged)
+        self.result.problems += filter(None, map(truth.problem, self.result.states))
+        return self.result
+
+
+def run(folder: Path, merges: int, readers: int) -> Result:
+    """`merges` decisions while so many readers look on."""
+    show = Show(folder, readers)
+    show.go_on(merges)
+    return show.end()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--merges", type=int, default=10_000)
-    parser.add_argument("--readers", type=int, default=2)
+    parser.add_argument("--merges", type=int, default=10_000, help="decisions with readers, and as many without")
+    parser.add_argument("--rounds", type=int, default=20, help="in how many rounds, so that the three take turns")
+    parser.add_argument("--readers", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where to work; else a temporary folder")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
-        alone = run(folder, given.merges, 0)
-        print(f"alone:                {alone.rate:6,.0f} decisions a second", flush=True)
-        beside = run(folder, given.merges, 0, spinners=given.readers)
-        print(f"beside {given.readers} busy others: {beside.rate:6,.0f} a second", flush=True)
-        watched = run(folder, given.merges, given.readers)
-        print(f"with {given.readers} readers:       {watched.rate:6,.0f} a second")
-    seqs = {state.seq for state in watched.states}
-    merging = sum(n for state, n in watched.states.items() if state.completed)
-    print(f"decisions:            {watched.merges:,}")
-    print(f"snapshots:            {watched.states.total():,}, the slowest {1000 * watched.slowest:,.0f} ms")
-    print(f"  in mid-merge:       {merging:,}")
-    print(f"  after different:    {len(seqs):,} receipts")
-    print(f"  never the state:    {len(watched.problems):,}")
-    torn = {what: n for what, n in watched.naive.items() if "without" in what}
-    print(f"read one after the other, the same files would have shown: {torn or 'nothing torn'}")
-    for problem in watched.problems[:10]:
+        alone, beside = Show(folder, 0), Show(folder, 0, spinners=given.readers)
+        watched = Show(folder, given.readers)
+        for number in range(given.rounds):
+            shows = [alone, beside, watched]
+            for show in shows[number % 3 :] + shows[: number % 3]:
+                show.go_on(given.merges // given.rounds)
+        rates = [_median(show.result.rates) for show in (alone, beside, watched)]
+        result = watched.end()
+    merging = sum(n for state, n in result.states.items() if state.completed)
+    print(f"decisions a second, median of {given.rounds} rounds")
+    print(f"  alone                {rates[0]:8,.0f}")
+    print(f"  beside {given.readers} busy process{'es' if given.readers > 1 else '  '}{rates[1]:8,.0f}")
+    print(f"  with {given.readers} reader{'s' if given.readers > 1 else ' '}       {rates[2]:8,.0f}")
+    print(f"decisions              {result.merges:8,}")
+    print(f"snapshots              {result.states.total():8,}, the slowest {1000 * result.slowest:,.0f} ms")
+    print(f"  in mid-merge         {merging:8,}")
+    print(f"  different states     {len(result.states):8,}")
+    print(f"  never the state      {len(result.problems):8,}")
+    torn = {what: n for what, n in result.naive.items() if "without" in what}
+    print(f"read file after file   {result.naive.total():8,} times: {torn or 'never torn'}")
+    for problem in result.problems[:10]:
         print(problem)
-    return 1 if watched.problems else 0
+    return 1 if result.problems else 0
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
 
 
 if __name__ == "__main__":
