@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import acl
-from .lanes import TABLE, Ids, Spot, hand_over, spots
+from .lanes import TABLE, Ids, Spot, hand_over, spots, stranger
 from .layout import Root
 from .settings import Lanes
 from .who import account
@@ -48,7 +48,9 @@ def deviations(root: Root, lanes: Lanes) -> Iterator[Deviation]:
             continue
         except PermissionError:
             problem = "cannot be looked at by this account"
-        if problem:
+        if problem and stranger(root, spot, ids):
+            yield Deviation(spot.path, problem, "Look into it, then remove it.", spot.user)
+        elif problem:
             yield Deviation(
                 spot.path,
                 problem,

@@ -33,6 +33,7 @@ __all__ = [
     "hand_over",
     "keep",
     "spots",
+    "stranger",
 ]
 
 Group = Literal["daemon", "agents", "people", "readers"]
@@ -230,11 +231,17 @@ def hand_over(root: Root, spot: Spot, ids: Ids) -> None:
     """Make one of them so. Raises BadLanes, OSError."""
     if os.geteuid() not in (0, ids.uid):
         raise BadLanes(f"only root, or the daemon's account '{ids.lanes.daemon}', can set up the lanes")
-    owner = os.lstat(spot.path).st_uid
-    if spot.row.is_folder and owner not in (0, ids.uid, os.lstat(root.path).st_uid):
-        # An agent that finds an inbox without its folders may make one of that name: what is in it is no decision.
-        raise BadLanes(f"{spot.path} belongs to '{account(owner)}': look into it, then remove it and try again")
+    if made_by := stranger(root, spot, ids):
+        raise BadLanes(f"{spot.path} belongs to '{made_by}': look into it, then remove it and try again")
     durable.hand_over(spot.path, ids.uid, ids.gid(spot.row.group, spot.user), spot.row.mode, _encoded(spot, ids))
+
+
+def stranger(root: Root, spot: Spot, ids: Ids) -> str | None:
+    """The account that has made this folder, where it is not one that may: an agent that finds an inbox without its
+    folders can make one of that name, and what lies in it is no decision."""
+    owner = os.lstat(spot.path).st_uid
+    may = (0, ids.uid, os.lstat(root.path).st_uid)
+    return account(owner) if spot.row in (TABLE["state"], TABLE["refused"]) and owner not in may else None
 
 
 def _encoded(spot: Spot, ids: Ids) -> dict[str, bytes | None]:

@@ -48,12 +48,12 @@ def stranger(card: Path, st: os.stat_result, inbox: Path) -> str | None:
     people = _has_lanes(card.parent)
     if people is None:
         return None
+    if st.st_uid not in (0, os.geteuid()) and people.st_gid not in _groups(st.st_uid):
+        return f"this file belongs to '{account(st.st_uid)}', who may not decide"
     agents = os.lstat(inbox).st_gid
     if st.st_mode & stat.S_IWOTH or (st.st_mode & stat.S_IWGRP and st.st_gid == agents):
         return "agents can write this file"
-    if st.st_uid in (0, os.geteuid()) or people.st_gid in _groups(st.st_uid):
-        return None
-    return f"this file belongs to '{account(st.st_uid)}', who may not decide"
+    return None
 
 
 def is_unmoved(st: os.stat_result) -> bool:
