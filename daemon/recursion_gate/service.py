@@ -135,19 +135,22 @@ class Service:
 
     def __init__(self, root: Root, settings: Settings, *, poll: bool = False) -> None:
         self.root, self.settings = root, settings
-        self._poll = poll
+        self._poll = self._told_to_poll = poll
+        self._next_try = 0.0  # at listening, while we poll because we cannot
         self._why_polling = "asked for with --poll" if poll else ""
         self._flood_until: float | None = None  # monotonic; None: no flood
         self._done = 0
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._noted: set[str] = set()
         self._stopping = False
-        self._watch = Watch(root, self._note)
+        self._events_lost = False
+        self._watch = Watch(root, self._note, self._note_loss)
         self._keeper = Keeper(root, settings)
         self._turns = _Turns(self._keeper)
         self._last: deque[dict[str, str]] = deque(maxlen=20)
         self._started = instant(now())
         self._next_look = 0.0
+        self._watch_began = 0.0
         self._next_status = 0.0
         self._status_is_old = True
         self._trouble = ""
@@ -162,6 +165,10 @@ class Service:
         if user not in self._noted:
             self._noted.add(user)
             self._events.put(user)
+
+    def _note_loss(self) -> None:
+        self._events_lost = True
+        self._events.put(None)
 
     def stop(self) -> None:
         """End `run` after the turn in hand. May be called from a signal handler."""
@@ -231,6 +238,10 @@ class Service:
         if self._flood_until is not None and here > self._flood_until:
             self._flood_until = None  # it is over: listen again, and look at what came in between
             self._next_look = here
+        if self._events_lost:  # what was lost is found by a look; but not more than one a second, in a storm
+            self._events_lost = False
+            log.warning("event=events-lost")
+            self._next_look = min(self._next_look, max(here, self._watch_began + 1))
         if here >= self._next_look:
             self._look()
 
@@ -278,22 +289,28 @@ class Service:
         self._status_is_old = True
 
     def _see_to_the_watch(self) -> None:
-        if self._poll or self._flood_until is not None or self._watch.works():
+        if self._told_to_poll or self._flood_until is not None or time.monotonic() < self._next_try:
+            return
+        if self._watch.works():
             return
         for folder in (self.root.inbox, self.root.homes):
             os.stat(folder)  # a folder that is not there is no lack of watches
         try:
             self._watch.start()
-            self._why_polling = ""
+            self._watch_began = time.monotonic()
+            if self._poll:
+                log.warning("event=listening")
+            self._poll, self._why_polling = False, ""
         except OSError as err:
             # Watches or instances are used up (ENOSPC, EMFILE), or there are none here: look often, and say so.
             self._watch.stop()
-            self._poll = True
-            self._why_polling = (
-                f"no file events ({(err.strerror or str(err)).lower()}); "
-                "raise fs.inotify.max_user_watches or max_user_instances and restart"
-            )
-            log.warning('event=polling why="%s"', self._why_polling)
+            if not self._poll:
+                self._why_polling = (
+                    f"no file events ({(err.strerror or str(err)).lower()}); "
+                    "raise fs.inotify.max_user_watches or max_user_instances"
+                )
+                log.warning('event=polling why="%s"', self._why_polling)
+            self._poll, self._next_try = True, time.monotonic() + self.settings.look_seconds
 
     # -- the status file ----------------------------------------------------------------------------------------------
 

@@ -7,8 +7,13 @@ queue overflow lists every folder, which with many users overflows the queue aga
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -40,6 +45,21 @@ _WANTED: list[type[FileSystemEvent]] = [
 ]
 
 
+@contextmanager
+def _signals_for_the_main_thread() -> Iterator[None]:
+    """Threads that are started in here never take SIGTERM or SIGINT. The system may hand a signal to any thread that
+    does not block it, and does so where the main one is only just waking from a SIGSTOP; Python would then run the
+    handler when the main thread next wakes, up to look_seconds later."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Handler(FileSystemEventHandler):
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -50,18 +70,40 @@ class _Handler(FileSystemEventHandler):
                 self._watch.note(os.fsdecode(raw), gone=event.event_type == "deleted")
 
 
+class _Overflow(logging.Handler):
+    """Hears watchdog say that the kernel's queue overflowed: it tells so nowhere but in its log."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage().lower():
+            self._tell()
+
+
 class Watch:
     """Watches ``inbox/`` and ``users/`` of a root and calls `tell` with the name of each user that something happened
-    to, from another thread."""
+    to, and `lost` when it can no longer be relied on and is to be started anew; both from other threads."""
 
-    def __init__(self, root: Root, tell: Callable[[str], None]) -> None:
-        self._root, self._tell = root, tell
+    def __init__(self, root: Root, tell: Callable[[str], None], lost: Callable[[], None] = lambda: None) -> None:
+        self._root, self._tell, self._lost = root, tell, lost
         self._observer: BaseObserver | None = None
+        self._threads: list[threading.Thread] = []
+        self._has_lost = False
+        self._hears = _Overflow(self._note_loss)
         self._folders: object = None
         self._inbox, self._homes = os.fspath(root.inbox), os.fspath(root.homes)
 
+    def _note_loss(self) -> None:
+        if self._observer is not None and not self._has_lost:
+            self._has_lost = True
+            self._lost()
+
     def note(self, path: str, *, gone: bool = False) -> None:
         """Something happened at `path`."""
+        if path in (self._inbox, self._homes):  # moved away, removed or made anew: what is watched stands elsewhere
+            self._note_loss()
         for base in (self._inbox, self._homes):
             if path.startswith(base + os.sep):
                 parts = path[len(base) + 1 :].split(os.sep)
@@ -73,31 +115,51 @@ class Watch:
     def start(self) -> None:
         """Begin to watch. Raises OSError where the system has no room for the watches, or no file events."""
         self.stop()
-        self._folders = self._ids()
-        observer = Observer()
-        handler = _Handler(self)
-        observer.schedule(handler, self._inbox, recursive=True, event_filter=_WANTED)
-        observer.schedule(handler, self._homes, recursive=False, event_filter=_WANTED)
-        observer.start()
+        self._folders, self._has_lost = self._ids(), False
+        before = set(threading.enumerate())
+        with _signals_for_the_main_thread():
+            observer = Observer()
+            try:
+                handler = _Handler(self)
+                observer.schedule(handler, self._inbox, recursive=True, event_filter=_WANTED)
+                observer.schedule(handler, self._homes, recursive=False, event_filter=_WANTED)
+                observer.schedule(handler, os.fspath(self._root.path), recursive=False, event_filter=_WANTED)
+                observer.start()
+                self._check_room(observer)
+            except BaseException:
+                observer.stop()  # it has threads and an inotify instance already
+                raise
+        self._threads = [thread for thread in threading.enumerate() if thread not in before]
         self._observer = observer
+        logging.getLogger("watchdog").addHandler(self._hears)
+
+    def _check_room(self, observer: BaseObserver) -> None:
+        """watchdog passes over the folders that it finds no room to watch, but not over one that it is told to watch
+        by name: so if there is room for one more, there was for all. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            observer.unschedule(observer.schedule(FileSystemEventHandler(), os.fspath(self._root.daemon)))
 
     def stop(self) -> None:
         """End the watch; does nothing where there is none."""
         observer, self._observer = self._observer, None
+        logging.getLogger("watchdog").removeHandler(self._hears)
         if observer is not None:
             observer.stop()
             observer.join(1)
 
     def works(self) -> bool:
-        """Whether the watch still runs, on the folders that stand there now (not on ones that were there before the
-        disk was mounted anew)."""
+        """Whether the watch still runs, has lost nothing, has room for what may be added, and is on the folders that
+        stand there now (not on ones that were there before the disk was mounted anew)."""
         observer = self._observer
-        return (
-            observer is not None
-            and observer.is_alive()
-            and all(e.is_alive() for e in observer.emitters)
-            and self._folders == self._ids()
-        )
+        if observer is None or self._has_lost or self._folders != self._ids():
+            return False
+        if not all(thread.is_alive() for thread in self._threads):
+            return False
+        try:
+            self._check_room(observer)
+        except OSError:
+            return False
+        return True
 
     def _ids(self) -> object:
         return [(st.st_dev, st.st_ino) for st in (os.stat(self._inbox), os.stat(self._homes))]
