@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import time
@@ -51,11 +50,7 @@ class Desk:
         for folder in (place.home, place.receipts, place.pending, place.refused):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
-        # Whoever made these folders may have been stopped before they were synced, and all that is in them would go
-        # with them. It costs next to nothing where nothing has changed.
-        for folder in (place.root, place.inbox.parent, place.inbox, place.home.parent, place.receipts.parent):
-            with contextlib.suppress(PermissionError):
-                durable.sync_folder(folder)
+        durable.sync_folder(place.inbox)  # whoever made these folders may have been stopped before that
         self.gate = Gate.load(place)
         self.ledger = Ledger.open(place, decided)
         #: The cards in pending/, by file name; None: not a card of ours.

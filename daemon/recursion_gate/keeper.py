@@ -6,6 +6,7 @@ be done is read from the folders every time, so a lost, doubled or reordered eve
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -53,6 +54,7 @@ class Keeper:
         self._decided = Decided(root)
         self._desks: dict[str, Desk] = {}
         self._waits: dict[str, float] = {}
+        self._synced = False
         #: What stops the work on a user, in words; gone as soon as it is mended.
         self.problems: dict[str, str] = {}
         #: Folders in inbox/ that belong to no user.
@@ -104,7 +106,17 @@ class Keeper:
             log.warning('event=unknown-user inbox=%s what-to-do="%s"', shown, hint)
         return False
 
+    def _sync_root(self) -> None:
+        """Whoever made a user's folders may have been stopped before the entries above them were synced, and all that
+        is in them would go with them."""
+        if not self._synced:
+            for folder in (self.root.path, self.root.inbox, self.root.homes, self.root.receipts):
+                with contextlib.suppress(PermissionError):
+                    durable.sync_folder(folder)
+            self._synced = True
+
     def _stopped(self, user: str, problem: str, wait: float | None) -> Outcome:
+        self._synced = False
         self._desks.pop(user, None)  # read everything again: what is in memory may not be what is on disk
         failed = wait is None
         if wait is None:
@@ -118,6 +130,7 @@ class Keeper:
     def _turn(self, user: str) -> Outcome:
         desk = self._desks.get(user)
         if desk is None or not desk.fresh():
+            self._sync_root()
             desk = Desk(self.root.place(user), self.settings, self._decided)
             desk.did = lambda what, user, which: self.did(what, user, which)
             merging.finish(desk)
