@@ -1,0 +1,141 @@
+"""The power may go at any instant: what was not synced may then be there, or not, or in part, or as NULs (contract:
+promise 5). `tests.torture.disk` says exactly what is taken to be possible; docs/reliability.md says why what is synced
+is enough. The same with more stories and more states is a command: `python -m tests.torture.power_loss`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from recursion_gate import agents, deciding, durable, setup
+from recursion_gate.layout import RECORD_FILES, Root, is_ignored
+from recursion_gate.read import snapshot
+
+from .torture.disk import Boundary, Disk, Tree
+from .torture.harness import chapters, memory, power_cuts, settle, start_again, stopped_clock
+from .torture.stories import STORIES, ground
+
+_SHORT = ["one", "rejected", "refused", "contradiction", "two-texts", "broken-card"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with stopped_clock(), memory() as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", _SHORT)
+def test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes(name: str, folder: Path) -> None:
+    for chapter in chapters(STORIES[name], folder / "story"):
+        count = power_cuts(chapter, folder / "cut", most=10_000)
+        assert not count.broken, "\n".join(count.broken)
+        assert not count.sampled
+        assert count.states > 5
+
+
+@pytest.mark.parametrize("name", ["three", "copies", "never-staged", "no-evidence", "same-line"])
+def test_so_do_those_of_longer_stories(name: str, folder: Path) -> None:
+    for chapter in chapters(STORIES[name], folder / "story"):
+        count = power_cuts(chapter, folder / "cut", most=10)
+        assert not count.broken, "\n".join(count.broken)
+
+
+@pytest.mark.parametrize("name", ["one", "refused", "contradiction"])
+def test_what_a_killed_daemon_had_not_synced_is_synced_before_anything_is_built_on_it(name: str, folder: Path) -> None:
+    """First a kill, then a start, then a power cut."""
+    for chapter in chapters(STORIES[name], folder / "story"):
+        count = power_cuts(chapter, folder / "cut", most=40, after_kill=lambda call: True)
+        assert not count.broken, "\n".join(count.broken)
+
+
+def _noted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Boundary, Disk]:
+    boundary = Boundary()
+    monkeypatch.setattr(durable, "calls", boundary)
+    return boundary, Disk(folder, Tree.read(folder))
+
+
+def _cuts(boundary: Boundary, disk: Disk) -> Iterator[tuple[bool, dict[str, bytes | None]]]:
+    """Each tree that a power cut may leave, and whether all was done by then."""
+    chance = random.Random(0)
+    for number in range(len(boundary.ops) + 1):
+        if number:
+            disk.apply(boundary.ops[number - 1])
+        for tree in disk.after_power_cut(500, chance):
+            yield number == len(boundary.ops), tree.files
+
+
+def test_a_drop_that_was_staged_is_on_disk_when_the_command_returns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ground(folder / "root")
+    boundary, disk = _noted(place.root, monkeypatch)
+    path = agents.stage("I learned why the moon changes.", user="alex", root=place.root)
+    whole, shown = path.read_bytes(), place.shown(path)
+    for done, tree in _cuts(boundary, disk):
+        there = [p for p, data in tree.items() if data is not None and "inbox/" in p and not is_ignored(Path(p).name)]
+        assert all(tree[p] == whole for p in there), "a torn drop has a name at which the daemon looks"
+        assert there == [shown] or not done
+
+
+def test_a_decision_that_was_typed_is_on_disk_when_the_command_returns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = chapters(STORIES["one"], folder / "story")[1]
+    place = start_again(chapter.before, folder / "root")
+    (card,) = place.approved.iterdir()
+    card.rename(place.pending / card.name)
+    item = deciding.find(Root(place.root), ["alex"], "moon")
+    boundary, disk = _noted(place.root, monkeypatch)
+    deciding.decide(item, "approved")
+    decided = (place.approved / card.name).read_bytes()
+    for done, tree in _cuts(boundary, disk):
+        cards = {p: data for p, data in tree.items() if data is not None and p.endswith(".md") and "inbox/" in p}
+        assert cards, "the card is gone from both folders"
+        approved = cards.get(place.shown(place.approved / card.name))
+        assert approved == decided or (approved is None and not done)
+
+
+def test_a_new_user_is_there_as_a_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Root(folder / "root")
+    setup.make_root(root)
+    boundary, disk = _noted(root.path, monkeypatch)
+    setup.add_user(root, "sam")
+    whole = {f"users/sam/{name}": (root.place("sam").home / name).read_bytes() for name in RECORD_FILES}
+    for done, tree in _cuts(boundary, disk):
+        there = {path: data for path, data in tree.items() if path.startswith("users/sam/")}
+        assert there == whole or ("users/sam" not in tree and not done)
+
+
+def test_a_new_root_has_a_whole_template_or_none_of_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "root").mkdir()
+    root = Root(folder / "root")
+    boundary, disk = _noted(root.path, monkeypatch)
+    setup.make_root(root)
+    whole = {f"users/_template/{name}": (root.template / name).read_bytes() for name in RECORD_FILES}
+    for done, tree in _cuts(boundary, disk):
+        there = {p: data for p, data in tree.items() if p in whole}
+        assert all(data == whole[p] for p, data in there.items())
+        assert len(there) == len(whole) or not done
+
+
+def test_nobody_reads_what_is_on_disk_only_in_part(folder: Path) -> None:
+    """After a power cut, and before the daemon has started again, a reader still finds receipts and Record agree."""
+    chapter = chapters(STORIES["one"], folder / "story")[1]
+    boundary = Boundary()
+    settle(start_again(chapter.before, folder / "played"), boundary)
+    disk = Disk(folder / "played", chapter.before)
+    seen = set()
+    for op in boundary.ops:
+        disk.apply(op)
+        for tree in disk.after_power_cut(500, random.Random(0)):
+            if tree.digest in seen:
+                continue
+            seen.add(tree.digest)
+            place = start_again(tree, folder / "cut")
+            taken = snapshot(place.root, "alex")
+            assert [c.id for c in taken.gate] == (["moon"] if taken.seq == 0 else [])
+            entries = [e.evidence_id for e in taken.record.knowledge if e.evidence_id]
+            assert entries == [r.evidence_id for r in taken.receipts()]
+    assert len(seen) > 20

@@ -1,0 +1,176 @@
+"""Fixed stories: what agents drop and what a person does, the same to the byte and to the second each time.
+
+An act is done at once; then the daemon does all that is to be done; then comes the next act. Nothing in them depends
+on the clock: modification times are set, and the daemon's clock is stopped (`NOW`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recursion_gate.layout import Place
+
+from ..conftest import make_root
+
+__all__ = ["NOW", "STORIES", "Story", "ground"]
+
+#: What ``$RECURSION_GATE_NOW`` is set to.
+NOW = "2026-11-24T16:30:00+00:00"
+_WHEN = 1_795_536_000_000_000_000  # nanoseconds: 2026-11-24T16:00:00Z
+
+Act = Callable[[Place], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Acts, and how many candidates they leave as what."""
+
+    name: str
+    acts: tuple[Act, ...]
+
+
+def ground(folder: Path) -> Place:
+    """A root at `folder` with the user alex, as every story begins. Files count as complete at once."""
+    root = make_root(folder, "alex")
+    root.settings.write_text("settle_seconds = 0\npatience_seconds = 0\n")
+    root.daemon.mkdir()
+    place = root.place("alex")
+    for path in sorted(folder.rglob("*")):
+        os.utime(path, ns=(_WHEN, _WHEN))
+    return place
+
+
+# -- agents -----------------------------------------------------------------------------------------------------------
+
+
+def _drop(place: Place, name: str, data: str | dict[str, Any], second: int = 0) -> None:
+    """Put a file into the inbox as the contract advises: under another name first, then renamed."""
+    temp = place.inbox / ".coming"
+    temp.write_text(json.dumps(data) if isinstance(data, dict) else data)
+    os.utime(temp, ns=(_WHEN + second * 1_000_000_000, _WHEN + second * 1_000_000_000))
+    temp.rename(place.inbox / name)
+
+
+def _drop_three(place: Place) -> None:
+    _drop(place, "a.json", {"id": "moon", "text": "I learned why the moon changes.", "source": "quiz"})
+    _drop(place, "b.md", "---\nskill_tag: work\nlink_to_evidence_id: moon\n---\n\nDrew the moon, eight times.\n", 1)
+    _drop(place, "c.txt", "Voice note: I prefer mornings.\n", 2)
+
+
+def _drop_one(place: Place) -> None:
+    _drop(place, "a.json", {"id": "moon", "text": "I learned why the moon changes."})
+
+
+# -- people -----------------------------------------------------------------------------------------------------------
+
+
+def _card(place: Place, words: str, state: str = "pending") -> Path:
+    """The card that these words stand in."""
+    (found,) = [p for p in place.state(state).iterdir() if words in p.read_text()]
+    return found
+
+
+def _move(place: Place, words: str, state: str, name: str | None = None) -> None:
+    card = _card(place, words)
+    card.rename(place.state(state) / (name or card.name))
+
+
+def _edit(card: Path, old: str, new: str) -> None:
+    text = card.read_text()
+    assert old in text
+    card.write_text(text.replace(old, new, 1))
+
+
+def _decide_three(place: Place) -> None:
+    # Decisions are carried out in the order of the moves; where the clock is too coarse to tell, of the names.
+    _edit(_card(place, "\nI learned why"), "why the moon changes.", "why the moon wanes.")
+    _move(place, "\nI learned why", "approved", "1.md")
+    _move(place, "\nDrew the moon", "approved", "2.md")
+    _move(place, "\nVoice note", "rejected", "3.md")
+
+
+def _approve(words: str) -> Act:
+    return lambda place: _move(place, words, "approved")
+
+
+def _reject(words: str) -> Act:
+    return lambda place: _move(place, words, "rejected")
+
+
+def _both_folders(place: Place) -> None:
+    card = _card(place, "moon")
+    shutil.copy2(card, place.rejected / card.name)
+    card.rename(place.approved / card.name)
+
+
+def _two_texts(place: Place) -> None:
+    card = _card(place, "moon")
+    for name, word in (("one.md", "wanes"), ("two.md", "waxes")):
+        shutil.copy2(card, place.approved / name)
+        _edit(place.approved / name, "changes", word)
+    card.unlink()
+
+
+def _break_a_card(place: Place) -> None:
+    _edit(_card(place, "moon"), "skill_tag: THINK", "skill_tag: [THINK")
+    _move(place, "moon", "approved")
+
+
+def _copies(place: Place) -> None:
+    """Approve an edited card, with copies of it here and there: one decision."""
+    card = _card(place, "moon")
+    _edit(card, "changes", "wanes")
+    (place.approved / "copy.md").write_text(card.read_text() + "\n")
+    shutil.copy2(card, place.approved / "other.md")
+
+
+def _bad_drops(place: Place) -> None:
+    _drop(place, "typo.json", {"raw_text": "x", "skilltag": "THINK"})
+    _drop(place, "typo.json.why.txt", "\x00", 1)  # named like a reason, and not to be overwritten by one
+    _drop(place, "torn.json", '{"raw_text": "x', 2)
+
+
+def _the_same_again(place: Place) -> None:
+    _drop_one(place)
+    _drop(place, "typo.json", {"raw_text": "y", "skilltag": "THINK"})  # its name is taken in refused/
+
+
+def _never_staged(place: Place) -> None:
+    _drop(place, "two.jsonl", '{"text": "One."}\n{"text": "Two.", "suggested_ix_section": null}\n')
+    (place.approved / "mine.md").write_text("I wonder what holds the moon.\n")
+    os.utime(place.approved / "mine.md", ns=(_WHEN, _WHEN))
+
+
+def _drop_linked(place: Place) -> None:
+    """Two entries that say the same of the same evidence: the same line twice, each with its receipt."""
+    _drop(place, "b.json", {"id": "b", "text": "Drew it.", "skill_tag": "WORK", "link_to_evidence_id": "moon"}, 1)
+    _drop(place, "c.json", {"id": "c", "text": "Drew it.", "skill_tag": "WORK", "link_to_evidence_id": "moon"}, 2)
+
+
+def _deny_the_evidence(place: Place) -> None:
+    _move(place, "\nI learned why", "rejected", "1.md")
+    _move(place, "\nDrew the moon", "approved", "2.md")
+
+
+STORIES = {
+    story.name: story
+    for story in (
+        Story("three", (_drop_three, _decide_three)),
+        Story("refused", (_bad_drops, _the_same_again)),
+        Story("contradiction", (_drop_one, _both_folders)),
+        Story("two-texts", (_drop_one, _two_texts)),
+        Story("broken-card", (_drop_one, _break_a_card)),
+        Story("copies", (_drop_one, _copies)),
+        Story("never-staged", (_drop_one, _approve("moon"), _never_staged, _the_same_again)),
+        Story("no-evidence", (_drop_three, _deny_the_evidence)),
+        Story("same-line", (_drop_one, _approve("moon"), _drop_linked, _approve("id: b\n"), _approve("id: c\n"))),
+        Story("one", (_drop_one, _approve("moon"))),
+        Story("rejected", (_drop_one, _reject("moon"))),
+    )
+}
