@@ -217,7 +217,7 @@ def _print_brief(answer: BriefAnswer) -> None:
     _paragraph(
         "Waiting, oldest first",
         [
-            f"{w.created_at[:10]}  {w.skill_tag} {w.section or 'evidence only'}  {one_line(w.text, 70)}"
+            f"{w.created_at[:10]}  {w.skill_tag} {w.section or 'evidence only'}  {one_line(w.text, 70)}  ({w.id})"
             for w in answer.waiting
         ],
         answer.pending_count,

@@ -22,7 +22,7 @@ _K = TypeVar("_K", bound=Hashable)
 _CHARS, _RARE, _LED, _COMPARED = 400, 6, 60, 12
 
 _ALIKE = 0.7
-_SAME_MATTER = 0.5
+_SAME_MATTER = 0.6
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")
 
