@@ -131,9 +131,9 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
 )
 @click.pass_context
 def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | None) -> None:
-    """The curriculum profile as JSON, or, with --all, everything there is about the user.
+    """The curriculum profile, or everything as an archive.
 
-    FILE must end in .tar.gz, .tgz or .zip. It is laid out as a root is, and 'import-archive' restores it elsewhere.
+    The profile is always JSON. FILE must end in .tar.gz, .tgz or .zip. It is laid out as a root is, and 'import-archive' restores it elsewhere.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=_complete)
 @json_option
 def schema(name: str | None, as_json: bool) -> None:
-    """Print the JSON Schema NAME; without NAME, list them.
+    """Print a JSON Schema, NAME; without NAME, list them all.
 
     \b
     Examples:
