@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,45 @@ def test_verify_and_doctor_leave_every_byte_and_time_as_it_was(world: World) -> 
     verify(world.root, world.root.users())
     doctor(world.root)
     assert state() == before
+
+
+def _as_nobody(work: Callable[[], Any]) -> Any:
+    """What `work` gives, as JSON, when an account without any rights of its own does it."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(write, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read, "rb") as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return json.loads(told)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become another account")
+def test_verify_and_doctor_need_only_the_right_to_read(whole: Root) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        world = copy(whole, Path(folder) / "root")
+
+        def verified() -> list[str]:
+            return codes(look(world).findings)
+
+        def healthy() -> bool:
+            return {f.severity for f in doctor(world.root)} <= {"note"}
+
+        assert (verified(), healthy()) == ([], True)
+        assert _as_nobody(lambda: [verified(), healthy()]) == [[], True]
+        world.place.inbox.chmod(0o700)  # as for a reader: users/ and receipts/, and nothing else
+        assert _as_nobody(lambda: [verified(), healthy()]) == [["cards-not-seen"], True]
+        world.place.ledger.chmod(0o600)
+        assert _as_nobody(verified) == ["unreadable"]
 
 
 def test_progress_grows_to_the_whole(world: World) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..audit import Finding, Findings
+from ..audit import Finding, Findings, Severity
 from ..layout import Place, Root
 from . import lane_checks, machine, root_checks, user_checks
 from .patient import Patient, examine
@@ -67,7 +67,16 @@ def _run(root: Root, check: Callable[[], Iterator[Finding]], found: Findings, us
         path = Path(os.fsdecode(err.filename)) if err.filename else root.path
         shown = root.place(user or "").shown(path)
         told = f"cannot be looked at: {(err.strerror or str(err)).lower()}"
-        found.add(Finding("warning", "unreadable", shown, told, "Run doctor under the daemon's account.", user))
+        # Another account than the daemon's may not look everywhere: that is as it should be, and no news.
+        severity: Severity = "note" if isinstance(err, PermissionError) and not _is_owner(root) else "warning"
+        found.add(Finding(severity, "unreadable", shown, told, "Run doctor under the daemon's account.", user))
+
+
+def _is_owner(root: Root) -> bool:
+    try:
+        return os.name != "posix" or os.stat(root.homes).st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[Finding]:
