@@ -219,7 +219,7 @@ class Desk:
         while True:
             kept = numbered(name, f"-{taken + 1}" if taken else "")
             why = self.place.refused / (kept + _WHY)
-            if not os.path.lexists(self.place.refused / kept) and (not os.path.lexists(why) or _is_why(why)):
+            if files.mark_at(self.place.refused / kept) is None and (files.mark_at(why) is None or _is_why(why)):
                 return kept
             taken += 1
 

@@ -140,13 +140,20 @@ def _write_temp(folder: str, data: bytes | bytearray, *, sync: bool, like: os.st
                     calls.fchown(fd, like.st_uid, like.st_gid)
         if sync:
             calls.fsync(fd)
-    except OSError:
+    except OSError as err:
         calls.close(fd)
         with contextlib.suppress(OSError):
             calls.unlink(temp)
-        raise
+        raise _named(err, folder) from None
     calls.close(fd)
     return temp
+
+
+def _named(err: OSError, path: str) -> OSError:
+    """The error with the file or folder that it is about: a call on an open file does not know it."""
+    if err.filename is None:
+        err.filename = path
+    return err
 
 
 def sync_folder(folder: Path | str) -> None:
@@ -280,10 +287,10 @@ def append(path: Path | str, data: bytes) -> None:
                 fit(fd, os.path.dirname(target) or ".")
             _write_all(fd, data)
             calls.fsync(fd)
-        except OSError:
+        except OSError as err:
             with contextlib.suppress(OSError):
                 calls.ftruncate(fd, before)
-            raise
+            raise _named(err, target) from None
     finally:
         calls.close(fd)
     if not before:  # also where an earlier append made the file and failed: nobody has synced its folder since

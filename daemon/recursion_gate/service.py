@@ -8,9 +8,7 @@ itself feeds the service manager's watchdog: if it hangs, it is restarted.
 from __future__ import annotations
 
 import contextlib
-import errno
 import heapq
-import json
 import logging
 import os
 import queue
@@ -21,7 +19,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import __version__, durable
+from . import __version__
 from .desk import now
 from .keeper import Keeper
 from .layout import Root
@@ -29,6 +27,7 @@ from .lock import hold
 from .model import instant
 from .notify import notify, watchdog_seconds
 from .settings import Settings
+from .statusfile import StatusFile
 from .watch import Watch
 
 __all__ = ["Service", "once"]
@@ -154,7 +153,7 @@ class Service:
         self._next_status = 0.0
         self._status_is_old = True
         self._trouble = ""
-        self._no_status = ""  # why it could not be put down
+        self._file = StatusFile(root.status)
         limit = watchdog_seconds()
         self._feed_every = limit / 3 if limit else None
         self._next_feed = 0.0
@@ -197,6 +196,7 @@ class Service:
                 notify("STOPPING=1")
                 self._watch.stop()
                 self._keeper.close()
+                self._file.close()
                 log.info("event=stopped pid=%d", os.getpid())
                 for which, handler in handlers.items():
                     signal.signal(which, handler)
@@ -320,27 +320,13 @@ class Service:
         self._status_is_old = True
 
     def _write_status(self, *, now_and_then: bool = False) -> None:
-        """Put down what `status` shows; with `now_and_then` at most once a second. Not synced, not needed for work."""
+        """Put down what `status` shows; with `now_and_then` at most once a second."""
         here = time.monotonic()
         if now_and_then and (not self._status_is_old or here < self._next_status):
             return
         self._next_status = here + 1
         self._status_is_old = False
-        data = json.dumps(self._status(), ensure_ascii=False).encode()
-        try:
-            try:
-                durable.replace(self.root.status, data, sync=False)
-            except OSError as err:
-                if err.errno not in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                durable.overwrite(self.root.status, data)  # so that it says what is wrong with the disk
-        except OSError as err:
-            why = (err.strerror or str(err)).lower()
-            if why != self._no_status:
-                log.error('event=no-status why="%s"', why)
-            self._no_status = why
-        else:
-            self._no_status = ""
+        self._file.put(self._status())
 
     def _status(self) -> dict[str, Any]:
         keeper = self._keeper
