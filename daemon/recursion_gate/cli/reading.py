@@ -133,7 +133,8 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
 def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | None) -> None:
     """The curriculum profile, or everything as an archive.
 
-    The profile is always JSON. FILE must end in .tar.gz, .tgz or .zip. It is laid out as a root is, and 'import-archive' restores it elsewhere.
+    The profile is always JSON. FILE must end in .tar.gz, .tgz or .zip. It is laid out as a root is, and
+    'import-archive' restores it elsewhere.
 
     \b
     Examples:
