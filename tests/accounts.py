@@ -187,11 +187,16 @@ class Lanes:
     def place(self) -> Place:
         return self.root.place("alex")
 
-    def start(self, **env: str) -> Daemon:
-        """The daemon under its account, ready."""
+    def init(self) -> None:
+        """Set `root` up for these accounts, with a user alex."""
+        options = [f"--{what}={self.groups[what]}" for what in ("agents", "people", "readers")]
+        setup(self.root, "init", str(self.root.path), *options, f"--daemon={self.daemon.name}", "--user", "alex")
+
+    def running(self, **env: str) -> Daemon:
+        """The daemon under its account."""
         run_as = self.daemon.options()
         run_as["env"] |= env
-        return Daemon(self.root, program=self.daemon.program.command, run_as=run_as).start()
+        return Daemon(self.root, program=self.daemon.program.command, run_as=run_as)
 
 
 @contextlib.contextmanager
@@ -222,17 +227,16 @@ def lanes_at(folder: Path) -> Iterator[Lanes]:
             _admin("useradd", "--system", "--user-group", "--no-create-home", "--shell=/bin/sh", *listed, name)
             made.append(("userdel", name))
             accounts[who] = _account(name, program)
-        root = Root(folder / "root")
-        options = [f"--{what}={groups[what]}" for what in ("agents", "people", "readers")]
-        setup(root, "init", str(root.path), *options, f"--daemon={tag}-daemon", "--user", "alex")
-        setup(root, "user", "add", "bob", f"--agents={groups['bobs']}")
-        yield Lanes(root=root, groups=groups, **accounts)
+        lanes = Lanes(root=Root(folder / "root"), groups=groups, **accounts)
+        lanes.init()
+        setup(lanes.root, "user", "add", "bob", f"--agents={groups['bobs']}")
+        yield lanes
     finally:
         for command, name in reversed(made):
-            _admin(command, name)
+            _admin(command, *(["--force"] if command == "userdel" else []), name)
 
 
-def setup(root: Root, *args: str, umask: int = 0o077) -> None:
+def setup(root: Root, *args: str, umask: int = 0o077, status: int = 0) -> None:
     """Run a command as root, with a umask that would close everything."""
     done = subprocess.run(
         [sys.executable, "-m", "recursion_gate", "--root", str(root.path), *args],
@@ -241,7 +245,7 @@ def setup(root: Root, *args: str, umask: int = 0o077) -> None:
         timeout=60,
         umask=umask,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
 
 
 def _account(name: str, program: Program) -> Account:
