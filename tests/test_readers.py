@@ -21,7 +21,7 @@ from recursion_gate.readers import record as record_reader
 from recursion_gate.readers.answer import cut
 from recursion_gate.readers.likeness import Said, likenesses
 
-from tests.world import World
+from .world import World
 
 
 def knowledge(text: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -49,6 +49,8 @@ def evidence(text: str) -> list[tuple[str, str, str | None, str | None]]:
         ("  - indented – ACT-1", "indented", ("ACT-1",)),
         ("- [x] done | ACT-1", "done", ("ACT-1",)),
         ("- in brackets (ACT-0007)", "in brackets", ("ACT-0007",)),
+        ("- • dragons — seed", "dragons", ()),
+        ("- • a dragon — ACT--p436yg2", "a dragon", ("ACT--p436yg2",)),
         ("- two of them — ACT-a, ACT-b.", "two of them", ("ACT-a", "ACT-b")),
         ("- says ACT-1 in the middle", "says ACT-1 in the middle", ()),
         ("- odd \u2028  white\tspace ", "odd white space", ()),
@@ -69,6 +71,7 @@ def test_a_list_item_is_an_entry_whoever_wrote_it(line: str, text: str, ids: tup
         "<!-- - hidden\n- too -->\n",
         "---\n- - -\n***\n* * *\n",
         "- (Placeholder: what was learned)\n- (e.g. dragons)\n- …\n- (none yet)\n",
+        "- • (e.g. fact — ACT-XXXX or source)\n- •\n- • \n- **horizon** — (empty)\n",
         "-\n- \n",
         "-3 degrees\n",
     ],
@@ -108,6 +111,7 @@ def test_entries_know_their_line_and_their_section() -> None:
         ("- ACT-1 - re-read - 2026-11-24 - STEWARD", ("ACT-1", "re-read", "2026-11-24", "STEWARD")),
         ("- ACT-1: Read (2026-11-24, THINK)", ("ACT-1", "Read", "2026-11-24", "THINK")),
         ("* **ACT-1** — Read — THINK — 2026-11-24", ("ACT-1", "Read", "2026-11-24", "THINK")),
+        ("- ACT--p436yg2 — Drew — 2026-02-27 — WORK", ("ACT--p436yg2", "Drew", "2026-02-27", "WORK")),
         ("- ACT-1 — Read", ("ACT-1", "Read", None, None)),
         ("- ACT-2026-11-24-ab12 — Read", ("ACT-2026-11-24-ab12", "Read", "2026-11-24", None)),
         ("- ACT-1 — Read — 2026-11-24", ("ACT-1", "Read", "2026-11-24", None)),

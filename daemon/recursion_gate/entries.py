@@ -26,7 +26,7 @@ _FILES = {"knowledge": "self-knowledge.md", "curiosity": "self-curiosity.md", "p
 class Entry:
     """One list item of a Record file."""
 
-    #: What it says, without its bullet and without the evidence it names at its end.
+    #: What it says, without its bullet and without the evidence (or "seed") that it names at its end.
     text: str
     #: The ACT ids named at its end; mostly one, none for what was written by hand.
     evidence_ids: tuple[str, ...]
@@ -108,7 +108,11 @@ _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\
 _ITEM = re.compile(
     r"(?P<in>[ \t]*)(?:(?:[-*+]|\d{1,4}[.)])(?:[ \t]+|(?=•))(?:\[[ xX]\][ \t]+)?(?:•[ \t]*)?|•[ \t]*)(?P<text>\S.*)"
 )
-_PLACEHOLDER = re.compile(r"(?:\((?:placeholder|e\.g\.|none yet|empty)(?!\w).*|[.\-–—…_\s]+)\Z", re.IGNORECASE)
+# None can be an approved entry: those end with an ACT id.
+_PLACEHOLDER = re.compile(
+    r"(?:\((?:placeholder|e\.g\.|none yet|empty)(?!\w).*\)|.* [—–-] \((?:empty|optional)\)|[•.\-–—…_\s]+)\Z",
+    re.IGNORECASE,
+)
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -149,7 +153,7 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
             item = None
         if heading:
             section = (heading[1] or "").strip()
-        elif found and (not _PLACEHOLDER.match(found["text"]) or _IDS.search(found["text"])):
+        elif found and not _PLACEHOLDER.match(found["text"].rstrip()):
             item = (number, section, " ".join(found["text"].split()))
     if item is not None:
         yield item
@@ -157,16 +161,20 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
 
 # -- entries --------------------------------------------------------------------------------------------------------
 
-_ID = r"ACT-\w+(?:-\w+)*"
-_IDS = re.compile(rf"{_ID}")
-_NAMED = re.compile(rf"(?:\s*[—–|]+|\s+-+)?\s*[(\[]?(?P<ids>{_ID}(?:[\s,;&+]+{_ID})*)[)\]]?[.\s]*\Z")
+_ID = r"ACT-[\w-]*\w"  # the companion-self app made ids such as ACT--p436yg2
+_IDS = re.compile(_ID)
+#: How much of a line's end is looked at for what it names there, so that no line, however odd, takes long.
+_TAIL = 500
+_NAMED = re.compile(
+    rf"(?:\s*[—–|]+|\s+-+)?\s*[(\[]?(?P<ids>{_ID}(?:[\s,;&+]+{_ID})*)[)\]]?[.\s]*\Z|\s+[—–-]\s+(?P<seed>seed)\Z"
+)
 
 
 def _entries(file: str, text: str) -> Iterator[Entry]:
     for number, section, raw in _items(text):
-        named = _NAMED.search(raw)
+        named = _NAMED.search(raw, max(0, len(raw) - _TAIL))
         said = raw[: named.start()].rstrip() if named else raw
-        ids = tuple(_IDS.findall(named["ids"])) if named else ()
+        ids = tuple(_IDS.findall(named["ids"] or "")) if named else ()
         yield Entry(said or raw, ids if said else (), file, number, section, raw)
 
 
@@ -193,7 +201,7 @@ def _evidence(text: str) -> Iterator[Evidence]:
         rest = found["rest"].strip()
         parts: dict[str, str] = {}
         for end in _ENDS:
-            tail = end.search(rest)
+            tail = end.search(rest, max(0, len(rest) - _TAIL))
             if tail:
                 parts = tail.groupdict()
                 rest = rest[: tail.start()].rstrip()
