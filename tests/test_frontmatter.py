@@ -98,7 +98,8 @@ def test_front_matter_that_is_not_closed_may_still_be_being_written(text: str) -
     ("source", "problem"),
     [
         ("a: &x 1\nb: *x", "anchors"),
-        ("a: *x", "anchors"),
+        ("a: &x 1", "anchors"),
+        ("meta: &x {a: b}", "anchors"),
         ("a: !!python/object/apply:os.system [id]", "tag"),
         ("a: !x b", "tag"),
         ("- a\n- b", "name: value"),

@@ -183,6 +183,23 @@ def test_a_gate_that_somebody_else_changed_is_seen_as_changed(place: Place, tmp_
     assert not gate.unchanged()
 
 
+def test_a_gate_that_somebody_puts_there_while_it_is_read_is_seen_as_changed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.gate.write_bytes(b"[]\n")
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        data = real(path)
+        path.write_bytes(dump([candidate()]))
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    gate = Gate.load(place)
+    assert len(gate) == 0
+    assert not gate.unchanged()
+
+
 def _replace(gate: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(gate.read_bytes())

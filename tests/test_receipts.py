@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from recursion_gate import durable
 from recursion_gate.errors import Parked
 from recursion_gate.layout import Place, Root
 from recursion_gate.model import Candidate, Receipt, chain_hash
@@ -223,6 +225,36 @@ def test_a_hole_that_a_power_cut_left_in_an_append_takes_all_behind_it_away(
     assert ledger.find(_id(5)) is None
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("size", [1, 600, 70_000])
+def test_a_hole_at_the_very_end_is_cut_off_at_once(place: Place, decided: Decided, size: int, end: bytes) -> None:
+    made = _append(place, decided, *range(1, 101))
+    whole = place.ledger.read_bytes()
+    place.ledger.write_bytes(whole[:-size] + b"\0" * size + end)
+    ledger = Ledger.open(place, decided)
+    left = whole[: whole.rindex(b"\n", 0, len(whole) - size) + 1]
+    assert place.ledger.read_bytes() == left
+    assert ledger.last == made[left.count(b"\n") - 1]
+
+
+def test_what_a_killed_daemon_wrote_is_synced_before_anything_is_built_on_it(
+    place: Place, decided: Decided, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _append(place, decided, 1)
+    synced = []
+
+    class Noting(durable.Calls):
+        def fsync(self, fd: int) -> None:
+            synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+            super().fsync(fd)
+
+    monkeypatch.setattr(durable, "calls", Noting())
+    ledger = Ledger.open(place, decided)
+    assert synced == []
+    assert len(ledger.unfinished(_everyone)) == 1
+    assert synced == [str(place.ledger), str(place.receipts)]
+
+
 def test_several_holes_leave_what_stands_before_the_first(place: Place, decided: Decided) -> None:
     _append(place, decided, *range(1, 301))
     data = bytearray(place.ledger.read_bytes())
@@ -312,13 +344,16 @@ def test_where_no_index_can_be_kept_receipts_are_found_all_the_same(root: Root, 
     decided.close()
 
 
-def test_where_the_disk_fills_up_after_the_index_was_made_receipts_are_found(root: Root, place: Place) -> None:
+@pytest.mark.parametrize("room", [0, 5_000, 12_000, 20_000, 30_000])
+def test_where_the_disk_fills_up_after_the_index_was_made_receipts_are_found(
+    root: Root, place: Place, room: int
+) -> None:
     decided = Decided(root)
     made = _append(place, decided, 1, 2)
     assert Ledger.open(place, decided).find(_id(1)) == made[0]
     made += _append(place, decided, *range(3, 100))
     ledger = Ledger.open(place, decided)
-    with _no_more_than(0):
+    with _no_more_than(room):
         assert [ledger.find(_id(n)) for n in range(1, 101)] == [*made, None]
     decided.close()
 
