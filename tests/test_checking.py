@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from recursion_gate.cases import BadCase, find_cases, read_case, stopped_clock
+from recursion_gate.cases import _STEPS, BadCase, find_cases, read_case, stopped_clock
 from recursion_gate.checking import check
 from recursion_gate.cli import main
 from recursion_gate.desk import now
@@ -330,3 +330,10 @@ def test_reading_a_bad_case_raises_what_reads_as_a_sentence(tmp_path: Path) -> N
     write(tmp_path, {"a/steps.txt": "fly"})
     with pytest.raises(BadCase, match=r"^a/steps.txt, line 1: unknown step 'fly'; known: drop"):
         read_case(tmp_path / "a")
+
+
+def test_the_readme_of_the_fixtures_tells_every_step() -> None:
+    told = (Path(__file__).parent.parent / "fixtures" / "README.md").read_text()
+    assert {row[3:].split("`")[0].split()[0] for row in told.splitlines() if row.startswith("| `")} == set(_STEPS)
+    example = told.partition("    # A finished drawing")[2].partition("###")[0]
+    assert example.split("\n")[1:4] == ["    drop drawing.json", "    once", "    move pending/* approved/"]
