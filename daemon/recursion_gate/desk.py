@@ -111,7 +111,9 @@ class Desk:
         need = min(need, settings.patience_seconds)
         quiet = self.quiet(path, (seen.mark, writers), seen.stat.st_ctime_ns)
         if quiet < need:
-            raise NotYet(need - quiet)
+            # That somebody closes a file changes nothing that a look at its folder would show: the longer it has been
+            # left alone, the later we look whether it is still open.
+            raise NotYet(min(need - quiet, max(_JUST_CLOSED, quiet)) if writers else need - quiet)
         self._first_seen.pop(str(path), None)
 
     # -- cards ----------------------------------------------------------------------------------------------------
