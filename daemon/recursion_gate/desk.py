@@ -50,7 +50,6 @@ class Desk:
         for folder in (place.home, place.receipts, place.pending, place.refused):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
-        durable.sync_folder(place.inbox)  # whoever made these folders may have been stopped before that
         self.gate = Gate.load(place)
         self.ledger = Ledger.open(place, decided)
         #: The cards in pending/, by file name; None: not a card of ours.

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -423,7 +423,11 @@ def _off_the_gate(desk: Desk, receipts: list[Receipt]) -> None:
     desk.gate.save()
 
 
-def _file_cards(desk: Desk, decided: Iterable[tuple[Receipt, bytes]]) -> None:
+#: From so many cards on, one sync of the disk costs less than one of each file.
+_MANY = 8
+
+
+def _file_cards(desk: Desk, decided: Collection[tuple[Receipt, bytes]]) -> None:
     """Put the cards as they were decided into the month's folder, for people to browse; on disk when this returns,
     since the cards themselves are removed next."""
     months = set()
@@ -432,17 +436,20 @@ def _file_cards(desk: Desk, decided: Iterable[tuple[Receipt, bytes]]) -> None:
         if month not in months:
             durable.make_folder(month)
             months.add(month)
-        _file_card(month, receipt, data)
-    for month in months:
-        durable.sync_folder(month)
-        durable.sync_folder(desk.place.receipts)
+        _file_card(month, receipt, data, sync=len(decided) < _MANY)
+    if len(decided) >= _MANY:
+        durable.sync_disk(desk.place.receipts)
+    else:
+        for month in months:
+            durable.sync_folder(month)
+            durable.sync_folder(desk.place.receipts)
 
 
-def _file_card(month: Path, receipt: Receipt, data: bytes) -> None:
+def _file_card(month: Path, receipt: Receipt, data: bytes, *, sync: bool) -> None:
     for taken in range(1000):
         number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
         target = month / numbered(receipt.card, number)
-        if durable.create(target, data, sync=True) or (target.is_file() and target.read_bytes() == data):
+        if durable.create(target, data, sync=sync) or (target.is_file() and target.read_bytes() == data):
             return
     raise OSError(f"no free name for the card of {receipt.candidate_id} in {month}")
 

@@ -95,6 +95,9 @@ class Boundary(Calls):
         file, path = self._of(fd)
         self._call(Op("fsync", path, file), lambda: super(Boundary, self).fsync(fd) if self._sync else None)
 
+    def syncfs(self, fd: int) -> None:
+        self._call(Op("syncfs", self._of(fd)[1]), lambda: super(Boundary, self).syncfs(fd) if self._sync else None)
+
     def fchmod(self, fd: int, mode: int) -> None:
         file, path = self._of(fd)
         self._call(Op("fchmod", path, file, size=mode), lambda: super(Boundary, self).fchmod(fd, mode))
@@ -232,6 +235,12 @@ class Disk:
             node.synced, node.versions = node.data, []
         elif op.name == "fsync":
             self._sync_folder(self._find(op.path))
+        elif op.name == "syncfs":
+            for node in self._nodes:
+                node.synced, node.versions = node.data, []
+            for change in self._pending:
+                _put(self._durable, change)
+            self._pending = []
         elif op.name == "rename":
             node_id = self._find(op.path)
             self._change((*self._at(op.path), None), (*self._at(op.other), node_id))
