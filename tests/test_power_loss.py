@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recursion_gate import agents, deciding, durable, setup
+from recursion_gate import agents, deciding, durable, merging, setup
 from recursion_gate.layout import RECORD_FILES, Root, is_ignored
 from recursion_gate.read import snapshot
 
@@ -39,6 +39,16 @@ def test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes(name: str
 def test_so_do_those_of_longer_stories(name: str, folder: Path) -> None:
     for chapter in chapters(STORIES[name], folder / "story"):
         count = power_cuts(chapter, folder / "cut", most=10)
+        assert not count.broken, "\n".join(count.broken)
+
+
+@pytest.mark.parametrize("name", ["one", "rejected", "copies"])
+def test_nor_is_one_sync_of_the_disk_for_many_cards_less(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "_MANY", 1)
+    for chapter in chapters(STORIES[name], folder / "story"):
+        count = power_cuts(chapter, folder / "cut", most=40)
         assert not count.broken, "\n".join(count.broken)
 
 
