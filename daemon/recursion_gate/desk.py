@@ -58,6 +58,8 @@ class Desk:
         self._pending_at = (-1, False)
         #: When what is waiting for time must be looked at again, in seconds from now.
         self.due: float | None = None
+        #: The names of the drops that the last look found and did not come to, oldest first.
+        self.backlog: list[str] = []
         #: Drops that were not complete: not looked at again before this time (monotonic), unless they change.
         self.not_before: dict[str, tuple[object, float]] = {}
         #: Cards in approved/ that wait for another one, and why; for `status`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ log = logging.getLogger("recursion_gate")
 
 #: After an error of the disk or the system, in seconds: the first wait, doubled up to the last.
 _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
+
+#: How long, in seconds, one user's turn may take before it is the next user's, and the fewest drops in it.
+_TURN_SECONDS, _FEWEST = 0.4, 200
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
@@ -53,6 +57,7 @@ class Keeper:
         self._decided = Decided(root)
         self._desks: dict[str, Desk] = {}
         self._waits: dict[str, float] = {}
+        self._pace = 2 * _FEWEST  # how many drops can be staged in _TURN_SECONDS
         self._synced = False
         #: What stops the work on a user, in words; gone as soon as it is mended.
         self.problems: dict[str, str] = {}
@@ -135,7 +140,8 @@ class Keeper:
             self._desks[user] = desk
         desk.due = None
         most = max(1, self.settings.max_per_turn)
-        paths, more = drop_paths(desk, most)
+        began = time.monotonic()
+        paths, more = drop_paths(desk, min(most, self._pace))
         stage(desk, paths)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
@@ -147,6 +153,9 @@ class Keeper:
         missing = desk.without_card(look.held)
         for candidate in missing[: 2 * most]:
             desk.deal(candidate)
+        if len(paths) >= _FEWEST:  # on a slow disk, or beside a long queue, fewer are as much as can be done in a turn
+            took = max(time.monotonic() - began, 0.001)
+            self._pace = max(_FEWEST, int(len(paths) * _TURN_SECONDS / took))
         more |= left or desk.has_leftovers() or max(len(look.strays), len(strays), len(missing) // 2) > most
         return Outcome(desk.due, more)
 

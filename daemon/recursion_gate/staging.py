@@ -30,7 +30,18 @@ class _Read:
 
 
 def drop_paths(desk: Desk, most: int) -> tuple[list[Path], bool]:
-    """What lies in the drop zone to be looked at, oldest first, at most so many; and whether there is more."""
+    """What lies in the drop zone to be looked at, oldest first, at most so many; and whether there is more.
+
+    A list that is longer than that is worked off, turn by turn, before the folder is listed again: to list a flood
+    takes as long as to stage a part of it.
+    """
+    was_listed_before = bool(desk.backlog)
+    names = desk.backlog or _names(desk)
+    desk.backlog = names[most:]
+    return [desk.place.inbox / name for name in names[:most]], bool(desk.backlog) or was_listed_before
+
+
+def _names(desk: Desk) -> list[str]:
     found = []
     here = time.monotonic()
     with os.scandir(desk.place.inbox) as entries:
@@ -47,7 +58,7 @@ def drop_paths(desk: Desk, most: int) -> tuple[list[Path], bool]:
             elif not desk.is_stuck(entry.path, files.mark(st)):
                 found.append((st.st_mtime_ns, entry.name))
     found.sort()
-    return [desk.place.inbox / name for _, name in found[:most]], len(found) > most
+    return [name for _, name in found]
 
 
 def stage(desk: Desk, paths: Iterable[Path]) -> None:
