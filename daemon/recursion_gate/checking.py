@@ -87,7 +87,7 @@ def _reduced(case: Case, path: str, want: bytes | None, have: bytes | None) -> t
     for number, line in enumerate((have or b"").splitlines()):
         receipt = _object(line)
         names = (named[number] if number < len(named) else None) or _FIELDS
-        made.append(line if receipt is None else _line({n: receipt[n] for n in names if n in receipt}))
+        made.append(line + b"\n" if receipt is None else _line({n: receipt[n] for n in names if n in receipt}))
     shown = [_line(fields) for fields in named if fields is not None]
     return None if want is None else b"".join(shown), None if have is None else b"".join(made)
 
