@@ -449,9 +449,20 @@ def _file_card(month: Path, receipt: Receipt, data: bytes, *, sync: bool) -> Non
     for taken in range(1000):
         number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
         target = month / numbered(receipt.card, number)
-        if durable.create(target, data, sync=sync) or (target.is_file() and target.read_bytes() == data):
+        if durable.create(target, data, sync=sync):
+            return
+        there = target.read_bytes() if target.is_file() else None
+        if there == data:
+            return
+        if there is not None and _is_torn(there, data):
+            durable.replace(target, data, sync=sync)
             return
     raise OSError(f"no free name for the card of {receipt.candidate_id} in {month}")
+
+
+def _is_torn(there: bytes, data: bytes) -> bool:
+    """Whether `there` is what a power cut leaves of `data` that was not synced: cut short, or NULs in places."""
+    return len(there) <= len(data) and all(a in (0, b) for a, b in zip(there, data, strict=False))
 
 
 def _missing(desk: Desk, receipts: list[Receipt], texts: _Texts) -> Iterator[tuple[str, str]]:
