@@ -129,9 +129,11 @@ class Desk:
         rested = time.time() - stamp / 1e9 > 0.1
         names = set(os.listdir(folder))
         self._names = None
-        for gone in self.pending.keys() - names:
-            del self.pending[gone]
-        for name in sorted(names - self.pending.keys()):
+        new = names - self.pending.keys()
+        if len(names) - len(new) < len(self.pending):
+            for gone in self.pending.keys() - names:
+                del self.pending[gone]
+        for name in sorted(new):
             if not is_ignored(name):
                 self.pending[name] = self._id_in(folder / name)
         self._pending_at = (stamp, rested)
