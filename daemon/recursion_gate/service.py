@@ -48,6 +48,7 @@ class _Turns:
         self._keeper = keeper
         self._ready: deque[str] = deque()
         self._queued: set[str] = set()
+        self._again: str | None = None
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         #: Users on whom the disk failed: not looked at before their time, or each event would have it tried again.
@@ -59,16 +60,19 @@ class _Turns:
             self._ready.append(user)
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._ready) + (self._again is not None)
 
     def take(self) -> None:
         """Give the next user a turn."""
+        if self._again is not None:
+            self.add(self._again)
+            self._again = None
         user = self._ready.popleft()
         self._queued.discard(user)
         self._due.pop(user, None)
         outcome = self._keeper.keep(user)
         if outcome.more:
-            self.add(user)
+            self._again = user  # behind those who are added until the next turn begins
         elif outcome.due is not None:
             self._due[user] = time.monotonic() + outcome.due
             if outcome.failed:
