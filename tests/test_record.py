@@ -148,6 +148,7 @@ def test_a_line_goes_to_the_end_of_its_own_section(before: str, after: str) -> N
     [
         ("", "## H\n{A}\n"),
         ("\ufeff", "\ufeff## H\n{A}\n"),
+        ("\ufeff\ufeff", "\ufeff\ufeff\n## H\n{A}"),
         ("\n \n", "\n \n## H\n{A}\n"),
         ("# Title\n", "# Title\n\n## H\n{A}\n"),
         ("# Title", "# Title\n\n## H\n{A}"),
@@ -314,6 +315,8 @@ def test_a_whole_line_is_held(text: str) -> None:
     assert holds(text, A)
 
 
-@pytest.mark.parametrize("text", ["", A[:-1], f"{A}.", f" {A}", f"x{A}\n", f"{A} \n", A.replace("new", "old")])
+@pytest.mark.parametrize(
+    "text", ["", A[:-1], f"{A}.", f"\n\ufeff{A}", f" {A}", f"x{A}\n", f"{A} \n", A.replace("new", "old")]
+)
 def test_a_part_of_a_line_is_not_held(text: str) -> None:
     assert not holds(text, A)

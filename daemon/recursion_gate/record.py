@@ -152,7 +152,7 @@ def insert(text: str, heading: str, lines: Sequence[str]) -> tuple[str, list[str
             added = ["", *added]
     newline = _newline_at(text, end)
     block = newline.join(added)
-    if end and text[end - 1] not in "\n\ufeff":  # the last line of the file has no line end, and keeps none
+    if not _starts_line(text, end):  # the last line of the file has no line end, and keeps none
         return text[:end] + ("\n" if text[end - 1] == "\r" else newline) + block + text[end:], added
     return text[:end] + block + newline + text[end:], added
 
@@ -193,6 +193,10 @@ def _newline_at(text: str, end: int) -> str:
     return "\r\n" if cut or (before > 0 and text[before - 1] == "\r") else "\n"
 
 
+def _starts_line(text: str, at: int) -> bool:
+    return at == 0 or text[at - 1] == "\n" or (at == 1 and text[0] == "\ufeff")
+
+
 def holds(text: str, line: str) -> bool:
     """Whether `line` stands in `text` as a whole line."""
     return next(_places(text, line), None) is not None
@@ -207,6 +211,6 @@ def _places(text: str, line: str) -> Iterator[int]:
     at = text.find(line)
     while at >= 0:
         after = at + len(line)
-        if (at == 0 or text[at - 1] in "\n\ufeff") and (after == len(text) or text[after] in "\r\n"):
+        if _starts_line(text, at) and (after == len(text) or text[after] in "\r\n"):
             yield at
         at = text.find(line, at + 1)
