@@ -14,7 +14,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from recursion_gate import service
 from recursion_gate.layout import Root
+from recursion_gate.settings import Settings
 from recursion_gate.watch import Watch
 
 from .conftest import add_user
@@ -216,3 +218,25 @@ def test_another_disk_mounted_over_the_inbox_and_taken_away_again(root: Root) ->
         wait_for(lambda: len(world.names("pending")) == 2)
         world.drop("after.json", {"id": "after", "text": "x"})
         wait_for(lambda: world.gate_ids() == ["before", "on-it", "after"])
+
+
+# -- a start in the middle of it --------------------------------------------------------------------------------------
+
+
+def test_a_daemon_that_starts_in_a_flood_is_ready_before_it_ends(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(root)
+    running = service.Service(root, Settings(max_per_turn=1))
+    staged: list[int] = []
+
+    def told(*lines: str) -> None:
+        if "READY=1" in lines:
+            staged.append(len(world.gate()))
+            running.stop()
+
+    monkeypatch.setattr(service, "notify", told)
+    monkeypatch.setattr(service, "_READY_BY", 0.0)
+    for number in range(50):
+        world.drop(f"{number}.json", {"id": f"c{number}", "text": "x"})
+    running.run()
+    assert len(staged) == 1
+    assert 0 < staged[0] < 50

@@ -40,6 +40,9 @@ log = logging.getLogger("recursion_gate")
 #: more than _FLOOD_USERS users, to place the watches again would cost more than it saves.
 _FLOOD, _FLOOD_LOOK, _FLOOD_REST, _FLOOD_USERS = 64, 0.02, 0.25, 200
 
+#: After so many seconds the daemon is ready, whatever there is still to be done.
+_READY_BY = 5.0
+
 
 class _Turns:
     """Which users to look at, first come, first served, and when to look at which again."""
@@ -152,6 +155,7 @@ class Service:
         self._turns = _Turns(self._keeper)
         self._last: deque[dict[str, str]] = deque(maxlen=20)
         self._started = instant(now())
+        self._is_ready, self._ready_by = False, 0.0
         self._next_look = 0.0
         self._watch_began = 0.0
         self._next_status = 0.0
@@ -187,12 +191,10 @@ class Service:
             handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
             try:
                 self._feed()
+                self._ready_by = time.monotonic() + _READY_BY
                 self._look()
                 self._work()
-                if not self._stopping:
-                    self._write_status()
-                    notify("READY=1", "STATUS=watching")
-                    log.info("event=ready pid=%d root=%s watching=%s", os.getpid(), self.root.path, self._how)
+                self._be_ready()
                 while not self._stopping:
                     self._wait()
                     self._work()
@@ -204,6 +206,16 @@ class Service:
                 log.info("event=stopped pid=%d", os.getpid())
                 for which, handler in handlers.items():
                     signal.signal(which, handler)
+
+    def _be_ready(self) -> None:
+        """Say, once, that the daemon is at work: when all that lay there is done, or, in a flood that never ends, after
+        a while, since a service manager gives up on one that never gets ready."""
+        if self._is_ready or self._stopping:
+            return
+        self._is_ready = True
+        self._write_status()
+        notify("READY=1", "STATUS=watching")
+        log.info("event=ready pid=%d root=%s watching=%s", os.getpid(), self.root.path, self._how)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.stop()
@@ -221,6 +233,8 @@ class Service:
             self._feed()
             self._hear()
             self._write_status(now_and_then=True)
+            if time.monotonic() > self._ready_by:
+                self._be_ready()
 
     def _see_to_a_flood(self, done: int) -> None:
         """Stop listening when a turn did as much as `done`; go on looking while there is something to do."""
