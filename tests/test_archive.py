@@ -21,8 +21,8 @@ from recursion_gate.setup import BadUser
 from recursion_gate.unpack import unpack
 from recursion_gate.verify import verify
 
-from tests.conftest import make_root
-from tests.world import World, tree
+from .conftest import make_root
+from .world import World, tree
 
 
 @pytest.fixture

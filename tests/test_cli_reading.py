@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,12 @@ from recursion_gate.cli import COMMANDS, main
 from recursion_gate.layout import Root
 from recursion_gate.schemas import SCHEMAS
 
-from tests.conftest import add_user, make_root
-from tests.world import World, tree
+from .conftest import add_user, make_root
+from .docs import blocks, matches, samples, shell
+from .world import World, tree
+
+HERE = Path(__file__).parent.parent
+DOCS = HERE / "docs" / "reading.md"
 
 
 @pytest.fixture
@@ -173,3 +181,46 @@ def test_the_reading_commands_leave_no_trace(world: World) -> None:
         if module == "reading" and name != "import-archive":
             assert call(world.root, name).exit_code == 0
     assert tree(world.root.path, without=()) == before
+
+
+# -- docs/reading.md --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository's root with its demo user, as a fresh clone has it."""
+    root = make_root(tmp_path / "demo")
+    shutil.rmtree(root.homes)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "inbox", "users", "receipts"], cwd=HERE, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not in a git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        (root.path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(HERE / name, root.path / name)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    return root.path
+
+
+def test_what_the_docs_show_of_the_demo_user_is_what_is_printed(demo: Path) -> None:
+    found = samples(DOCS)
+    assert {sample.command.split()[1] for sample in found} > {"brief", "record", "edge", "export", "snapshot"}
+    for sample in found:
+        said = shell(sample.command, demo, dict(os.environ))
+        assert matches(sample.expected, said), f"$ {sample.command}\n{said}"
+
+
+def test_the_python_in_the_docs_runs(demo: Path) -> None:
+    for sample in samples(DOCS)[:3]:
+        shell(sample.command, demo, dict(os.environ))
+    (code,) = blocks(DOCS, "python")
+    done = subprocess.run([sys.executable, "-c", code], cwd=demo, capture_output=True, text=True, check=True)
+    assert "Hates telling stories through sounds." in done.stdout
+    assert "Continue with: Dragons in the Guide" in done.stdout
+
+
+def test_the_docs_name_every_reading_command() -> None:
+    text = DOCS.read_text("utf-8")
+    for name, (module, _) in COMMANDS.items():
+        assert module != "reading" or f"`{name}" in text, name

@@ -17,10 +17,10 @@ from recursion_gate import durable, read
 from recursion_gate.errors import Parked
 from recursion_gate.layout import RECORD_FILES, Place, Root
 
-from tests.conftest import make_root
-from tests.torture import readers as torture
-from tests.truth import Truth, seen
-from tests.world import World, tree
+from .conftest import make_root
+from .torture import readers as torture
+from .truth import Truth, seen
+from .world import World, tree
 
 # -- every interleaving -----------------------------------------------------------------------------------------------
 
