@@ -13,10 +13,13 @@ from .files import mark_at
 from .layout import Place
 from .model import Candidate
 
-__all__ = ["Gate", "dump"]
+__all__ = ["EMPTY", "Gate", "dump"]
 
 _array = TypeAdapter(list[Candidate])
 _END = b"\n]\n"
+
+#: A gate at which nobody waits.
+EMPTY = b"[]\n"
 
 
 def _chunk(candidate: Candidate) -> bytes:
@@ -30,7 +33,7 @@ def dump(candidates: Iterable[Candidate]) -> bytes:
 
 
 def _dump(chunks: list[bytes]) -> bytes:
-    return b"[\n" + b",\n".join(chunks) + _END if chunks else b"[]\n"
+    return b"[\n" + b",\n".join(chunks) + _END if chunks else EMPTY
 
 
 class Gate:
