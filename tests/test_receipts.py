@@ -373,6 +373,13 @@ def test_an_index_of_receipts_that_were_replaced_hides_none_of_the_new(
     assert ledger.find(_id(91)) is None
 
 
+def test_reading_a_file_that_has_got_shorter_in_the_meantime_ends(place: Place, decided: Decided) -> None:
+    ledger = Ledger.open(place, decided)
+    ledger.append([draft(candidate(n)) for n in (1, 2)])
+    os.truncate(place.ledger, ledger.size // 2)
+    assert decided.offset(place, _id(2), ledger.size, ledger.head) is None
+
+
 def test_a_file_that_is_shorter_or_longer_than_it_was_left_is_seen_as_changed(place: Place, decided: Decided) -> None:
     ledger = Ledger.open(place, decided)
     assert ledger.unchanged()
