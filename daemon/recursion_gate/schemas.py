@@ -63,6 +63,9 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "edge": ("what 'edge --json' prints", _of("readers.edge", "EdgeAnswer")),
     "export": ("what 'export --json' prints: the curriculum profile", _of("readers.export", "ExportAnswer")),
     "brief": ("what 'brief --json' prints", _of("readers.brief", "BriefAnswer")),
+    "voice-prompt": ("what 'voice prompt --json' prints", _of("readers.voice", "PromptAnswer")),
+    "voice-ask": ("what 'voice ask --json' prints", _of("readers.voice", "AskAnswer")),
+    "context": ("what 'context --json' prints; with --list without the texts", _of("context", "ContextAnswer")),
     "archive": ("manifest.json in the archive that 'export --all' writes", _of("archive", "Manifest")),
 }
 

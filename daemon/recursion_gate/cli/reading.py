@@ -4,51 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import root_of
-from .output import complete_user, json_option, one_line, print_json
+from .one_user import one_user_option, snapshot_of
+from .output import json_option, one_line, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..read import Snapshot
     from ..readers.brief import Alike, BriefAnswer
 
 __all__ = ["brief", "edge", "export", "import_archive", "record", "snapshot"]
 
-_F = TypeVar("_F", bound="Callable[..., Any]")
 _WHOLE = 1_000_000
 _SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
 
 
-def _one_user_option(command: _F) -> _F:
-    return click.option(
-        "--user", metavar="NAME", help="Of this user; not needed where there is only one.", shell_complete=complete_user
-    )(command)
-
-
-def _snapshot(ctx: click.Context, user: str | None) -> Snapshot:
-    """The user that is meant, as of now. Raises click.UsageError when it is not clear which."""
-    from .. import read
-
-    root = root_of(ctx)
-    if user is None:
-        users = root.users()
-        if len(users) != 1:
-            hint = f"--user NAME; the users are: {', '.join(users)}" if users else "'recursion-gate user add NAME'"
-            raise click.UsageError(f"which user? {hint}.")
-        user = users[0]
-    taken = read.snapshot(root, user)
-    for problem in taken.problems:
-        click.echo(problem, err=True)
-    return taken
-
-
 @click.command()
-@_one_user_option
+@one_user_option
 @json_option
 @click.pass_context
 def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
@@ -61,7 +36,7 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
     """
     from ..readers.whole import whole
 
-    taken = _snapshot(ctx, user)
+    taken = snapshot_of(ctx, user)
     if as_json:
         print_json(whole(taken).as_json())
         return
@@ -73,7 +48,7 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_one_user_option
+@one_user_option
 @json_option
 @click.pass_context
 def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
@@ -88,7 +63,7 @@ def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
     """
     from ..readers import record as reader
 
-    taken = _snapshot(ctx, user)
+    taken = snapshot_of(ctx, user)
     if as_json:
         print_json(reader.record(taken).as_json())
         return
@@ -103,7 +78,7 @@ def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_one_user_option
+@one_user_option
 @json_option
 @click.pass_context
 def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
@@ -116,7 +91,7 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
     """
     from ..readers import edge as reader
 
-    answer = reader.edge(_snapshot(ctx, user)).as_json()
+    answer = reader.edge(snapshot_of(ctx, user)).as_json()
     if as_json:
         print_json(answer)
     else:
@@ -124,7 +99,7 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_one_user_option
+@one_user_option
 @json_option
 @click.option(
     "--all", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="All of it, as an archive."
@@ -144,13 +119,13 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
     if file is None:
         from ..readers import export as reader
 
-        print_json(reader.export(_snapshot(ctx, user)).as_json())
+        print_json(reader.export(snapshot_of(ctx, user)).as_json())
         return
     from .. import archive, durable
 
     if not file.name.lower().endswith(archive.ENDINGS):
         raise click.UsageError(f"{file} must end in {', '.join(archive.ENDINGS[:-1])} or {archive.ENDINGS[-1]}.")
-    data, manifest = archive.pack(_snapshot(ctx, user), file.name)
+    data, manifest = archive.pack(snapshot_of(ctx, user), file.name)
     durable.replace(file.absolute(), data)
     if as_json:
         print_json({"file": str(file), "size": len(data), **manifest.as_json()})
@@ -185,7 +160,7 @@ def import_archive(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@_one_user_option
+@one_user_option
 @json_option
 @click.option("--most", default=10, show_default=True, type=click.IntRange(1), help="Of each list at most this many.")
 @click.pass_context
@@ -202,7 +177,7 @@ def brief(ctx: click.Context, user: str | None, as_json: bool, most: int) -> Non
     """
     from ..readers import brief as reader
 
-    answer = reader.brief(_snapshot(ctx, user), most)
+    answer = reader.brief(snapshot_of(ctx, user), most)
     if as_json:
         print_json(answer.as_json())
     else:
