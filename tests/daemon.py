@@ -75,6 +75,18 @@ class Daemon:
         self.process.wait(10)
         self._log.close()
 
+    def freeze(self) -> None:
+        """SIGSTOP, and wait until every thread has stopped."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        wait_for(lambda: all(" T " in (task / "stat").read_text() for task in tasks.iterdir()))
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """SIGTERM; gives the exit status."""
         assert self.process is not None

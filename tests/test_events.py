@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -52,15 +51,14 @@ def _overflow(folder: Path) -> None:
 def test_after_a_queue_overflow_all_users_are_looked_at_and_events_come_again(rare: Root) -> None:
     alex, sam = World(rare), World(rare, user="sam")
     with Daemon(rare) as daemon:
-        assert daemon.process is not None
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.freeze()
         _overflow(alex.place.inbox)
         sam.drop("lost.json", {"id": "lost", "text": "Nobody tells of this one."})
         late = rare.inbox / "robin"  # and nobody tells that this folder is to be watched
         late.mkdir()
         add = rare.place("robin").home
         add.mkdir()
-        daemon.process.send_signal(signal.SIGCONT)
+        daemon.thaw()
         wait_for(lambda: sam.gate_ids() == ["lost"])
         wait_for(lambda: "event=events-lost" in daemon.log())
         robin = World(rare, user="robin")

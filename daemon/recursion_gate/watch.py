@@ -90,13 +90,13 @@ class Watch:
         self._root, self._tell, self._lost = root, tell, lost
         self._observer: BaseObserver | None = None
         self._threads: list[threading.Thread] = []
-        self._has_lost = False
+        self._is_on = self._has_lost = False
         self._hears = _Overflow(self._note_loss)
         self._folders: object = None
         self._inbox, self._homes = os.fspath(root.inbox), os.fspath(root.homes)
 
     def _note_loss(self) -> None:
-        if self._observer is not None and not self._has_lost:
+        if self._is_on and not self._has_lost:
             self._has_lost = True
             self._lost()
 
@@ -117,6 +117,8 @@ class Watch:
         self.stop()
         self._folders, self._has_lost = self._ids(), False
         before = set(threading.enumerate())
+        self._is_on = True  # events can be lost before the last watch is placed
+        logging.getLogger("watchdog").addHandler(self._hears)
         with _signals_for_the_main_thread():
             observer = Observer()
             try:
@@ -131,7 +133,6 @@ class Watch:
                 raise
         self._threads = [thread for thread in threading.enumerate() if thread not in before]
         self._observer = observer
-        logging.getLogger("watchdog").addHandler(self._hears)
 
     def _check_room(self, observer: BaseObserver) -> None:
         """watchdog passes over the folders that it finds no room to watch, but not over one that it is told to watch
@@ -141,6 +142,7 @@ class Watch:
 
     def stop(self) -> None:
         """End the watch; does nothing where there is none."""
+        self._is_on = False
         observer, self._observer = self._observer, None
         logging.getLogger("watchdog").removeHandler(self._hears)
         if observer is not None:
