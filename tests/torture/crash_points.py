@@ -10,6 +10,7 @@ for byte. Needs strace (Debian: apt-get install strace) and the right to trace.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -88,10 +89,12 @@ class Program:
             if self._run:
                 place = Place(self.folder, "alex")
                 until = time.monotonic() + 20
-                while process.poll() is None and time.monotonic() < until and differences(wanted.after, place):
+                while process.poll() is None and time.monotonic() < until:
+                    if self._has_looked(process) and not differences(wanted.after, place):
+                        break
                     time.sleep(0.02)
                 if process.poll() is None:
-                    self._end(process)
+                    os.kill(self._pid(process), signal.SIGTERM)
             _, said = process.communicate(timeout=60)
         finally:
             if process.poll() is None:
@@ -103,11 +106,18 @@ class Program:
             raise click.ClickException(f"the program ended with {process.returncode}: {said.decode(errors='replace')}")
         return False
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        """SIGTERM to the program itself, which may be a child of strace."""
+    def _pid(self, process: subprocess.Popen[bytes]) -> int:
+        """The program itself, which may be a child of strace."""
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        for pid in children or [str(process.pid)]:
-            os.kill(int(pid), signal.SIGTERM)
+        return int(children[0]) if children else process.pid
+
+    def _has_looked(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it has done its first look: then its status is there."""
+        try:
+            told = json.loads((self.folder / ".daemon" / "status.json").read_bytes())
+            return bool(told["pid"] == self._pid(process))
+        except (OSError, ValueError):
+            return False
 
     def points(self) -> list[Point]:
         """What the log tells: each changing call, and which of its name it was."""
