@@ -153,3 +153,19 @@ def test_a_users_flood_leaves_the_next_user_its_turn(root: Root) -> None:
     keeper.keep("sam")
     assert len(alex.gate()) == 5
     assert sam.gate_ids() == ["one"]
+
+
+def test_a_card_left_over_that_may_still_be_written_is_waited_for_not_spun_on(world: World) -> None:
+    import shutil
+
+    card = world.stage("a", "Wrote the story.")
+    copy = shutil.copy(card, card.with_name("copy.md"))
+    world.move(card, "approved")
+    with open(copy, "a") as file:  # a person is about to add to the copy
+        file.write("More.")
+        file.flush()
+        turns = [world.keeper.keep("alex") for _ in range(5)]
+    assert [r["candidate_id"] for r in world.receipts()] == ["a"]
+    assert not turns[-1].more
+    world.keep()
+    assert world.names("pending") == []

@@ -169,9 +169,14 @@ class Desk:
             return [c for i in sorted(missing) if (c := self.gate.get(i)) is not None]
         return [c for c in self.gate if c.id in missing]
 
-    def has_leftovers(self) -> bool:
-        """Whether pending/ holds a card of a candidate that is no longer at the gate."""
-        return bool(set(self.pending.values()) - self.gate.ids - {None})
+    def has_leftovers(self, seen: Collection[Path]) -> bool:
+        """Whether pending/ holds a card of a candidate that is no longer at the gate, other than those `seen` in this
+        turn, which are gone or wait for time."""
+        gone = set(self.pending.values()) - self.gate.ids - {None}
+        if not gone:
+            return False
+        names = {path.name for path in seen}
+        return any(candidate_id in gone and name not in names for name, candidate_id in self.pending.items())
 
     def _decided_as(self, candidate_id: str) -> str | None:
         receipt = self.ledger.find(candidate_id)

@@ -32,7 +32,7 @@ log = logging.getLogger("recursion_gate")
 _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 
 #: How long, in seconds, one user's turn may take before it is the next user's, and the fewest drops in it.
-_TURN_SECONDS, _FEWEST = 0.4, 200
+_TURN_SECONDS, _FEWEST = 0.25, 200
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
@@ -159,7 +159,7 @@ class Keeper:
         if len(paths) >= _FEWEST:  # on a slow disk, or beside a long queue, fewer are as much as can be done in a turn
             took = max(time.monotonic() - began, 0.001)
             self._pace = max(_FEWEST, int(len(paths) * _TURN_SECONDS / took))
-        more |= left or desk.has_leftovers() or max(len(look.strays), len(strays), len(missing) // 2) > most
+        more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays), len(missing) // 2) > most
         return Outcome(desk.due, more)
 
 
