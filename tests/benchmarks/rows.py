@@ -429,7 +429,7 @@ def history(repeat: int, receipts: int = 1_000_000) -> list[Row]:
             hashed.append(timed(lambda: hashlib.sha256(place.ledger.read_bytes()).hexdigest()))
         size = place.ledger.stat().st_size
     return [
-        Row(f"start to ready with {receipts:,} receipts", many, [statistics.median(none) + 2], "with none, + 2 s", 1, "-"),
+        Row(f"start to ready with {receipts:,} receipts", many, [statistics.median(none) + 2], "none, + 2 s", 1, "-"),
         Row(f"verify of {receipts:,} receipts", checked, hashed, "read and hash the file", None, "-",
             notes={"MB/s": size / 1e6 / statistics.median(checked)}),
     ]  # fmt: skip
