@@ -218,14 +218,14 @@ class Protocol(RuleBasedStateMachine):
     def _turns(self, user: str) -> None:
         """Turns until nothing is left to do but what waits for longer than a moment."""
         keeper = self.worlds[user].keeper
-        for _ in range(50):
+        for _ in range(100):
             outcome = keeper.keep(user)
             assert keeper.problems == {}
             if outcome.more:
                 continue
             if outcome.due is None or outcome.due > 0.25:
                 return
-            self.clock.ahead += outcome.due
+            self.clock.ahead += outcome.due + 0.05
         raise AssertionError("the keeper never comes to rest")
 
     def _settle(self, user: str) -> None:
