@@ -32,7 +32,7 @@ def _tries(most: int, seed: int) -> dict[str, Callable[[Chapter, Path], Count]]:
 
 @click.command()
 @click.option("--story", "stories", multiple=True, type=click.Choice(list(STORIES)), help="Only these stories.")
-@click.option("--most", default=300, show_default=True, help="The most trees to try at one power cut.")
+@click.option("--most", default=100_000, show_default=True, help="The most trees to try at one power cut.")
 @click.option("--seed", default=0, show_default=True, help="Which, where there are more.")
 def main(stories: tuple[str, ...], most: int, seed: int) -> None:
     """Kill and cut the power at every call, and compare the trees that the work leads to afterwards."""

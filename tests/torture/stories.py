@@ -153,6 +153,16 @@ def _drop_linked(place: Place) -> None:
     _drop(place, "c.json", {"id": "c", "text": "Drew it.", "skill_tag": "WORK", "link_to_evidence_id": "moon"}, 2)
 
 
+def _drop_many(place: Place) -> None:
+    """So many that the daemon syncs the disk instead of each card."""
+    _drop(place, "many.jsonl", "".join(f'{{"id": "m{n}", "text": "I learned {n} things."}}\n' for n in range(9)))
+
+
+def _approve_all(place: Place) -> None:
+    for card in sorted(place.pending.iterdir()):
+        card.rename(place.approved / card.name)
+
+
 def _deny_the_evidence(place: Place) -> None:
     _move(place, "\nI learned why", "rejected", "1.md")
     _move(place, "\nDrew the moon", "approved", "2.md")
@@ -172,5 +182,6 @@ STORIES = {
         Story("same-line", (_drop_one, _approve("moon"), _drop_linked, _approve("id: b\n"), _approve("id: c\n"))),
         Story("one", (_drop_one, _approve("moon"))),
         Story("rejected", (_drop_one, _reject("moon"))),
+        Story("many", (_drop_many, _approve_all)),
     )
 }
