@@ -55,7 +55,7 @@ class Settings:
     max_lines: int = 1_000
     #: The most drops, and the most decisions, that one user gets done before it is the next user's turn.
     max_per_turn: int = 1_000
-    #: The most candidates that may wait at one user's gate; drops stay in the inbox until there is room.
+    #: The most candidates that may wait at one user's gate; further drops are refused, with the remedy.
     max_pending: int = 100_000
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
