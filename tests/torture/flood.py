@@ -21,9 +21,11 @@ from pathlib import Path
 
 from recursion_gate.gate import Gate
 from recursion_gate.layout import Place, Root
+from recursion_gate.lock import is_held
 from recursion_gate.setup import add_user, make_root
 
 from ..daemon import Daemon
+from ..world import wait_for
 
 _LIMIT = 1.0  # seconds; docs/security.md
 _EVERY = 0.25
@@ -91,7 +93,9 @@ def run(folder: Path, drops: int, writers: int, rest: bool) -> bool:
     start = time.perf_counter()
     # A daemon is ready when what it found is staged, so one that starts with the flood is not waited for.
     with Daemon(root, wait=not rest):
-        if not rest:
+        if rest:
+            wait_for(lambda: is_held(root))
+        else:
             for _ in range(20):
                 measure("before")
             start = time.perf_counter()
