@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from recursion_gate import service
 from recursion_gate.layout import Root
+from recursion_gate.lock import hold, is_held
 from recursion_gate.settings import Settings
 from recursion_gate.watch import Watch
 
 from .conftest import add_user
-from .daemon import PROGRAM, Daemon
+from .daemon import PROGRAM, Daemon, call
 from .world import World, wait_for
 
 
@@ -216,6 +217,30 @@ def test_another_disk_mounted_over_the_inbox_and_taken_away_again(root: Root) ->
         wait_for(lambda: len(world.names("pending")) == 2)
         world.drop("after.json", {"id": "after", "text": "x"})
         wait_for(lambda: world.gate_ids() == ["before", "on-it", "after"])
+
+
+def test_with_its_lock_deleted_it_takes_it_anew_before_another_daemon_can(rare: Root) -> None:
+    with Daemon(rare) as daemon:
+        assert daemon.process is not None
+        for _ in range(3):
+            log = daemon.log()
+            shutil.rmtree(rare.daemon)
+            wait_for(lambda: is_held(rare))
+            (rare.daemon / "log").write_text(log)
+            second = call(rare, "once")
+            assert second.returncode == 1
+            assert f"process {daemon.process.pid} is already the daemon" in second.stderr
+
+
+def test_a_daemon_whose_place_another_has_taken_ends(root: Root) -> None:
+    root.settings.write_text("look_seconds = 0.1\n")
+    daemon = Daemon(root).start()
+    assert daemon.process is not None
+    daemon.freeze()
+    shutil.rmtree(root.daemon)
+    with hold(root):
+        daemon.thaw()
+        assert daemon.process.wait(20) == 1
 
 
 # -- a start in the middle of it --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, Any
 
 import portalocker
 
@@ -18,12 +19,35 @@ from . import durable
 from .errors import AlreadyRunning
 from .layout import Root
 
-__all__ = ["hold", "holder", "is_held"]
+__all__ = ["Held", "hold", "holder", "is_held"]
 
 
-@contextmanager
-def hold(root: Root) -> Iterator[None]:
-    """Be the daemon of `root` while the block runs. Raises AlreadyRunning, OSError."""
+class Held:
+    """The lock, while it is held."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._lock, self._file = _take(root)
+
+    def renew(self) -> bool:
+        """Take the lock anew where its file is no longer the one we hold, since somebody has deleted ``.daemon/`` or
+        mounted another disk there: else a second daemon could start beside us. Gives whether that was so. Raises
+        AlreadyRunning when one has, OSError."""
+        try:
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._root.lock)):
+                return False
+        except FileNotFoundError:
+            pass
+        lock, file = _take(self._root)
+        self._lock.release()
+        self._lock, self._file = lock, file
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def _take(root: Root) -> tuple[portalocker.Lock, IO[Any]]:
     durable.make_folder(root.daemon)
     lock = portalocker.Lock(
         root.lock,
@@ -39,12 +63,23 @@ def hold(root: Root) -> Iterator[None]:
         raise AlreadyRunning(str(root.path), holder(root)) from None
     try:
         durable.fit(file.fileno(), root.daemon)  # who may ask whether we run has to open it
-        with contextlib.suppress(OSError):  # a full disk has no room for it, and holding the lock is what counts
-            file.truncate(0)
-            os.write(file.fileno(), f"{os.getpid()}\n".encode())
-        yield
-    finally:
+    except OSError:
         lock.release()
+        raise
+    with contextlib.suppress(OSError):  # a full disk has no room for it, and holding the lock is what counts
+        file.truncate(0)
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
+    return lock, file
+
+
+@contextmanager
+def hold(root: Root) -> Iterator[Held]:
+    """Be the daemon of `root` while the block runs. Raises AlreadyRunning, OSError."""
+    held = Held(root)
+    try:
+        yield held
+    finally:
+        held.release()
 
 
 def holder(root: Root) -> int | None:

@@ -23,7 +23,7 @@ from . import __version__
 from .desk import now
 from .keeper import Keeper
 from .layout import Root
-from .lock import hold
+from .lock import Held, hold
 from .model import instant
 from .notify import notify, watchdog_seconds
 from .settings import Settings
@@ -156,6 +156,7 @@ class Service:
         self._last: deque[dict[str, str]] = deque(maxlen=20)
         self._started = instant(now())
         self._is_ready, self._ready_by = False, 0.0
+        self._lock: Held | None = None
         self._next_look = 0.0
         self._watch_began = 0.0
         self._next_status = 0.0
@@ -186,7 +187,7 @@ class Service:
 
     def run(self) -> None:
         """Work until `stop`, SIGTERM or SIGINT. Raises AlreadyRunning, OSError."""
-        with hold(self.root):
+        with hold(self.root) as self._lock:
             self._keeper.did = self._did
             handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
             try:
@@ -259,6 +260,8 @@ class Service:
         if self._events_lost:  # what was lost is found by a look; but not more than one a second, in a storm
             self._events_lost = False
             log.warning("event=events-lost")
+            with contextlib.suppress(OSError):  # a look finds that too, and tells of it
+                self._keep_the_lock()
             self._next_look = min(self._next_look, max(here, self._watch_began + 1))
         if here >= self._next_look:
             self._look()
@@ -292,6 +295,7 @@ class Service:
         before, self._trouble = self._trouble, ""
         try:
             self._see_to_the_watch()
+            self._keep_the_lock()
             for user in {*self.root.users(), *self.root.inboxes()}:
                 self._turns.add(user)
         except OSError as err:  # the root itself is away, or cannot be read: look again soon
@@ -329,6 +333,13 @@ class Service:
                 )
                 log.warning('event=polling why="%s"', self._why_polling)
             self._poll, self._next_try = True, time.monotonic() + self.settings.look_seconds
+
+    def _keep_the_lock(self) -> None:
+        """Raises AlreadyRunning where another daemon has taken our place; OSError where the root is away."""
+        for folder in (self.root.inbox, self.root.homes):
+            os.stat(folder)
+        if self._lock is not None and self._lock.renew():
+            log.warning("event=lock-renewed")
 
     # -- the status file ----------------------------------------------------------------------------------------------
 

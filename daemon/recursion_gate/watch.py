@@ -94,6 +94,7 @@ class Watch:
         self._hears = _Overflow(self._note_loss)
         self._folders: object = None
         self._inbox, self._homes = os.fspath(root.inbox), os.fspath(root.homes)
+        self._ours = (self._inbox, self._homes, os.fspath(root.daemon))
 
     def _note_loss(self) -> None:
         if self._is_on and not self._has_lost:
@@ -102,7 +103,7 @@ class Watch:
 
     def note(self, path: str, *, gone: bool = False) -> None:
         """Something happened at `path`."""
-        if path in (self._inbox, self._homes):  # moved away, removed or made anew: what is watched stands elsewhere
+        if path in self._ours:  # moved away, removed or made anew: what is watched, or locked, stands elsewhere
             self._note_loss()
         for base in (self._inbox, self._homes):
             if path.startswith(base + os.sep):
