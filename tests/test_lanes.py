@@ -22,14 +22,12 @@ from recursion_gate.layout import STATES, Place, Root
 from recursion_gate.settings import load_settings
 
 from .accounts import Account, Lanes, lanes_at, setup, why_not
-from .attempts import ATTEMPTS, DROPS, Attempt, Denied, Drop
+from .attempts import ATTEMPTS, DROPS, Attempt, Drop
 from .daemon import Daemon
 from .world import wait_for
 
 _reason = why_not()
 pytestmark = pytest.mark.skipif(_reason is not None, reason=str(_reason))
-
-PAGE = Path(__file__).parents[1] / "docs" / "security.md"
 
 
 @pytest.fixture(scope="module")
@@ -207,21 +205,6 @@ def assert_harmless(lanes: Lanes, candidate_id: str) -> None:
         assert len(added) <= 1
         assert len(after) == len(lines) + len(added)
         assert [line for line in after if line not in added] == lines
-
-
-def test_the_page_lists_each_attempt_and_what_denies_it() -> None:
-    listed: list[Denied] = [*ATTEMPTS, *DROPS]
-    rows = [f"| {a.kind} | {a.what} | {a.by} |" for a in listed]
-    assert len(rows) >= 25
-    page = PAGE.read_text("utf-8")
-    assert "\n".join(rows) in page
-
-
-def test_the_page_has_the_table_of_owners_and_modes() -> None:
-    page = PAGE.read_text("utf-8")
-    for row in TABLE.values():
-        access = f"`{row.access}`" if row.access else ""
-        assert f"| `{row.where}` | {row.group} | {row.mode:o} | {access} | {row.why} |" in page
 
 
 # -- the agents' lane -----------------------------------------------------------------------------------------------
