@@ -32,7 +32,7 @@ def test_the_page_has_the_table_of_owners_and_modes() -> None:
         rows.append(f"| `{row.where}` | {row.group} | {row.mode:o} | {access} | {row.why} |")
     page = PAGE.read_text("utf-8")
     assert "\n".join(rows) in page
-    for row in TABLE.values():
+    for row in filter(lambda row: row.default, TABLE.values()):
         assert f"`{row.default}`" in page.replace("\n  ", " ")
 
 

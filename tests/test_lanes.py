@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from recursion_gate import acl, cards
 from recursion_gate.lanecheck import deviations
-from recursion_gate.lanes import TABLE, spots
+from recursion_gate.lanes import TABLE, apply, spots
 from recursion_gate.layout import STATES, Place, Root
 from recursion_gate.settings import load_settings
 
@@ -230,6 +231,12 @@ def test_the_stage_command_needs_no_list_and_survives_a_closed_umask(scene: Scen
     wait_for(lambda: any(c["raw_text"] == "Staged by name alone." for c in waiting(lanes.place).values()))
 
 
+def test_who_may_not_drop_is_told_which_group_it_takes(scene: Scene) -> None:
+    done = scene.lanes.stranger.call(scene.lanes.root, "stage", "x", "--user", "alex")
+    assert done.returncode == 1
+    assert "may not drop for 'alex'" in done.stderr
+
+
 def test_a_name_that_is_taken_gets_a_number_though_nobody_may_list(scene: Scene) -> None:
     script = """
 import sys
@@ -399,6 +406,49 @@ with open(inbox + "/.leased", "r+") as file:
     status = json.loads(lanes.root.status.read_text())
     assert status["parked"] == {}
     lanes.agent.sh('chmod 755 "$1"; rmdir "$1/inner" "$1"', place.inbox / "closed")
+
+
+@pytest.fixture
+def plain(another: Lanes, monkeypatch: pytest.MonkeyPatch) -> Lanes:
+    """A root as it is on a file system without access control lists."""
+    monkeypatch.setattr(acl, "read", lambda path, which: None)
+    settings = load_settings(another.root)
+    assert settings.lanes is not None
+    for spot in spots(another.root):
+        for which in (acl.ACCESS, acl.DEFAULT):
+            with contextlib.suppress(OSError):
+                os.removexattr(spot.path, which)
+    apply(another.root, settings.lanes)
+    return another
+
+
+def test_without_access_control_lists_the_modes_alone_keep_the_lanes_apart(plain: Lanes) -> None:
+    place = plain.place
+    assert [line.partition(": ")[2] for line in _found(plain)] == [
+        "this file system has no access control lists: who knows the name of a drop may be able to read it, and drops "
+        "made under umask 077 are refused"
+    ]
+    for name, umask in (("open", 0o022), ("group", 0o027), ("closed", 0o077)):
+        drop(plain.agent, place, f"{name}.json", {"id": name, "raw_text": "x"}, umask=umask)
+    assert plain.agent.call(plain.root, "stage", "Staged.", "--user", "alex", umask=0o077).returncode == 0
+    for denied in (
+        'ls "$1"',
+        'echo x > "$1/open.json"',
+        'rm -f "$1/open.json"',
+        'ls "$1/pending"',
+        'touch "$1/approved/x"',
+    ):
+        assert plain.other.sh(denied, place.inbox).returncode != 0, denied
+    once = plain.daemon.call(plain.root, "once", umask=0o077)
+    assert once.returncode == 0, once.stderr
+    assert {"open", "group"} < set(waiting(place))
+    assert len(waiting(place)) == 3
+    assert "chmod 644" in plain.agent.sh('cat "$1"', place.refused / "closed.json.why.txt").stdout
+    assert plain.stranger.sh('touch "$1/x"', place.inbox).returncode != 0
+    move(plain.joe, card_of(place, "open"), place.approved)
+    assert plain.daemon.call(plain.root, "once", umask=0o077).returncode == 0
+    assert [r["candidate_id"] for r in receipts(place)] == ["open"]
+    assert len(_found(plain)) == 1
 
 
 # -- the people's lane ------------------------------------------------------------------------------------------------
@@ -636,6 +686,14 @@ def test_the_daemons_account_can_add_a_user_and_others_are_told_who_can(another:
     assert another.agent.sh('touch "$1/x"', another.root.place("kim").inbox).returncode != 0
     assert another.agent.call(another.root, "user", "add", "eve").returncode != 0
     assert not another.root.place("eve").home.exists()
+
+
+def test_a_user_from_an_archive_comes_into_the_lanes(scene: Scene, another: Lanes, tmp_path: Path) -> None:
+    archive = str(tmp_path / "bob.zip")
+    setup(scene.lanes.root, "export", "--all", archive, "--user", "bob")
+    setup(another.root, "import-archive", archive)
+    assert _found(another) == []
+    assert another.agent.sh('touch "$1/x.part"', another.root.place("bob").inbox).returncode == 0
 
 
 def test_root_is_told_to_run_the_daemon_under_its_account(another: Lanes) -> None:

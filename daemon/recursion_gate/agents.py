@@ -13,7 +13,7 @@ from . import durable
 from .errors import GateError, NoRoot
 from .layout import find_root, valid_user
 
-__all__ = ["NoInbox", "stage"]
+__all__ = ["NoInbox", "NotAllowed", "stage"]
 
 
 class NoInbox(GateError):
@@ -27,6 +27,20 @@ class NoInbox(GateError):
         shown = "".join(c if c.isprintable() else "?" for c in self.user)
         return (
             f"there is no inbox of a user '{shown}' ({self.path}). Add the user with 'recursion-gate user add {shown}'."
+        )
+
+
+class NotAllowed(GateError):
+    """This account may not drop for that user (docs/security.md)."""
+
+    def __init__(self, user: str, path: str) -> None:
+        super().__init__(user, path)
+        self.user, self.path = user, path
+
+    def __str__(self) -> str:
+        return (
+            f"this account may not drop for '{self.user}': it has to be in the group that {self.path} belongs to "
+            "(and to have logged in since it was put there)."
         )
 
 
@@ -44,7 +58,7 @@ def stage(
 
     `text` says what was done, self-contained. `section` "none" means evidence only; without it the section follows
     from the words. `fields` may give any other field of a drop. The file is on disk, whole, when this returns; gives
-    its path. Raises NoRoot, NoInbox, OSError.
+    its path. Raises NoRoot, NoInbox, NotAllowed, OSError.
     """
     found = find_root(root)
     if found is None:
@@ -60,7 +74,11 @@ def stage(
     if source is not None:
         drop["source"] = source
     name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{os.urandom(3).hex()}.json"
-    return durable.deliver(place.inbox, name, json.dumps(drop, ensure_ascii=False).encode() + b"\n")
+    data = json.dumps(drop, ensure_ascii=False).encode() + b"\n"
+    try:
+        return durable.deliver(place.inbox, name, data)
+    except PermissionError:
+        raise NotAllowed(user, str(place.inbox)) from None
 
 
 def source_slug(source: str | None) -> str:

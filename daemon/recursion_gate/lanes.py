@@ -222,7 +222,7 @@ def apply(root: Root, lanes: Lanes) -> None:
 def apply_user(root: Root, user: str, home: Path, lanes: Lanes) -> None:
     """The same for a new user, whose folder is still called `home`. Raises BadLanes, OSError."""
     ids = Ids(lanes)
-    for spot in _user_spots(root.place(user), home):
+    for spot in _user_spots(root.place(user), home, all_cards=True):
         if os.path.lexists(spot.path):
             hand_over(root, spot, ids)
 

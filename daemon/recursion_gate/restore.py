@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import durable
+from . import durable, lanes
 from .archive import BadArchive
 from .layout import STATES, Place, Root
+from .settings import load_settings
 from .setup import BadUser
 from .unpack import Packed, unpack
 from .verify import verify
@@ -24,7 +25,7 @@ __all__ = ["restore"]
 
 def restore(root: Root, path: Path) -> Packed:
     """Restore the archive at `path` into `root`; gives what was in it. Raises BadArchive when it is not whole or
-    `verify` finds a fault in it, BadUser when the user is there already, OSError."""
+    `verify` finds a fault in it, BadUser when the user is there already, BadLanes, BadSettings, OSError."""
     packed = unpack(path)
     place = root.place(packed.manifest.user)
     home, receipts = _within(packed.files, "users"), _within(packed.files, "receipts")
@@ -36,6 +37,8 @@ def restore(root: Root, path: Path) -> Packed:
     new = root.homes / f".{place.user}.new"
     _forget_others(new, home)
     _write(new, home)
+    if (owners := load_settings(root).lanes) is not None:
+        lanes.apply_user(root, place.user, new, owners)
     durable.move(new, place.home)
     durable.sync_folder(root.homes)
     return packed
