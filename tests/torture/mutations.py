@@ -1,0 +1,361 @@
+"""Break the program on purpose, one thing at a time, and see that a test catches it.
+
+    python -m tests.torture.mutations [--only WORD ...] [--jobs N]
+
+Each mutation is a change of one place in a copy of the package: a sync left out, two steps swapped, a check dropped.
+The test that is there to catch it is run against the copy and must fail; against the unchanged copy all must pass. A
+place that is no longer found is an error too: then the mutation must be brought up to date.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import recursion_gate
+
+__all__ = ["MUTATIONS", "Mutation", "main"]
+
+_HERE = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One deliberate fault, and the test that must catch it."""
+
+    about: str
+    file: str
+    was: str
+    now: str
+    test: str
+
+    def apply(self, package: Path) -> None:
+        """Make the change in a copy of the package. Raises click.ClickException when its place is not found."""
+        path = package / self.file
+        text = path.read_text()
+        if text.count(self.was) != 1:
+            raise click.ClickException(f"'{self.about}': its place stands {text.count(self.was)} times in {self.file}")
+        path.write_text(text.replace(self.was, self.now))
+
+
+_CRASH, _POWER, _ERROR = "tests/test_crash_points.py", "tests/test_power_loss.py", "tests/test_every_error.py"
+_CHAIN = f"{_CRASH}::test_killed_again_and_again_in_the_recovery_it_still_leads_to_the_same_bytes"
+_KILL = f"{_CRASH}::test_a_kill_before_after_or_in_any_call_leads_to_the_same_bytes"
+_CUT = f"{_POWER}::test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes"
+_LONG = f"{_POWER}::test_so_do_those_of_longer_stories"
+_KILL_CUT = f"{_POWER}::test_what_a_killed_daemon_had_not_synced_is_synced_before_anything_is_built_on_it"
+
+MUTATIONS = (
+    # -- a sync left out ----------------------------------------------------------------------------------------------
+    Mutation(
+        "a file that takes another's place is not synced first",
+        "durable.py",
+        "        if sync:\n            calls.fsync(fd)\n",
+        "",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "receipts are not synced",
+        "durable.py",
+        "            calls.fsync(fd)\n        except OSError as err:\n            with",
+        "        except OSError as err:\n            with",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "the gate's folder is not synced before the drop is removed",
+        "staging.py",
+        "        durable.sync_folder(desk.place.home)\n",
+        "",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "the Record's folder is not synced before the candidate leaves the gate",
+        "merging.py",
+        "        if self._wanted:\n            durable.sync_folder(place.home)\n",
+        "",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "the reason is not synced before the file is refused",
+        "desk.py",
+        "        durable.replace(why, _why(path.name, place, refusal, what).encode())\n",
+        "        durable.replace(why, _why(path.name, place, refusal, what).encode(), sync=False)\n",
+        f"{_CUT}[refused]",
+    ),
+    Mutation(
+        "the folder of the reasons is not synced before the file is refused",
+        "desk.py",
+        "        durable.sync_folder(place.refused)\n",
+        "",
+        f"{_CUT}[refused]",
+    ),
+    Mutation(
+        "baseline.json is not synced",
+        "merging.py",
+        "durable.replace(desk.place.baseline, baseline_bytes(desk.place))",
+        "durable.replace(desk.place.baseline, baseline_bytes(desk.place), sync=False)",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "a decided card is removed before its picture is synced",
+        "merging.py",
+        "_file_card(month, receipt, data, sync=len(decided) < _MANY)",
+        "_file_card(month, receipt, data, sync=False)",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "many decided cards are removed before their pictures are synced",
+        "merging.py",
+        "        durable.sync_disk(desk.place.receipts)\n",
+        "        pass\n",
+        f"{_LONG}[many]",
+    ),
+    Mutation(
+        "what a killed daemon had not synced is taken for lasting",
+        "keeper.py",
+        "                durable.sync_disk(folder)\n",
+        "                pass\n",
+        f"{_KILL_CUT}[one]",
+    ),
+    Mutation(
+        "a card that returns with a note is not synced",
+        "merging.py",
+        "    durable.sync_folder(desk.place.pending)\n",
+        "",
+        f"{_CUT}[contradiction]",
+    ),
+    Mutation(
+        "the command `stage` returns before its drop has a lasting name",
+        "durable.py",
+        "        sync_folder(folder)\n    return Path(target)\n",
+        "        pass\n    return Path(target)\n",
+        f"{_POWER}::test_a_drop_that_was_staged_is_on_disk_when_the_command_returns",
+    ),
+    Mutation(
+        "a new user's files are not synced before the user is there",
+        "setup.py",
+        '.replace("{name}", name).encode(), sync=True)',
+        '.replace("{name}", name).encode())',
+        f"{_POWER}::test_a_new_user_is_there_as_a_whole_or_not_at_all",
+    ),
+    # -- two steps swapped --------------------------------------------------------------------------------------------
+    Mutation(
+        "the Record before the receipt",
+        "merging.py",
+        "    receipts = desk.ledger.append(drafts)\n    texts.write()\n",
+        "    texts.write()\n    receipts = desk.ledger.append(drafts)\n",
+        f"{_CHAIN}[one]",
+    ),
+    Mutation(
+        "the gate before the Record",
+        "merging.py",
+        "    texts.write()\n    _off_the_gate(desk, receipts)\n    for receipt",
+        "    _off_the_gate(desk, receipts)\n    texts.write()\n    for receipt",
+        _KILL,
+    ),
+    Mutation(
+        "the drop is removed before the gate is written",
+        "staging.py",
+        "    if taken:\n        desk.gate.save()\n",
+        "    for item in done:\n        durable.remove(item.path)\n    if taken:\n        desk.gate.save()\n",
+        _KILL,
+    ),
+    Mutation(
+        "the decided card is removed before it is filed",
+        "merging.py",
+        "    for receipt in receipts:\n        desk.say(receipt.action,",
+        "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n"
+        "    for receipt in receipts:\n        desk.say(receipt.action,",
+        _KILL,
+    ),
+    Mutation(
+        "a file is refused before its reason is there",
+        "desk.py",
+        "        why = place.refused / (kept + _WHY)\n        durable.replace",
+        "        why = place.refused / (kept + _WHY)\n        durable.move(path, place.refused / kept)\n"
+        "        durable.move(place.refused / kept, path)\n        durable.replace",
+        f"{_CHAIN}[refused]",
+    ),
+    # -- a step left out, a check dropped -----------------------------------------------------------------------------
+    Mutation(
+        "what a stop cut short is not finished",
+        "keeper.py",
+        "            merging.finish(desk)\n",
+        "",
+        _KILL,
+    ),
+    Mutation(
+        "the torn end of the receipts is not cut off",
+        "receipts.py",
+        "            durable.truncate(place.ledger, start + good)\n",
+        "            pass\n",
+        _KILL,
+    ),
+    Mutation(
+        "the line end that a receipt lacks is not put back",
+        "receipts.py",
+        '            durable.append(place.ledger, b"\\n")\n',
+        "            pass\n",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "a line that stands there for another receipt counts for this one",
+        "merging.py",
+        "    before = _earlier(desk, old, len(receipts))\n",
+        "    before: Counter[tuple[str, str]] = Counter()\n",
+        f"{_CHAIN}[same-line]",
+    ),
+    Mutation(
+        "of two contrary cards the one that a stop left over counts",
+        "merging.py",
+        "_contradiction(these) or _cut_short(desk, staged, these)",
+        "_contradiction(these)",
+        f"{_CHAIN}[contradiction]",
+    ),
+    Mutation(
+        "a copy of a decided card counts as edited since",
+        "merging.py",
+        ".candidate not in carried_out",
+        ".edited",
+        f"{_CHAIN}[copies]",
+    ),
+    Mutation(
+        "a made id depends on when the drop is read",
+        "drops.py",
+        'digest = short_hash(f"{name!r} {where} {mtime_ns} ".encode() + data, 7)',
+        'import time; digest = short_hash(f"{name!r} {where} {time.time_ns()} ".encode() + data, 7)',
+        _KILL,
+    ),
+    Mutation(
+        "a file is written in place",
+        "durable.py",
+        "    temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)\n    try:\n        calls.rename",
+        "    fd = calls.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n    _write_all(fd, data)\n"
+        "    calls.fsync(fd)\n    calls.close(fd)\n    return\n    temp = ''\n    try:\n        calls.rename",
+        f"{_CHAIN}[one]",
+    ),
+    Mutation(
+        "a card that a power cut has torn is taken for whole",
+        "desk.py",
+        "        return candidate is not None and cards.is_torn(data, self.clean_card(candidate))\n",
+        "        return False\n",
+        f"{_CUT}[one]",
+    ),
+    Mutation(
+        "a reason takes the place of a refused file that is called like it",
+        "desk.py",
+        "(files.mark_at(why) is None or _is_why(why))",
+        "True",
+        f"{_CHAIN}[refused]",
+    ),
+    Mutation(
+        "an error of the disk ends the daemon",
+        "keeper.py",
+        "        except OSError as err:\n            return self._stopped(user, _in_words(self.root, err), None)\n",
+        "        except OSError:\n            raise\n",
+        f"{_ERROR}::test_any_call_may_fail_once[EIO]",
+    ),
+    Mutation(
+        "after an error it tries again at once",
+        "keeper.py",
+        "        return Outcome(due=wait, failed=failed)\n",
+        "        return Outcome(due=0.0, failed=failed)\n",
+        f"{_ERROR}::test_from_any_call_on_the_disk_may_fail_for_a_while[ENOSPC]",
+    ),
+    Mutation(
+        "after an error what is in memory is trusted",
+        "keeper.py",
+        "        self._desks.pop(user, None)  # read everything again",
+        "        # read everything again",
+        f"{_ERROR}::test_any_call_may_fail_once[ENOSPC]",
+    ),
+    Mutation(
+        "a file that could not be moved once is left for good",
+        "desk.py",
+        "        return left > 0\n",
+        "        return True\n",
+        f"{_ERROR}::test_refusing_and_returning_may_fail_too[EACCES]",
+    ),
+    Mutation(
+        "on a full disk the status says nothing",
+        "statusfile.py",
+        "            durable.overwrite(self._path, data)\n",
+        "            raise\n",
+        f"{_ERROR}::test_on_a_full_disk_it_lives_says_so_loses_nothing_and_goes_on_when_there_is_room",
+    ),
+    Mutation(
+        "without an open file to spare the status says nothing",
+        "statusfile.py",
+        "        self._let_go()  # now there is an open file for us, if there was none\n",
+        "",
+        f"{_ERROR}::test_without_an_open_file_to_spare_it_lives_says_so_and_goes_on_when_there_is_one",
+    ),
+    Mutation(
+        "a gate that does not parse is taken for an empty one",
+        "gate.py",
+        "        except ValidationError as err:\n",
+        "        except ValidationError as err:\n            return cls(place)\n",
+        f"{_ERROR}::test_users_whose_files_do_not_parse_are_parked_and_the_others_go_on",
+    ),
+)
+
+
+def _run(package: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", *tests]
+    return subprocess.run(command, cwd=_HERE, env=env, capture_output=True, text=True, timeout=600, check=False)
+
+
+def _copy(folder: Path) -> Path:
+    package = folder / "recursion_gate"
+    shutil.copytree(Path(recursion_gate.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+def _first_failure(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.startswith("E  ")]
+    return lines[0][2:].strip()[:110] if lines else "it does not run at all"
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="WORD", help="Only the mutations with this word in them.")
+@click.option("--jobs", default=1, show_default=True, help="How many at a time.")
+def main(only: tuple[str, ...], jobs: int) -> None:
+    """Run each mutation's test against a copy of the program with that fault in it."""
+    chosen = [m for m in MUTATIONS if not only or any(word in m.about for word in only)]
+    with tempfile.TemporaryDirectory(prefix="recursion-gate-") as name, ThreadPoolExecutor(jobs) as pool:
+        whole = _copy(Path(name) / "whole")
+        for mutation in chosen:  # before anything is run: a place that is not found is found out at once
+            mutation.apply(_copy(Path(tempfile.mkdtemp(dir=name))))
+        click.echo("the unchanged program: ", nl=False)
+        unchanged = _run(whole, sorted({m.test for m in chosen}))
+        if unchanged.returncode:
+            raise click.ClickException(f"the tests fail on it:\n{unchanged.stdout[-3000:]}")
+        click.echo("all tests pass\n")
+
+        def try_one(mutation: Mutation) -> tuple[Mutation, subprocess.CompletedProcess[str]]:
+            package = _copy(Path(tempfile.mkdtemp(dir=name)))
+            mutation.apply(package)
+            return mutation, _run(package, [mutation.test])
+
+        missed = 0
+        for mutation, ran in pool.map(try_one, chosen):
+            caught = ran.returncode == 1
+            missed += not caught
+            click.echo(f"{'caught' if caught else 'NOT CAUGHT':<12}{mutation.about}")
+            click.echo(f"{'':<12}{mutation.test}")
+            click.echo(f"{'':<12}{_first_failure(ran.stdout) if ran.returncode else '-'}")
+    click.echo(f"\n{len(chosen)} mutations, {len(chosen) - missed} caught, {missed} not")
+    if missed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
