@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from recursion_gate import agents, deciding, durable, merging, setup
+from recursion_gate.keeper import Keeper
 from recursion_gate.layout import RECORD_FILES, Root, is_ignored
 from recursion_gate.read import snapshot
+from recursion_gate.settings import load_settings
 
 from .torture.disk import Boundary, Disk, Op, Tree
 from .torture.harness import chapters, differences, memory, power_cuts, settle, start_again, stopped_clock
@@ -91,6 +93,43 @@ def test_a_move_that_the_power_cut_undoes_was_made_or_was_not(name: str, folder:
                     assert not [d for d in differences(waits.files, place) if not d.startswith(begun)]
     assert ends == {"decided", "waits"}
     assert len(tried) > 50
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_user_whose_folders_nobody_has_synced_loses_nothing_either(
+    running: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were made by hand, or by a command that was killed, before the daemon was started or while it runs."""
+    chapter = chapters(STORIES["one"], folder / "story")[0]
+    place = start_again(chapter.before, folder / "played")
+    boundary = Boundary()
+    keeper = Keeper(Root(place.root), load_settings(Root(place.root)))
+    if running:
+        setup.add_user(keeper.root, "sam")
+        hidden = place.home.rename(folder / "hidden")
+        (keeper.root.place("sam").inbox / "mine.md").write_text("I was here before.")
+        assert not keeper.keep("sam").failed
+        hidden.rename(place.home)
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "calls", boundary)
+        assert not keeper.keep("alex").failed
+    keeper.close()
+    home = place.shown(place.home)
+    disk = Disk(place.root, Tree(tuple(item for item in chapter.before.items if not item[0].startswith(home))))
+    disk.apply(Op("mkdir", str(place.home)))
+    for number, (path, data, _) in enumerate(chapter.before.items):
+        if path.startswith(f"{home}/") and data is not None:
+            disk.apply(Op("open", str(place.root / path), -1 - number))
+            disk.apply(Op("write", str(place.root / path), -1 - number, data))
+    trees = 0
+    for op in boundary.ops:
+        disk.apply(op)
+        for tree in disk.after_power_cut(200, random.Random(0)):
+            trees += 1
+            drops = [p for p in tree.files if p.endswith("/a.json")]
+            gate = tree.files.get(place.shown(place.gate))
+            assert drops or (gate and b"moon" in gate), f"lost after {op.name} {op.path}"
+    assert trees > 20
 
 
 def _noted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Boundary, Disk]:

@@ -109,7 +109,8 @@ class World:
     def receipts(self) -> list[dict[str, Any]]:
         if not self.place.ledger.exists():
             return []
-        return [json.loads(line) for line in self.place.ledger.read_bytes().splitlines()]
+        whole, _, _ = self.place.ledger.read_bytes().rpartition(b"\n")  # the last line may be being written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def record(self) -> dict[str, bytes]:
         return {n: (self.place.home / n).read_bytes() for n in RECORD_FILES if (self.place.home / n).exists()}

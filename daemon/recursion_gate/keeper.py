@@ -59,7 +59,7 @@ class Keeper:
         self._desks: dict[str, Desk] = {}
         self._waits: dict[str, float] = {}
         self._pace = 2 * _FEWEST  # how many drops can be staged in _TURN_SECONDS
-        self._synced = False
+        self._synced: list[object] = []  # the root's own folders, as they were when they were synced
         #: What stops the work on a user, in words; gone as soon as it is mended.
         self.problems: dict[str, str] = {}
         #: Folders in inbox/ that belong to no user.
@@ -114,15 +114,17 @@ class Keeper:
         return False
 
     def _sync_root(self) -> None:
-        """What another process made and was stopped before it was synced (a user's folders, the card of a decision)
-        is taken for lasting from here on. It costs next to nothing where nothing has changed."""
-        if not self._synced:
-            for folder in (self.root.path, self.root.inbox, self.root.homes, self.root.receipts):
+        """What others made and did not sync (a user's folders, the card of a decision) is taken for lasting from here
+        on: at the start, after an error, and when there is another user. Next to nothing where nothing has changed."""
+        folders = (self.root.path, self.root.inbox, self.root.homes, self.root.receipts)
+        seen: list[object] = [files.mark_at(folder) for folder in folders]
+        if self._synced != seen:
+            for folder in folders:
                 durable.sync_disk(folder)
-            self._synced = True
+            self._synced = seen
 
     def _stopped(self, user: str, problem: str, wait: float | None) -> Outcome:
-        self._synced = False
+        self._synced = []
         self._desks.pop(user, None)  # read everything again: what is in memory may not be what is on disk
         failed = wait is None
         if wait is None:

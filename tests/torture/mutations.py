@@ -50,7 +50,7 @@ _CHAIN = f"{_CRASH}::test_killed_again_and_again_in_the_recovery_it_still_leads_
 _KILL = f"{_CRASH}::test_a_kill_before_after_or_in_any_call_leads_to_the_same_bytes"
 _CUT = f"{_POWER}::test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes"
 _LONG = f"{_POWER}::test_so_do_those_of_longer_stories"
-_KILL_CUT = f"{_POWER}::test_what_a_killed_daemon_had_not_synced_is_synced_before_anything_is_built_on_it"
+_UNSYNCED_USER = f"{_POWER}::test_a_user_whose_folders_nobody_has_synced_loses_nothing_either"
 
 MUTATIONS = (
     # -- a sync left out ----------------------------------------------------------------------------------------------
@@ -118,11 +118,25 @@ MUTATIONS = (
         f"{_LONG}[many]",
     ),
     Mutation(
-        "what a killed daemon had not synced is taken for lasting",
+        "a user's folders that others made are taken for lasting",
         "keeper.py",
         "                durable.sync_disk(folder)\n",
         "                pass\n",
-        f"{_KILL_CUT}[one]",
+        f"{_UNSYNCED_USER}[False]",
+    ),
+    Mutation(
+        "a user's folders that others made while it runs are taken for lasting",
+        "keeper.py",
+        "        if self._synced != seen:\n",
+        "        if not self._synced:\n",
+        f"{_UNSYNCED_USER}[True]",
+    ),
+    Mutation(
+        "receipts that a killed daemon has written are taken for lasting",
+        "receipts.py",
+        "        durable.sync_folder(self.place.receipts)\n        return",
+        "        return",
+        f"{_POWER}::test_what_a_killed_daemon_had_not_synced_is_synced_before_anything_is_built_on_it[one]",
     ),
     Mutation(
         "a card that returns with a note is not synced",
