@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from recursion_gate import durable
 from recursion_gate.errors import Parked
 from recursion_gate.layout import Place, Root
 from recursion_gate.model import Candidate, Receipt, chain_hash
@@ -236,24 +235,6 @@ def test_a_hole_at_the_very_end_is_cut_off_at_once(place: Place, decided: Decide
     left = whole[: whole.rindex(b"\n", 0, len(whole) - size) + 1]
     assert place.ledger.read_bytes() == left
     assert ledger.last == made[left.count(b"\n") - 1]
-
-
-def test_what_a_killed_daemon_wrote_is_synced_before_anything_is_built_on_it(
-    place: Place, decided: Decided, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _append(place, decided, 1)
-    synced = []
-
-    class Noting(durable.Calls):
-        def fsync(self, fd: int) -> None:
-            synced.append(os.readlink(f"/proc/self/fd/{fd}"))
-            super().fsync(fd)
-
-    monkeypatch.setattr(durable, "calls", Noting())
-    ledger = Ledger.open(place, decided)
-    assert synced == []
-    assert len(ledger.unfinished(_everyone)) == 1
-    assert synced == [str(place.ledger), str(place.receipts)]
 
 
 def test_several_holes_leave_what_stands_before_the_first(place: Place, decided: Decided) -> None:

@@ -251,3 +251,12 @@ def test_unfinished_files_do_not_use_up_the_turns_of_those_behind_them(root: Roo
     assert world.gate_ids() == ["whole"]
     for file in files:
         file.close()
+
+
+def test_a_reason_never_takes_the_place_of_a_refused_file_that_is_called_like_it(world: World) -> None:
+    world.drop("typo.json.why.txt", "\x00 mine")
+    world.keep()
+    world.drop("typo.json", {"raw_text": "x", "skilltag": "THINK"})
+    world.keep()
+    assert (world.place.refused / "typo.json.why.txt").read_text() == "\x00 mine"
+    assert "skilltag" in world.why("typo-2.json")

@@ -214,8 +214,7 @@ class Ledger:
 
     def unfinished(self, waiting: Callable[[str], bool]) -> list[Receipt]:
         """The receipts at the end of the chain whose candidates are still `waiting` at the gate, oldest first: what
-        a stop between the receipt and the gate leaves to be finished. They are on disk when this returns. Raises
-        OSError, Parked."""
+        a stop between the receipt and the gate leaves to be finished. Raises OSError, Parked."""
         while self.last is not None and waiting(self.last.candidate_id):
             found: list[Receipt] = []
             for at, line in _backwards(self.place, self.size):
@@ -225,17 +224,11 @@ class Ledger:
                     break
                 receipt = _receipt(self.place, line)
                 if not waiting(receipt.candidate_id):
-                    return self._synced(found)
+                    return found[::-1]
                 found.append(receipt)
             else:
-                return self._synced(found)
+                return found[::-1]
         return []
-
-    def _synced(self, found: list[Receipt]) -> list[Receipt]:
-        """What a daemon that was killed has written, but not synced, must last before anything is built on it."""
-        durable.append(self.place.ledger, b"")
-        durable.sync_folder(self.place.receipts)
-        return found[::-1]
 
 
 def _read_tail(place: Place) -> tuple[int, bytes]:

@@ -131,8 +131,8 @@ def _copies(place: Place) -> None:
 
 
 def _bad_drops(place: Place) -> None:
-    _drop(place, "typo.json", {"raw_text": "x", "skilltag": "THINK"})
-    _drop(place, "typo.json.why.txt", "\x00", 1)  # named like a reason, and not to be overwritten by one
+    _drop(place, "typo.json.why.txt", "\x00")  # named like a reason, and not to be overwritten by one
+    _drop(place, "typo.json", {"raw_text": "x", "skilltag": "THINK"}, 1)
     _drop(place, "torn.json", '{"raw_text": "x', 2)
 
 
