@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import durable
-from .errors import GateError, NoRoot
+from .errors import GateError, NoRoot, printable
 from .layout import find_root, valid_user
 
 __all__ = ["NoInbox", "NotAllowed", "stage"]
@@ -24,7 +24,7 @@ class NoInbox(GateError):
         self.user, self.path = user, path
 
     def __str__(self) -> str:
-        shown = "".join(c if c.isprintable() else "?" for c in self.user)
+        shown = printable(self.user)
         return (
             f"there is no inbox of a user '{shown}' ({self.path}). Add the user with 'recursion-gate user add {shown}'."
         )

@@ -32,7 +32,7 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from . import schemas, tail
-from .errors import GateError
+from .errors import GateError, printable
 from .layout import RECORD_FILES, Place, is_ignored
 from .read import Snapshot
 from .readers.answer import Answer
@@ -162,7 +162,7 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
             inside = path.relative_to(place.home).as_posix()
             if inside in ours or is_ignored(name):
                 continue
-            shown = "".join(c if c.isprintable() else "?" for c in f"{home}/{inside}")
+            shown = printable(f"{home}/{inside}")
             if not is_safe(f"{home}/{inside}"):
                 left_out.append(LeftOut(path=shown, why="its name cannot be used everywhere"))
                 continue

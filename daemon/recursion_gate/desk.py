@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import cards, durable, files, record
-from .errors import NotYet, Parked, Refusal
+from .errors import NotYet, Parked, Refusal, printable
 from .gate import Gate
 from .layout import STATES, TEMP_NAME, Place, is_ignored
 from .model import Candidate
@@ -288,11 +288,11 @@ def _cut(name: str, most: int) -> str:
 
 def _plain(value: object) -> str:
     """A value for a log line: one word, or quoted."""
-    text = "".join(c if c.isprintable() else "?" for c in str(value))
+    text = printable(str(value))
     return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text or not text else text
 
 
 def _why(name: str, place: Place, refusal: Refusal, what: str) -> str:
-    shown = "".join(c if c.isprintable() else "?" for c in name)
+    shown = printable(name)
     remedy = refusal.remedy or f"Correct the file and put it back into inbox/{place.user}/."
     return f"{shown} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{_LAST_WORDS}"

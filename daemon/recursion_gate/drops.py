@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from . import frontmatter
-from .errors import Refusal
+from .errors import Refusal, printable
 from .layout import DROP_FORMS
 from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, short_hash
 from .record import fold
@@ -111,11 +111,6 @@ def _twice(names: Iterable[str]) -> str | None:
     return None
 
 
-def _shown(text: str, most: int = 255) -> str:
-    shown = text[:most]
-    return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
-
-
 def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
     count = 0
     for number, line in enumerate(text.split("\n"), 1):
@@ -134,7 +129,7 @@ def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise Refusal(f"the field '{_shown(_twice(k for k, _ in pairs) or '', 60)}' is given twice", PUT_BACK)
+        raise Refusal(f"the field '{printable((_twice(k for k, _ in pairs) or '')[:60])}' is given twice", PUT_BACK)
     return made
 
 
@@ -204,7 +199,7 @@ def validate(fields: Any, settings: Settings) -> Drop:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
     for name, value in fields.items():
-        _check(_shown(name, 60), [name, value])
+        _check(printable(name[:60]), [name, value])
     try:
         drop = Drop.model_validate(fields)
     except ValidationError as err:
@@ -253,7 +248,7 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
     # An unknown name comes before a missing one: it is most likely what is missing, misspelt.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name = str(first["loc"][0]) if first["loc"] else ""
-    shown = _shown(name, 60)
+    shown = printable(name[:60])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name.lower().replace("-", "_")[:60], _FIELDS, 1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; the fields are {', '.join(_FIELDS)}"
@@ -283,7 +278,7 @@ def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, set
         "mind_category": drop.mind_category or (CATEGORY_OF[section] if section else None),
         "id": drop.id or made_id(name, where, data, mtime_ns),
         "created_at": drop.created_at or instant(_moment(mtime_ns)),
-        "source": drop.source if drop.source is not None else _shown(name),
+        "source": drop.source if drop.source is not None else printable(name[:255]),
     }
     ordered = {k: values[k] for k in Candidate.model_fields}
     candidate = Candidate.model_construct(_fields_set=set(ordered), **ordered)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["AlreadyRunning", "BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal"]
+__all__ = ["AlreadyRunning", "BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal", "printable"]
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without what would move a cursor or turn the direction of writing: ``?`` in its place."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class GateError(Exception):
@@ -47,7 +52,7 @@ class Refusal(GateError):
 
     def __init__(self, problem: str, remedy: str = "", *, maybe_unfinished: bool = False) -> None:
         super().__init__(problem, remedy)
-        self.problem, self.remedy = problem, remedy
+        self.problem, self.remedy = printable(problem), remedy
         #: True when the same file could still become right by being written further (JSON that just ends).
         self.maybe_unfinished = maybe_unfinished
 
@@ -68,7 +73,7 @@ class Parked(GateError):
 
     def __init__(self, path: str, problem: str, remedy: str = "") -> None:
         super().__init__(path, problem, remedy)
-        self.path, self.problem, self.remedy = path, problem, remedy
+        self.path, self.problem, self.remedy = path, printable(problem), remedy
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}" + (f". {self.remedy}" if self.remedy else "")

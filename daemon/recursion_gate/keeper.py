@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import cards, durable, files, merging
 from .desk import Desk
-from .errors import NotYet, Parked, Refusal
+from .errors import NotYet, Parked, Refusal, printable
 from .gate import EMPTY
 from .layout import STATES, Place, Root, valid_user
 from .model import Candidate
@@ -109,7 +109,7 @@ class Keeper:
         elif user not in self.unknown:
             self.unknown.add(user)
             hint = f"recursion-gate user add {user}" if valid_user(user) else "rename it: not a possible user name"
-            shown = "".join(c if c.isprintable() else "?" for c in user)
+            shown = printable(user)
             log.warning('event=unknown-user inbox=%s what-to-do="%s"', shown, hint)
         return False
 

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from . import durable
-from .errors import GateError
+from .errors import GateError, printable
 from .layout import RECORD_FILES, STATES, Root, valid_user
 from .settings import Lanes, load_settings
 
@@ -23,7 +23,7 @@ class BadUser(GateError):
         self.name, self.problem = name, problem
 
     def __str__(self) -> str:
-        shown = "".join(c if c.isprintable() else "?" for c in self.name)
+        shown = printable(self.name)
         return f"'{shown}' {self.problem}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import __version__, files
 from ..audit import Finding, count
+from ..errors import printable
 from ..layout import Root, is_ignored, valid_user
 from .patient import Patient
 
@@ -73,7 +74,7 @@ def users(patient: Patient) -> Iterator[Finding]:
     for entry in _listed(root.homes):
         if entry.name == root.template.name or entry.name.startswith(".") or not entry.is_dir():
             continue
-        path = f"users/{_plain(entry.name)}"
+        path = f"users/{printable(entry.name)}"
         if not valid_user(entry.name):
             told = "this folder cannot be a user's: its name has signs that no user's name may have"
             yield Finding("warning", "bad-user-name", path, told, "Rename it: letters, digits, '.', '_' and '-'.")
@@ -98,7 +99,7 @@ def inboxes(patient: Patient) -> Iterator[Finding]:
             remedy = f"Add the user: recursion-gate user add {name}"
         else:
             remedy = "Rename it: a user's name has letters, digits, '.', '_' and '-'."
-        yield Finding("warning", "unknown-user", f"inbox/{_plain(name)}", told, remedy)
+        yield Finding("warning", "unknown-user", f"inbox/{printable(name)}", told, remedy)
 
 
 def strays(patient: Patient) -> Iterator[Finding]:
@@ -108,7 +109,7 @@ def strays(patient: Patient) -> Iterator[Finding]:
             continue
         told = "this file lies beside the users' folders, where nobody looks"
         remedy = "Move it into inbox/USER/."
-        yield Finding("warning", "stray-drop", f"inbox/{_plain(entry.name)}", told, remedy)
+        yield Finding("warning", "stray-drop", f"inbox/{printable(entry.name)}", told, remedy)
 
 
 def receipts_of_nobody(patient: Patient) -> Iterator[Finding]:
@@ -116,7 +117,7 @@ def receipts_of_nobody(patient: Patient) -> Iterator[Finding]:
     for entry in _listed(patient.root.receipts):
         if entry.is_dir() and entry.name not in patient.all_users and not entry.name.startswith("."):
             told = "receipts of a user that is not there; verify does not look at them"
-            yield Finding("note", "receipts-of-nobody", f"receipts/{_plain(entry.name)}", told)
+            yield Finding("note", "receipts-of-nobody", f"receipts/{printable(entry.name)}", told)
 
 
 def daemon(patient: Patient) -> Iterator[Finding]:
@@ -170,7 +171,3 @@ def _listed(path: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda e: e.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in name)

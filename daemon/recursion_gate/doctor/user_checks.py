@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import record, verify
 from ..audit import Finding, candidates_at, count
-from ..errors import Parked
+from ..errors import Parked, printable
 from ..files import kind_of
 from ..layout import RECORD_FILES, STATES, Place, is_ignored
 from ..record import HEADINGS
@@ -143,7 +143,7 @@ def _old_files(place: Place, path: Path, limit: float, code: str, what: str) -> 
             remedy = "It can be read by nobody but its owner: chmod 644 it."
         else:
             remedy = "See 'recursion-gate status' for why; a program may still have it open, or it cannot be moved."
-        shown = "".join(c if c.isprintable() else "?" for c in place.shown(path / entry.name))
+        shown = printable(place.shown(path / entry.name))
         yield Finding("warning", code, shown, told, remedy, place.user)
 
 
@@ -158,7 +158,7 @@ def refused(patient: Patient, place: Place) -> Iterator[Finding]:
     if not kept:
         return
     newest = kept[-1][1]
-    shown = "".join(c if c.isprintable() else "?" for c in newest)
+    shown = printable(newest)
     told = f"{count(len(kept), 'file')} {'was' if len(kept) == 1 else 'were'} refused, the last one {shown}"
     why = _why(place.refused, newest)
     remedy = "The note beside each (NAME.why.txt) says what to do. Correct it and drop it again, or delete both."
