@@ -418,23 +418,23 @@ def test_receipts_that_are_cut_back_under_a_reader_are_looked_at_again_and_not_f
         world.approve(f"c{n}")
     ledger = world.place.ledger
     lines = ledger.read_bytes().splitlines(True)
-    texts = read._texts
+    record_files = read._record_files
 
-    def cut(place: Place) -> tuple[dict[str, str], list[str]]:
+    def cut(place: Place) -> dict[str, bytes | None]:
         ledger.write_bytes(b"".join(lines[: next(left)]))
-        return texts(place)
+        return record_files(place)
 
-    monkeypatch.setattr(read, "_texts", cut)
+    monkeypatch.setattr(read, "_record_files", cut)
     left = iter([2, 2])
     assert read.snapshot(root, "alex").seq == 2
     left = iter([1, 0, 1, 0, 1, 0])
     ledger.write_bytes(b"".join(lines))
 
-    def swap(place: Place) -> tuple[dict[str, str], list[str]]:
+    def swap(place: Place) -> dict[str, bytes | None]:
         at = next(left)
         ledger.write_bytes(lines[at])
-        return texts(place)
+        return record_files(place)
 
-    monkeypatch.setattr(read, "_texts", swap)
+    monkeypatch.setattr(read, "_record_files", swap)
     with pytest.raises(Parked, match="Try again"):
         read.snapshot(root, "alex")

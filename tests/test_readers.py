@@ -133,7 +133,7 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 
 @given(st.lists(st.tuples(_TEXTS, st.sampled_from(["IX-A", "IX-B", "IX-C", None])), min_size=1, max_size=6))
 def test_what_a_merge_puts_in_is_what_the_reader_finds(these: list[tuple[str, Any]]) -> None:
-    texts = dict.fromkeys(record.HEADINGS, "")
+    texts = dict.fromkeys(record.HEADINGS, b"")
     wanted: dict[str, list[tuple[str, str]]] = {name: [] for name in texts}
     for number, (text, section) in enumerate(these):
         candidate = Candidate(
@@ -147,7 +147,7 @@ def test_what_a_merge_puts_in_is_what_the_reader_finds(these: list[tuple[str, An
         for addition in record.additions(candidate, act_id(candidate), linked=False):
             texts[addition.file] = record.insert(texts[addition.file], addition.heading, [addition.line])[0]
             wanted[addition.file].append((record.fold(text), act_id(candidate)))
-    known = parse(texts)
+    known = parse({name: text.decode() for name, text in texts.items()})
     for name, file in (("knowledge", "self-knowledge.md"), ("personality", "self-personality.md")):
         assert [e.evidence_id for e in known.dimensions()[name]] == [i for _, i in wanted[file]]
     assert [e.id for e in known.evidence] == [i for _, i in wanted["self-evidence.md"]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recursion_gate import record
 from recursion_gate.layout import RECORD_FILES
 from recursion_gate.model import Candidate, act_id
-from recursion_gate.record import HEADINGS, Addition, additions, clean, effect, fold, holds, insert
+from recursion_gate.record import HEADINGS, Addition, additions, clean, effect, fold
 
 from tests.conftest import RECORD
 from tests.samples import candidate, candidates, texts
@@ -107,6 +108,15 @@ def test_folding_and_cleaning_are_done_once_and_say_the_same(text: str) -> None:
     assert clean(clean(text)) == clean(text)
     assert fold(clean(text)) == fold(text)
     assert "\r" not in clean(text)
+
+
+def insert(text: str, heading: str, lines: list[str]) -> tuple[str, list[str]]:
+    new, added = record.insert(text.encode(), heading, lines)
+    return new.decode(), added
+
+
+def holds(text: str, line: str) -> bool:
+    return record.count(text.encode(), line) > 0
 
 
 # -- where a line goes ----------------------------------------------------------------------------------------------

@@ -82,12 +82,12 @@ class Waiting:
         """What approving `candidate` would change in the Record, as a unified diff."""
         for addition in self.effect(candidate):
             try:
-                old = (self.place.home / addition.file).read_bytes().decode()
+                old = (self.place.home / addition.file).read_bytes()
             except FileNotFoundError:
-                old = ""
+                old = b""
             new, _ = record.insert(old, addition.heading, [addition.line])
             yield from difflib.unified_diff(
-                old.splitlines(), new.splitlines(), addition.file, addition.file, n=2, lineterm=""
+                old.decode().splitlines(), new.decode().splitlines(), addition.file, addition.file, n=2, lineterm=""
             )
 
 

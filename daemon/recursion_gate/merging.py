@@ -1,6 +1,6 @@
 """The merge pass: decisions -> receipts -> Record -> gate -> the cards' files (contract, "A merge").
 
-The receipt is written first and is the decision (see `receipts`): after it, `_write_record` and the gate follow, and
+The receipt is written first and is the decision (see `receipts`): after it, the Record files and the gate follow, and
 if a stop comes between, `finish` does them at the next look. All decisions of one pass share their writes; each has
 its own receipt, in the order in which the people decided, and the bytes are those of one at a time.
 """
@@ -12,12 +12,13 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from . import cards, durable, files, record, who
+from . import cards, durable, files, record, redo, who
 from .cards import Verdict
 from .desk import Desk, now, numbered
 from .drops import PUT_BACK
@@ -289,13 +290,18 @@ def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decisi
             decision.linked_to = receipt.evidence_id
             return True
         problem = f"the entry it links to ({link}) was rejected on {receipt.at[:10]}"
-    elif re.search(rf"^- {re.escape(link)}(?![\w-])", texts.text("self-evidence.md"), re.MULTILINE):
+    elif _names(texts.text("self-evidence.md"), link):
         decision.linked_to = link
         return True
     else:
         problem = f"there is no entry {link} to link to"
     send_back(desk, decision.staged, decision.cards, f"{problem}; take the line link_to_evidence_id out, or change it")
     return False
+
+
+def _names(evidence: bytes, link: str) -> bool:
+    """Whether an entry of the evidence file has this id."""
+    return re.search(rb"^- %b(?![\w\x80-\xff-])" % re.escape(link.encode()), evidence, re.MULTILINE) is not None
 
 
 def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
@@ -360,13 +366,13 @@ class _Texts:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._texts: dict[str, tuple[str, object]] = {}
+        self._texts: dict[str, tuple[bytes, object]] = {}
         self._wanted: dict[str, list[tuple[str, dict[str, list[str]]]]] = {}
 
-    def text(self, file: str) -> str:
+    def text(self, file: str) -> bytes:
         return self._load(file)[0]
 
-    def _load(self, file: str) -> tuple[str, object]:
+    def _load(self, file: str) -> tuple[bytes, object]:
         if file not in self._texts:
             self._texts[file] = _read_record(self.desk, file)
         return self._texts[file]
@@ -395,22 +401,23 @@ class _Texts:
             if files.mark_at(place.home / file) != mark:
                 text, mark = _read_record(self.desk, file)
                 new = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])[0]
-            durable.replace(place.home / file, new.encode())
+            durable.replace(place.home / file, new)
         if self._wanted:
             durable.sync_folder(place.home)
 
 
-def _read_record(desk: Desk, file: str) -> tuple[str, object]:
-    """A Record file as text, and what tells whether it has changed since. Raises Parked, OSError."""
+def _read_record(desk: Desk, file: str) -> tuple[bytes, object]:
+    """A Record file, and what tells whether it has changed since. Raises Parked, OSError."""
     path = desk.place.home / file
     shown = desk.place.shown(path)
     try:
         seen = files.look(path, 1 << 30)
         if b"\0" in seen.data:
             raise Parked(shown, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
-        return seen.data.decode(), seen.mark
+        seen.data.decode()
+        return seen.data, seen.mark
     except FileNotFoundError:
-        return "", None
+        return b"", None
     except Refusal as err:
         raise Parked(shown, err.problem, "A Record file must be a plain file that the daemon may read") from None
     except UnicodeDecodeError as err:
@@ -465,30 +472,12 @@ def _is_torn(there: bytes, data: bytes) -> bool:
     return len(there) <= len(data) and all(a in (0, b) for a, b in zip(there, data, strict=False))
 
 
-def _missing(desk: Desk, receipts: list[Receipt], texts: _Texts) -> Iterator[tuple[str, str]]:
-    """What of these last `receipts` does not stand in the Record: file and line. A line can be an earlier receipt's
-    too, where both link to the same evidence and say the same: then it must stand there once for each."""
-    wanted = Counter((file, lines[-1]) for receipt in receipts for file, lines in receipt.lines.items())
-    there = {key: found for key in wanted if (found := record.count(texts.text(key[0]), key[1]))}
-    new = {receipt.evidence_id for receipt in receipts if "self-evidence.md" in receipt.lines}
-    old = {r.evidence_id for r in receipts for f, lines in r.lines.items() if (f, lines[-1]) in there} - new
-    before = _earlier(desk, old, len(receipts))
-    skip = Counter({key: max(0, found - before[key]) for key, found in there.items()})
-    for receipt in receipts:
-        for file, lines in receipt.lines.items():
-            if skip[file, lines[-1]] > 0:
-                skip[file, lines[-1]] -= 1
-            else:
-                yield file, lines[-1]
-
-
-def _earlier(desk: Desk, evidence: set[str | None], last: int) -> Counter[tuple[str, str]]:
-    """How often the receipts before the `last` ones have put which line into which file, of those that name this
-    `evidence`."""
-    ids = [name.encode() for name in evidence if name]
+def _earlier(desk: Desk, before: int, evidence: set[str]) -> Counter[tuple[str, str]]:
+    """How often the receipts `before` that number put which line into which file, of those that name this evidence."""
+    ids = [name.encode() for name in evidence]
     found: Counter[tuple[str, str]] = Counter()
-    for number, line in receipts_in(desk.place) if ids else ():
-        if number <= desk.ledger.seq - last and any(name in line for name in ids):
+    for number, line in receipts_in(desk.place):
+        if number < before and any(name in line for name in ids):
             lines: dict[str, list[str]] = json.loads(line).get("lines", {})
             found.update((file, added[-1]) for file, added in lines.items() if added)
     return found
@@ -500,7 +489,7 @@ def finish(desk: Desk) -> None:
     receipts = desk.ledger.unfinished(lambda candidate_id: candidate_id in desk.gate)
     if receipts:
         texts = _Texts(desk)
-        for file, line in _missing(desk, receipts, texts):
+        for _, file, line in redo.missing(receipts, texts.text, partial(_earlier, desk, receipts[0].seq)):
             texts.add(file, line, {})
         texts.plan()
         texts.write()

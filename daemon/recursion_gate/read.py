@@ -128,7 +128,7 @@ def _look(place: Place) -> Snapshot | None:
     with ExitStack() as opened:
         start = tail.end(place.ledger)
         first = gate = opened.enter_context(_Gate(place))
-        texts, problems = _texts(place)
+        found = _record_files(place)
         came = tail.since(place.ledger, start)
         for _ in range(_LOOKS):
             if came is None or not gate.replaced():
@@ -139,7 +139,8 @@ def _look(place: Place) -> Snapshot | None:
             return None
         todo = _unfinished(place, start, first.candidates())
         todo += [_receipt(place, line) for line in came.lines]
-        completed = _put_in(place, texts, todo)
+        completed = _put_in(place, found, todo)
+        texts, problems = _texts(place, found)
         decided = {receipt.candidate_id for receipt in todo}
         waiting = gate.candidates()
         last = todo[-1] if todo else _receipt(place, start.last) if start.last else None
@@ -207,18 +208,27 @@ class _Gate:
         return self._parsed
 
 
-def _texts(place: Place) -> tuple[dict[str, str], list[str]]:
-    """The Record files, and what is wrong with them."""
-    texts: dict[str, str] = {}
-    problems: list[str] = []
+def _record_files(place: Place) -> dict[str, bytes | None]:
+    """The Record files that there are; None: it is not a plain file."""
+    found: dict[str, bytes | None] = {}
     for name in RECORD_FILES:
-        shown = place.shown(place.home / name)
         try:
             with open_plain(place.home / name) as file:
-                data = file.read()
+                found[name] = file.read()
         except FileNotFoundError:
             continue
         except IsADirectoryError:
+            found[name] = None
+    return found
+
+
+def _texts(place: Place, found: Mapping[str, bytes | None]) -> tuple[dict[str, str], list[str]]:
+    """The Record files as text, and what is wrong with them."""
+    texts: dict[str, str] = {}
+    problems: list[str] = []
+    for name, data in found.items():
+        shown = place.shown(place.home / name)
+        if data is None:
             problems.append(f"{shown}: this is not a plain file, so it was not read")
             continue
         try:
@@ -240,18 +250,20 @@ def _unfinished(place: Place, start: tail.End, waiting: Mapping[str, Candidate])
     return found[::-1]
 
 
-def _put_in(place: Place, texts: dict[str, str], receipts: Sequence[Receipt]) -> set[str]:
-    """Put the lines of `receipts` that are missing into `texts`, as `merging.finish` does on disk; gives the ids of
-    the candidates of which some were."""
+def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Receipt]) -> set[str]:
+    """Put the lines of `receipts` that are missing into the files `found`, as `merging.finish` does on disk; gives
+    the ids of the candidates of which some were."""
     late: dict[str, list[str]] = {}
     of = set()
     for receipt, file, line in redo.missing(
-        receipts, lambda file: texts.get(file, ""), lambda evidence: _earlier(place, receipts[0].seq, evidence)
+        receipts, lambda file: found.get(file) or b"", lambda evidence: _earlier(place, receipts[0].seq, evidence)
     ):
         late.setdefault(file, []).append(line)
         of.add(receipt.candidate_id)
     for file, lines in late.items():
-        texts[file] = record.insert(texts.get(file, ""), record.HEADINGS[file], lines)[0]
+        text = found.get(file, b"")
+        if text is not None:
+            found[file] = record.insert(text, record.HEADINGS[file], lines)[0]
     return of
 
 

@@ -1,17 +1,18 @@
-"""Where a candidate's lines go, and the text with them in. Pure (contract, "A merge").
+"""Where a candidate's lines go, and a Record file with them in. Pure (contract, "A merge").
 
-Nothing is ever rewritten: the new text is the old one with whole lines put in, so that every other byte stays.
+Nothing is ever rewritten: the new bytes are the old ones with whole lines put in, so that every other byte stays.
 """
 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .model import Candidate, act_id
 
-__all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "holds", "insert"]
+__all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "insert"]
 
 _DIMENSION = {"IX-A": "self-knowledge.md", "IX-B": "self-curiosity.md", "IX-C": "self-personality.md"}
 
@@ -94,73 +95,77 @@ def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[A
 # two ways, so that no line, however odd, takes long. It begins with the line end before, since a search for one sign
 # is many times faster than a look at every place for the start of a line.
 _OUTLINE = re.compile(
-    r"\n\ufeff? {0,3}(?:(?P<level>\#{1,6})(?P<title>(?:[ \t][^\r\n]*)?)"
-    r"|(?P<rule>-[ \t]*-[ \t]*-[-\t ]*)"
-    r"|(?P<fence>`{3,}(?=[^`\r\n]*\r?$)|~{3,})[^\r\n]*)\r?$",
+    rb"\n(?:\xef\xbb\xbf)? {0,3}(?:(?P<level>\#{1,6})(?P<title>(?:[ \t][^\r\n]*)?)"
+    rb"|(?P<rule>-[ \t]*-[ \t]*-[-\t ]*)"
+    rb"|(?P<fence>`{3,}(?=[^`\r\n]*\r?$)|~{3,})[^\r\n]*)\r?$",
     re.MULTILINE,
 )
 _LEVEL = 2  # of the headings that entries go under: a title of the whole file may read the same
-_FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?:.*?\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_FRONT_MATTER = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:.*?\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_BLANK = b" \t\r\n"
 
 
-def _outline(text: str) -> Iterator[re.Match[str]]:
+def _outline(text: bytes) -> Iterator[re.Match[bytes]]:
     """The headings and rules of `text`, without those inside front matter or fenced code. Each begins at `start()`,
     and ends one before `end()`: they are matches in the text with a line end before it."""
     front = _FRONT_MATTER.match(text)
-    found = list(_OUTLINE.finditer("\n" + text, front.end() if front else 0))
+    found = list(_OUTLINE.finditer(b"\n" + text, front.end() if front else 0))
     # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
     closed: set[int] = set()
-    longest = {"`": 0, "~": 0}
+    longest = {b"`": 0, b"~": 0}
     for mark in reversed(found):
         this = mark["fence"]
         if this:
-            if longest[this[0]] >= len(this):
+            if longest[this[:1]] >= len(this):
                 closed.add(mark.start())
             if mark[0].strip() == this:
-                longest[this[0]] = max(longest[this[0]], len(this))
-    fence = ""
+                longest[this[:1]] = max(longest[this[:1]], len(this))
+    fence = b""
     for mark in found:
         this = mark["fence"]
         if not this:
             if not fence:
                 yield mark
         elif not fence:
-            fence = this if mark.start() in closed else ""
+            fence = this if mark.start() in closed else b""
         elif mark[0].strip() == this and this.startswith(fence):
-            fence = ""
+            fence = b""
 
 
-def _title(mark: re.Match[str]) -> str:
+def _title(mark: re.Match[bytes]) -> bytes:
     """The words of a heading, without the number signs that may close it."""
-    title = mark["title"].strip(" \t")
-    bare = title.rstrip("#")
-    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else title
+    title = mark["title"].strip(b" \t")
+    bare = title.rstrip(b"#")
+    return bare.rstrip(b" \t") if not bare or bare[-1] in b" \t" else title
 
 
-def insert(text: str, heading: str, lines: Sequence[str]) -> tuple[str, list[str]]:
-    """`text` with `lines` at the end of the section ``## heading``, and the whole lines that were put in.
+def insert(text: bytes, heading: str, lines: Sequence[str]) -> tuple[bytes, list[str]]:
+    """`text`, UTF-8, with `lines` at the end of the section ``## heading``, and the whole lines that were put in.
 
     The section is made at the end of the text if it is missing. It ends before the next heading of its level or
     above, or before a ``---`` rule that stands in front of one; blank lines at its end stay behind what is put in.
     """
-    end = _section_end(text, heading)
+    end = _section_end(text, heading.encode())
     added = list(lines)
     if end is None:
         added = [f"## {heading}", *lines]
         end = len(text)
-        if text.strip("\ufeff \t\r\n"):
+        if text.replace(BOM_UTF8, b"").strip(_BLANK):
             added = ["", *added]
     newline = _newline_at(text, end)
-    block = newline.join(added)
-    if not _starts_line(text, end):  # the last line of the file has no line end, and keeps none
-        return text[:end] + ("\n" if text[end - 1] == "\r" else newline) + block + text[end:], added
-    return text[:end] + block + newline + text[end:], added
+    block = newline.join(line.encode() for line in added)
+    if _starts_line(text, end):
+        block += newline
+    else:  # the last line of the file has no line end, and keeps none
+        block = (b"\n" if text[end - 1 : end] == b"\r" else newline) + block
+    old = memoryview(text)  # a long Record is copied once
+    return b"".join((old[:end], block, old[end:])), added
 
 
-def _section_end(text: str, heading: str) -> int | None:
+def _section_end(text: bytes, heading: bytes) -> int | None:
     """Where a line at the end of the section goes in: the start of a line, or the end of the text."""
     start: int | None = None
-    rule: re.Match[str] | None = None
+    rule: re.Match[bytes] | None = None
     stop = len(text)
     for mark in _outline(text):
         if mark["rule"]:
@@ -171,46 +176,38 @@ def _section_end(text: str, heading: str) -> int | None:
                 start = mark.end() - 1
         elif len(mark["level"]) <= _LEVEL:
             stop = mark.start()
-            if rule is not None and not text[rule.end() - 1 : stop].strip():
+            if rule is not None and not text[rule.end() - 1 : stop].strip(_BLANK):
                 stop = rule.start()
             break
         rule = None
     if start is None:
         return None
     last = stop
-    while last > start and text[last - 1] in " \t\r\n":
+    while last > start and text[last - 1] in _BLANK:
         last -= 1
-    line_end = text.find("\n", last)
+    line_end = text.find(b"\n", last)
     return len(text) if line_end < 0 else line_end + 1
 
 
-def _newline_at(text: str, end: int) -> str:
+def _newline_at(text: bytes, end: int) -> bytes:
     """The line end that the text around `end` uses."""
-    before = text.rfind("\n", 0, end)
+    before = text.rfind(b"\n", 0, end)
     if before < 0:
-        before = text.find("\n")
-    cut = text[end - 1 : end] == "\r"  # the first half of a line end, which then is made whole
-    return "\r\n" if cut or (before > 0 and text[before - 1] == "\r") else "\n"
+        before = text.find(b"\n")
+    cut = text[end - 1 : end] == b"\r"  # the first half of a line end, which then is made whole
+    return b"\r\n" if cut or text[max(before - 1, 0) : before] == b"\r" else b"\n"
 
 
-def _starts_line(text: str, at: int) -> bool:
-    return at == 0 or text[at - 1] == "\n" or (at == 1 and text[0] == "\ufeff")
+def _starts_line(text: bytes, at: int) -> bool:
+    return text[max(at - 1, 0) : at] in (b"", b"\n") or (at == len(BOM_UTF8) and text.startswith(BOM_UTF8))
 
 
-def holds(text: str, line: str) -> bool:
-    """Whether `line` stands in `text` as a whole line."""
-    return next(_places(text, line), None) is not None
-
-
-def count(text: str, line: str) -> int:
-    """How often `line` stands in `text` as a whole line."""
-    return sum(1 for _ in _places(text, line))
-
-
-def _places(text: str, line: str) -> Iterator[int]:
-    at = text.find(line)
+def count(text: bytes, line: str) -> int:
+    """How often `line` stands in `text`, UTF-8, as a whole line."""
+    wanted = line.encode()
+    found = 0
+    at = text.find(wanted)
     while at >= 0:
-        after = at + len(line)
-        if _starts_line(text, at) and (after == len(text) or text[after] in "\r\n"):
-            yield at
-        at = text.find(line, at + 1)
+        found += _starts_line(text, at) and text[at + len(wanted) : at + len(wanted) + 1] in (b"", b"\r", b"\n")
+        at = text.find(wanted, at + 1)
+    return found

@@ -16,7 +16,7 @@ Place = tuple[str, str]
 
 def missing(
     receipts: Sequence[Receipt],
-    text: Callable[[str], str],
+    text: Callable[[str], bytes],
     earlier: Callable[[set[str]], Counter[Place]],
 ) -> list[tuple[Receipt, str, str]]:
     """The lines of `receipts`, the last ones of the chain, that do not stand in the Record: receipt, file and line, in

@@ -39,4 +39,4 @@ def write_history(place: Place, count: int) -> None:
 
     for name, new in added.items():
         path = place.home / name
-        path.write_text(insert(path.read_text(), HEADINGS[name], new)[0])
+        path.write_bytes(insert(path.read_bytes(), HEADINGS[name], new)[0])

@@ -221,9 +221,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a line that stands there for another receipt counts for this one",
-        "merging.py",
-        "    before = _earlier(desk, old, len(receipts))\n",
-        "    before: Counter[tuple[str, str]] = Counter()\n",
+        "redo.py",
+        "    before = earlier({name for name in linked if name}) if linked else Counter[Place]()\n",
+        "    before = Counter[Place]()\n",
         f"{_CHAIN}[same-line]",
     ),
     Mutation(

@@ -95,7 +95,8 @@ def record_files(patient: Patient, place: Place) -> Iterator[Finding]:
         shown = place.shown(path)
         try:
             with open_plain(path) as file:
-                text = file.read().decode()
+                text = file.read()
+            text.decode()
         except FileNotFoundError:
             told = "this file is missing; the first entry that is merged into it makes it"
             if name in HEADINGS:
@@ -109,7 +110,7 @@ def record_files(patient: Patient, place: Place) -> Iterator[Finding]:
             told = f"this is not UTF-8 (byte {err.start + 1:,}), so nothing is merged into it"
             yield Finding("fault", "record-unreadable", shown, told, "Save the file as UTF-8.", place.user)
             continue
-        if "\0" in text:
+        if b"\0" in text:
             told = "this is not text: it holds NUL bytes, so nothing is merged into it"
             yield Finding("fault", "record-unreadable", shown, told, "Put back a copy that is whole.", place.user)
         elif name in HEADINGS and len(record.insert(text, HEADINGS[name], ["-"])[1]) > 1:
