@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -55,7 +56,9 @@ class Desk:
         #: The cards in pending/, by file name; None: not a card of ours.
         self.pending: dict[str, str | None] = {}
         self._names: dict[str, str] | None = None  # the same the other way round, made when it is asked for
-        self._pending_at = (-1, False)
+        self._pending_at = -1  # pending/'s mtime when `pending` was brought up to date,
+        self._trusted_until = 0.0  # and until when (monotonic) it is enough that the mtime is still that
+        self._listed_at = 0.0
         #: When what is waiting for time must be looked at again, in seconds from now.
         self.due: float | None = None
         #: The names of the drops that the last look found and did not come to, oldest first.
@@ -123,8 +126,9 @@ class Desk:
         """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate."""
         folder = self.place.pending
         stamp = os.stat(folder).st_mtime_ns
-        if self._pending_at == (stamp, True) and not set(self.pending.values()) - self.gate.ids:
+        if self._is_known(stamp) and not set(self.pending.values()) - self.gate.ids:
             return
+        self._listed_at = time.monotonic()
         # Only a folder that has rested for longer than a clock tick can be told from one that changes again now.
         rested = time.time() - stamp / 1e9 > 0.1
         names = set(os.listdir(folder))
@@ -136,10 +140,14 @@ class Desk:
         for name in sorted(new):
             if not is_ignored(name):
                 self.pending[name] = self._id_in(folder / name)
-        self._pending_at = (stamp, rested)
+        self._pending_at, self._trusted_until = stamp, math.inf if rested else 0.0
         strays = set(self.pending.values()) - self.gate.ids
         if strays:
             yield from [folder / name for name, candidate_id in self.pending.items() if candidate_id in strays]
+
+    def _is_known(self, stamp: int) -> bool:
+        """Whether pending/, with this mtime, holds what `pending` says."""
+        return stamp == self._pending_at and time.monotonic() < self._trusted_until
 
     def _id_in(self, path: Path) -> str | None:
         try:
@@ -189,11 +197,17 @@ class Desk:
     def deal(self, candidate: Candidate, note: str | None = None, *, sync: bool = False) -> None:
         """Make the card of `candidate` in pending/; it need not be synced, since it can be made again."""
         data = self.clean_card(candidate, note)
+        folder = self.place.pending
+        known = self._is_known(os.stat(folder).st_mtime_ns)
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
-            if durable.create(self.place.pending / name, data, sync=sync):
+            if durable.create(folder / name, data, sync=sync):
                 self.pending[name] = candidate.id
                 self._names = None
+                if known:  # then our card is all that is new, so that a long queue is not listed for each; whatever
+                    # came in the same tick of the clock is found by the periodic look
+                    self._pending_at = os.stat(folder).st_mtime_ns
+                    self._trusted_until = min(self._trusted_until, self._listed_at + self.settings.look_seconds)
                 return
         raise OSError(f"no free name for the card of {candidate.id}")
 
