@@ -213,12 +213,11 @@ def _unaccounted(chapter: Chapter, place: Place) -> list[str]:
     """What may not be read may be refused: then each text must still stand in one place, and what is refused have its
     reason."""
     told = []
-    refused = {p.name for p in place.refused.iterdir()}
-    told += [f"{n} has no reason" for n in refused if not n.endswith(".why.txt") and f"{n}.why.txt" not in refused]
-    told += [
-        f"{n} has no file" for n in refused if n.endswith(".why.txt") and n.removesuffix(".why.txt") not in refused
-    ]
-    ended = Counter(p.read_bytes() for p in place.refused.iterdir() if not p.name.endswith(".why.txt"))
+    names = {p.name for p in place.refused.iterdir()}
+    refused = {n for n in names if f"{n}.why.txt" in names}  # one may be called like a reason itself
+    told += [f"{n} has no reason" for n in names - refused if not n.endswith(".why.txt")]
+    told += [f"{n} has no file" for n in names - refused if n.removesuffix(".why.txt") not in refused]
+    ended = Counter((place.refused / n).read_bytes() for n in refused)
     inbox = f"inbox/{place.user}/"
     wanted = [d for p, d in chapter.before.files.items() if d and p.startswith(inbox) and "/pending/" not in p]
     work = place.gate.read_text() if place.gate.exists() else ""
