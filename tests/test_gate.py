@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from recursion_gate import files
 from recursion_gate.errors import Parked
 from recursion_gate.gate import Gate, dump
 from recursion_gate.layout import Place
@@ -187,14 +189,15 @@ def test_a_gate_that_somebody_puts_there_while_it_is_read_is_seen_as_changed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.gate.write_bytes(b"[]\n")
-    real = Path.read_bytes
+    real = files.open_plain
 
-    def read_bytes(path: Path) -> bytes:
-        data = real(path)
+    def read_before_it_changes(path: Path) -> io.BytesIO:
+        with real(path) as file:
+            data = file.read()
         path.write_bytes(dump([candidate()]))
-        return data
+        return io.BytesIO(data)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr("recursion_gate.gate.open_plain", read_before_it_changes)
     gate = Gate.load(place)
     assert len(gate) == 0
     assert not gate.unchanged()

@@ -24,9 +24,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .audit import Finding, count, numbers
+from .files import open_plain
 from .layout import RECORD_FILES, Place
 from .model import Receipt
-from .tail import open_plain
 
 __all__ = ["Accounts", "fingerprint", "looks_approved", "surplus"]
 

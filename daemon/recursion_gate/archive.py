@@ -31,8 +31,9 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
-from . import schemas, tail
+from . import schemas
 from .errors import GateError, printable
+from .files import open_plain
 from .layout import RECORD_FILES, Place, is_ignored
 from .read import Snapshot
 from .readers.answer import Answer
@@ -141,13 +142,13 @@ def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, b
     yield from _beside(place, home, left_out)
     if snapshot.size:
         yield f"{receipts}/{place.ledger.name}", _ledger(place, snapshot.size)
-        with tail.open_plain(place.baseline) as file:
+        with open_plain(place.baseline) as file:
             yield f"{receipts}/{place.baseline.name}", file.read()
     yield from _cards(snapshot, receipts)
 
 
 def _ledger(place: Place, size: int) -> bytes:
-    with tail.open_plain(place.ledger) as file:
+    with open_plain(place.ledger) as file:
         data = file.read(size)
     return data if data.endswith(b"\n") else data + b"\n"
 
@@ -167,7 +168,7 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
                 left_out.append(LeftOut(path=shown, why="its name cannot be used everywhere"))
                 continue
             try:
-                with tail.open_plain(path) as file:
+                with open_plain(path) as file:
                     data = file.read(_MOST_ONE + 1)
             except OSError as err:
                 left_out.append(LeftOut(path=shown, why=(err.strerror or str(err)).lower()))
@@ -200,7 +201,7 @@ def _by_content(folder: Path, only: str = "") -> dict[str, list[tuple[str, bytes
     found: dict[str, list[tuple[str, bytes]]] = {}
     with contextlib.suppress(OSError):
         for name in [only] if only else sorted(os.listdir(folder)):
-            with contextlib.suppress(OSError), tail.open_plain(folder / name) as file:
+            with contextlib.suppress(OSError), open_plain(folder / name) as file:
                 data = file.read(_MOST_ONE)
                 found.setdefault(hashlib.sha256(data).hexdigest(), []).append((name, data))
     return found

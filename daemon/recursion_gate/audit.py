@@ -18,9 +18,9 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import Parked
+from .files import open_plain
 from .layout import Place
 from .model import Candidate
-from .tail import open_plain
 
 __all__ = ["SEVERITIES", "Finding", "Findings", "Severity", "candidates_at", "count", "numbers"]
 

@@ -11,6 +11,7 @@ import os
 import signal
 import stat
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from .errors import Refusal
@@ -20,7 +21,7 @@ try:
 except ImportError:  # not POSIX: `open_elsewhere` then answers None, and quiet time decides
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Seen", "kind_of", "look", "mark", "mark_at", "same_file"]
+__all__ = ["Seen", "kind_of", "look", "mark", "mark_at", "open_plain", "same_file"]
 
 _READ = (
     os.O_RDONLY
@@ -145,3 +146,18 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
 def same_file(path: Path | str, seen: Seen) -> bool:
     """Whether what stands at `path` is still what was `seen`."""
     return mark_at(path) == seen.mark
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """The plain file at `path`, open for reading. Raises FileNotFoundError, IsADirectoryError when something else
+    than a plain file (a link, a pipe, a folder) stands there, OSError."""
+    try:
+        fd = os.open(path, _READ)
+    except OSError as err:
+        if err.errno in (errno.ELOOP, errno.ENXIO):
+            raise IsADirectoryError(errno.EISDIR, "not a plain file", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise IsADirectoryError(errno.EISDIR, "not a plain file", str(path))
+    return os.fdopen(fd, "rb")

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from . import durable
 from .errors import Parked
-from .files import mark_at
+from .files import mark_at, open_plain
 from .layout import Place
 from .model import Candidate
 
@@ -56,7 +56,8 @@ class Gate:
         shown = place.shown(place.gate)
         before = mark_at(place.gate)
         try:
-            data = place.gate.read_bytes()
+            with open_plain(place.gate) as file:
+                data = file.read()
         except FileNotFoundError:
             return cls(place)
         try:

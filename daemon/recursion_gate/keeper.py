@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from . import cards, durable, files, merging
 from .desk import Desk
 from .errors import NotYet, Parked, Refusal, printable
 from .gate import EMPTY
-from .layout import STATES, Place, Root, valid_user
+from .layout import GATE_NAME, STATES, Root, valid_user
 from .model import Candidate
 from .receipts import Decided
 from .settings import Settings
@@ -33,6 +34,9 @@ _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 
 #: How long, in seconds, one user's turn may take before it is the next user's, and the fewest drops in it.
 _TURN_SECONDS, _FEWEST = 0.25, 200
+
+_STATES = set(STATES)
+_WITH_WORK = [state for state in STATES if state != "refused"]
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
@@ -55,6 +59,7 @@ class Keeper:
 
     def __init__(self, root: Root, settings: Settings) -> None:
         self.root, self.settings = root, settings
+        self._folders = [os.fspath(folder) for folder in (root.inbox, root.homes, root.receipts)]
         self._decided = Decided(root)
         self._desks: dict[str, Desk] = {}
         self._waits: dict[str, float] = {}
@@ -80,10 +85,10 @@ class Keeper:
         """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
         `problems` says why, and it is taken up again when the cause is gone."""
         try:
+            if user not in self._desks and user not in self.problems and self._at_rest(user):
+                return Outcome()  # most users, most of the time: they cost a few looks and no memory
             if not self._is_user(user):
                 return Outcome()
-            if user not in self._desks and user not in self.problems and _at_rest(self.root.place(user)):
-                return Outcome()  # most users, most of the time: they cost a few looks and no memory
             outcome = self._turn(user)
         except Parked as err:
             return self._stopped(user, str(err), self.settings.look_seconds)
@@ -98,8 +103,37 @@ class Keeper:
         self._waits.pop(user, None)
         return outcome
 
+    def _at_rest(self, user: str) -> bool:
+        """Whether this is a user, nothing at all lies in the user's folders and nothing waits at the gate. Then no
+        merge is unfinished either: its candidate would still stand at the gate, or its card in the inbox. Raises
+        OSError.
+
+        Paths are strings here: making a Path takes longer than the look."""
+        if user in self.unknown or not valid_user(user):
+            return False
+        inbox, home, receipts = (f"{folder}/{user}" for folder in self._folders)
+        try:
+            inside = os.listdir(inbox)
+            if len(inside) != len(STATES) or set(inside) != _STATES:
+                return False
+            for state in _WITH_WORK:
+                if os.listdir(f"{inbox}/{state}"):
+                    return False
+            if not os.path.isdir(receipts) or not stat.S_ISDIR(os.lstat(home).st_mode):
+                return False
+            try:
+                fd = os.open(f"{home}/{GATE_NAME}", os.O_RDONLY | os.O_NONBLOCK)
+            except FileNotFoundError:
+                return True
+            try:
+                return os.read(fd, len(EMPTY) + 1) == EMPTY
+            finally:
+                os.close(fd)
+        except (FileNotFoundError, NotADirectoryError):
+            return False  # a turn makes them, or says what is wrong
+
     def _is_user(self, user: str) -> bool:
-        if valid_user(user) and self.root.place(user).home.is_dir():
+        if self.root.is_user(user):
             self.unknown.discard(user)
             return True
         self._desks.pop(user, None)
@@ -163,24 +197,6 @@ class Keeper:
             self._pace = max(_FEWEST, int(len(paths) * _TURN_SECONDS / took))
         more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays), len(missing) // 2) > most
         return Outcome(desk.due, more)
-
-
-def _at_rest(place: Place) -> bool:
-    """Whether nothing at all lies in the user's folders and nothing waits at the gate. Then no merge is unfinished
-    either: its candidate would still stand at the gate, or its card in the inbox. Raises OSError."""
-    try:
-        with open(place.gate, "rb") as file:
-            if file.read(len(EMPTY) + 1) != EMPTY:
-                return False
-    except FileNotFoundError:
-        pass
-    inbox = os.fspath(place.inbox)
-    try:
-        if set(os.listdir(inbox)) != set(STATES) or not os.path.isdir(place.receipts):
-            return False
-        return not any(os.listdir(f"{inbox}/{state}") for state in STATES if state != "refused")
-    except (FileNotFoundError, NotADirectoryError):
-        return False  # a turn makes them, or says what is wrong
 
 
 def _never_staged(desk: Desk, paths: Iterable[Path], held: set[str]) -> list[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 __all__ = [
     "DROP_FORMS",
+    "GATE_NAME",
     "RECORD_FILES",
     "STATES",
     "TEMP_NAME",
@@ -41,6 +42,9 @@ RECORD_FILES = (
 )
 
 DROP_FORMS = (".json", ".jsonl", ".md", ".txt")
+
+#: The gate of one user, in ``users/<user>/``.
+GATE_NAME = "recursion-gate.json"
 
 #: What a file is called while it is being written by the daemon. One a folder is enough: there is one writer.
 TEMP_NAME = ".recursion-gate.tmp"
@@ -98,7 +102,7 @@ class Place:
 
     @property
     def gate(self) -> Path:
-        return self.home / "recursion-gate.json"
+        return self.home / GATE_NAME
 
     @property
     def receipts(self) -> Path:
@@ -178,6 +182,11 @@ class Root:
         """The users there are, by name. Raises OSError when ``users/`` cannot be listed."""
         with os.scandir(self.homes) as entries:
             return sorted(e.name for e in entries if valid_user(e.name) and e.is_dir(follow_symlinks=False))
+
+    def is_user(self, name: str) -> bool:
+        """Whether there is a user of this name. Raises OSError when ``users/`` cannot be looked into."""
+        home = self.homes / name
+        return valid_user(name) and home.is_dir() and not home.is_symlink()
 
     def inboxes(self) -> list[str]:
         """The folders in ``inbox/``, whether or not there is such a user."""

@@ -36,9 +36,9 @@ from pydantic import TypeAdapter, ValidationError
 from . import entries, record, redo, tail
 from .entries import Entry, Evidence, Record
 from .errors import GateError, Parked
+from .files import open_plain
 from .layout import RECORD_FILES, Place, Root, valid_user
 from .model import Candidate, Receipt, instant
-from .tail import open_plain
 
 __all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
 

@@ -20,8 +20,10 @@ from pydantic import ValidationError
 
 from . import durable
 from .errors import Parked
+from .files import open_plain
 from .layout import RECORD_FILES, Place, Root
 from .model import Receipt, canonical, chain_hash
+from .tail import is_receipt, whole_lines
 
 __all__ = ["Decided", "Ledger", "baseline_bytes", "receipts_in"]
 
@@ -112,7 +114,7 @@ class Decided:
             raise
 
     def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, int]]:
-        with open(place.ledger, "rb") as file:
+        with open_plain(place.ledger) as file:
             file.seek(start)
             at = start
             while at < size:
@@ -156,8 +158,8 @@ class Ledger:
         place = self.place
         self.size, self.seq, self.head, self.last = 0, 0, _START, None
         start, tail = _read_tail(place)
-        good = _whole(tail)
-        if good < len(tail) and _is_receipt(tail[good:]):  # only its line end is missing
+        good = whole_lines(tail)
+        if good < len(tail) and is_receipt(tail[good:]):  # only its line end is missing
             durable.append(place.ledger, b"\n")
             tail += b"\n"
             good = len(tail)
@@ -185,7 +187,7 @@ class Ledger:
             offset = self._decided.offset(self.place, candidate_id, self.size, self.head)
             if offset is None:
                 return None
-            with open(self.place.ledger, "rb") as file:
+            with open_plain(self.place.ledger) as file:
                 file.seek(offset)
                 line = file.readline().rstrip(b"\n")
             head = _HEAD.match(line)
@@ -234,7 +236,7 @@ class Ledger:
 def _read_tail(place: Place) -> tuple[int, bytes]:
     """The end of the receipts file, with the last whole line in it, and where it begins. Raises OSError."""
     try:
-        file = open(place.ledger, "rb")  # noqa: SIM115
+        file = open_plain(place.ledger)
     except FileNotFoundError:
         return 0, b""
     with file:
@@ -244,24 +246,9 @@ def _read_tail(place: Place) -> tuple[int, bytes]:
             start = max(0, total - step)
             file.seek(start)
             tail = file.read(total - start)
-            if not start or b"\n" in tail[: max(0, _whole(tail) - 1)]:
+            if not start or b"\n" in tail[: max(0, whole_lines(tail) - 1)]:
                 return start, tail
             step *= 4  # one receipt can be longer than what was read
-
-
-def _whole(tail: bytes) -> int:
-    """How much of `tail` is whole lines. An append that was cut short leaves no line end, or, where a power cut kept
-    the file's length but not its bytes, NULs, which no receipt holds."""
-    nul = tail.find(b"\0")
-    return tail.rfind(b"\n", 0, nul if nul >= 0 else len(tail)) + 1
-
-
-def _is_receipt(line: bytes) -> bool:
-    try:
-        fields = json.loads(line)
-        return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _receipt(place: Place, line: bytes) -> Receipt:
@@ -270,14 +257,14 @@ def _receipt(place: Place, line: bytes) -> Receipt:
     except ValidationError:
         raise Parked(
             place.shown(place.ledger),
-            "the last line is not a receipt",
+            "a line is not a receipt",
             "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
         ) from None
 
 
 def _backwards(place: Place, size: int) -> Iterator[tuple[int, bytes]]:
     """The lines of the receipts file from the last to the first, and where each begins."""
-    with open(place.ledger, "rb") as file:
+    with open_plain(place.ledger) as file:
         at, rest, end = size, b"", size
         while at > 0:
             step = min(at, _TAIL)
@@ -297,7 +284,7 @@ def _backwards(place: Place, size: int) -> Iterator[tuple[int, bytes]]:
 def _ends_with(place: Place, size: int, head: str) -> bool:
     """Whether the receipt that ends at `size` has the hash `head`, and so all before it are those it was made after."""
     end = f'"hash":"{head}"}}\n'.encode()
-    with open(place.ledger, "rb") as file:
+    with open_plain(place.ledger) as file:
         file.seek(max(0, size - len(end)))
         return file.read(len(end)) == end
 
@@ -305,7 +292,7 @@ def _ends_with(place: Place, size: int, head: str) -> bool:
 def receipts_in(place: Place) -> Iterator[tuple[int, bytes]]:
     """Each line of the receipts file with its number, without its line end; nothing where there is no file."""
     try:
-        with open(place.ledger, "rb") as file:
+        with open_plain(place.ledger) as file:
             for number, line in enumerate(file, 1):
                 yield number, line.rstrip(b"\n")
     except FileNotFoundError:
@@ -321,9 +308,14 @@ def baseline_bytes(place: Place) -> bytes:
     return canonical({"user": place.user, "files": files}) + b"\n"
 
 
+def _baseline(place: Place) -> bytes:
+    with open_plain(place.baseline) as file:
+        return file.read()
+
+
 def baseline_hash(place: Place) -> str:
     """The `prev_hash` of the first receipt."""
     try:
-        return hashlib.sha256(place.baseline.read_bytes()).hexdigest()
+        return hashlib.sha256(_baseline(place)).hexdigest()
     except FileNotFoundError:
         return _START

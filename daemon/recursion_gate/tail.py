@@ -6,36 +6,18 @@ Only whole lines count: what an append has written so far, or what one that was 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 
+from .files import open_plain
 from .model import chain_hash
 
-__all__ = ["End", "Since", "backwards", "end", "forwards", "open_plain", "since", "whole"]
+__all__ = ["End", "Since", "backwards", "end", "forwards", "is_receipt", "since", "whole", "whole_lines"]
 
 _STEP = 65_536
-_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-def open_plain(path: Path) -> BufferedReader:
-    """The plain file at `path`, open for reading. Raises FileNotFoundError, IsADirectoryError when something else
-    than a plain file (a link, a pipe, a folder) stands there, OSError."""
-    try:
-        fd = os.open(path, _FLAGS)
-    except OSError as err:
-        if err.errno in (errno.ELOOP, errno.ENXIO):
-            raise IsADirectoryError(errno.EISDIR, "not a plain file", str(path)) from None
-        raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise IsADirectoryError(errno.EISDIR, "not a plain file", str(path))
-    return os.fdopen(fd, "rb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +36,21 @@ class Since:
     lines: list[bytes]
 
 
-def whole(data: bytes) -> int:
-    """How much of `data`, the end of a receipts file, is whole receipts. An append that was cut short leaves no line
-    end, or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds."""
+def whole_lines(data: bytes) -> int:
+    """How much of `data`, the end of a receipts file, is whole lines. An append that was cut short leaves no line end,
+    or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds."""
     nul = data.find(b"\0")
-    stop = data.rfind(b"\n", 0, nul if nul >= 0 else len(data)) + 1
-    return len(data) if stop < len(data) and _is_receipt(data[stop:]) else stop
+    return data.rfind(b"\n", 0, nul if nul >= 0 else len(data)) + 1
 
 
-def _is_receipt(line: bytes) -> bool:
+def whole(data: bytes) -> int:
+    """How much of it is whole receipts: the last may lack its line end."""
+    stop = whole_lines(data)
+    return len(data) if stop < len(data) and is_receipt(data[stop:]) else stop
+
+
+def is_receipt(line: bytes) -> bool:
+    """Whether `line` is a receipt that has the hash of what it says."""
     try:
         fields = json.loads(line)
         return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)

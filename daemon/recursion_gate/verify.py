@@ -34,6 +34,7 @@ from .accounts import Accounts, fingerprint
 from .audit import Finding, Findings, candidates_at, count, numbers
 from .chain import Chain, Link
 from .errors import Parked
+from .files import open_plain
 from .layout import RECORD_FILES, Place, Root
 from .model import Receipt
 
@@ -280,7 +281,7 @@ class _Look:
 
     def _seed(self) -> bytes | None:
         try:
-            with tail.open_plain(self.place.baseline) as file:
+            with open_plain(self.place.baseline) as file:
                 return file.read()
         except FileNotFoundError:
             return None
@@ -289,7 +290,7 @@ class _Look:
         chain = Chain(self.place, self.found.add, self._waiting)
         start = None if seed is None else hashlib.sha256(seed).hexdigest()
         try:
-            with tail.open_plain(self.place.ledger) as file:
+            with open_plain(self.place.ledger) as file:
                 self._size = os.fstat(file.fileno()).st_size
                 yield from chain.walk(file, self._size, start, progress)
         except FileNotFoundError:

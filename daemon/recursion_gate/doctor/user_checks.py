@@ -11,10 +11,9 @@ from pathlib import Path
 from .. import record, verify
 from ..audit import Finding, candidates_at, count
 from ..errors import Parked, printable
-from ..files import kind_of
+from ..files import kind_of, open_plain
 from ..layout import RECORD_FILES, STATES, Place, is_ignored
 from ..record import HEADINGS
-from ..tail import open_plain
 from .patient import Patient
 from .root_checks import folder
 
