@@ -371,3 +371,29 @@ def test_a_file_that_is_shorter_or_longer_than_it_was_left_is_seen_as_changed(pl
     assert not ledger.unchanged()
     place.ledger.unlink()
     assert not ledger.unchanged()
+
+
+def test_a_hole_in_a_receipt_that_was_decided_long_ago_costs_no_other(place: Place, decided: Decided) -> None:
+    _append(place, decided, 1, 2, 3, 4, 5)
+    data = bytearray(place.ledger.read_bytes())
+    data[data.index(b'"seq":3') + 40] = 0
+    place.ledger.write_bytes(data)
+    ledger = Ledger.open(place, decided)
+    assert ledger.seq == 5
+    assert ledger.unfinished(lambda candidate_id: False) == []
+    assert place.ledger.read_bytes() == data
+
+
+def test_a_hole_in_the_last_receipt_is_damage_where_that_is_known_to_have_been_whole(
+    place: Place, decided: Decided
+) -> None:
+    made = _append(place, decided, 1, 2)
+    assert Ledger.open(place, decided).find(made[0].candidate_id) == made[0]  # now the index knows how far it reaches
+    data = bytearray(place.ledger.read_bytes())
+    data[data.index(b'"seq":2') + 40] = 0
+    place.ledger.write_bytes(data)
+    with pytest.raises(Parked, match="is damaged"):
+        Ledger.open(place, decided)
+    assert place.ledger.read_bytes() == data
+    place.ledger.write_bytes(data[: data.index(0)])  # or a copy that is older: then it is cut like any other
+    assert Ledger.open(place, decided).seq == 1

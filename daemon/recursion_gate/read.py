@@ -137,7 +137,7 @@ def _look(place: Place) -> Snapshot | None:
             came = tail.since(place.ledger, start)
         if came is None:
             return None
-        todo = _unfinished(place, start, first.candidates())
+        start, todo = _unfinished(place, start, first.candidates())
         todo += [_receipt(place, line) for line in came.lines]
         completed = _put_in(place, found, todo)
         texts, problems = _texts(place, found)
@@ -150,7 +150,7 @@ def _look(place: Place) -> Snapshot | None:
             texts=texts,
             seq=last.seq if last else 0,
             head=last.hash if last else "",
-            size=came.size,
+            size=came.size if came.lines else start.size,
             read_at=instant(datetime.now(UTC)),
             completed=len(completed | (decided & waiting.keys())),
             problems=tuple(problems),
@@ -239,15 +239,23 @@ def _texts(place: Place, found: Mapping[str, bytes | None]) -> tuple[dict[str, s
     return texts, problems
 
 
-def _unfinished(place: Place, start: tail.End, waiting: Mapping[str, Candidate]) -> list[Receipt]:
-    """The last receipts whose candidates were still `waiting` at the gate, oldest first."""
+def _unfinished(place: Place, end: tail.End, waiting: Mapping[str, Candidate]) -> tuple[tail.End, list[Receipt]]:
+    """The last receipts whose candidates were still `waiting` at the gate, oldest first, and the end that they have.
+    Where a power cut took a part out of an append that had not returned, none of that append counts."""
     found: list[Receipt] = []
-    for line in tail.backwards(place.ledger, start.size) if waiting else ():
+    size, last = end.size, b""
+    for line in tail.backwards(place.ledger, end.size) if waiting else ():
+        size -= len(line) + 1
+        if b"\0" in line:
+            found, last = [], b""
+            end = tail.End(max(size, 0))
+            continue
+        last = last or line
         receipt = _receipt(place, line)
         if receipt.candidate_id not in waiting:
             break
         found.append(receipt)
-    return found[::-1]
+    return tail.End(end.size, last or end.last), found[::-1]
 
 
 def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Receipt]) -> set[str]:

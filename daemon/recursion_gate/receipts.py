@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 import sqlite3
@@ -26,6 +27,8 @@ from .model import Receipt, canonical, chain_hash
 from .tail import is_receipt, whole_lines
 
 __all__ = ["Decided", "Ledger", "baseline_bytes", "receipts_in"]
+
+log = logging.getLogger("recursion_gate")
 
 _START = "0" * 64
 _TAIL = 65_536
@@ -126,6 +129,14 @@ class Decided:
                     yield place.user, head[2].decode(), at
                 at += len(line)
 
+    def reached(self, place: Place) -> int:
+        """How far the file of `place` was known to be whole receipts; 0 where that cannot be told. Raises OSError."""
+        with contextlib.suppress(sqlite3.Error):
+            row = self._open().execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
+            if row is not None and _ends_with(place, row[0], row[1]):
+                return int(row[0])
+        return 0
+
     def forget(self, place: Place) -> None:
         """What is known of this user is wrong (the file was replaced): read it again at the next question."""
         with contextlib.suppress(sqlite3.Error):
@@ -148,7 +159,7 @@ class Ledger:
     def open(cls, place: Place, decided: Decided) -> Ledger:
         """Read the end of the chain. What an append that was cut short left behind it is cut off.
 
-        Raises Parked when the last line is no receipt, OSError when the file cannot be read.
+        Raises Parked when the last line is no receipt, or was one and is damaged, OSError when the file cannot be read.
         """
         ledger = cls(place, decided)
         ledger._read_end()
@@ -164,13 +175,24 @@ class Ledger:
             tail += b"\n"
             good = len(tail)
         elif good < len(tail):
-            durable.truncate(place.ledger, start + good)
+            self._cut(start + good)
         self.size = start + good
         if self.size == 0:
             self.head = baseline_hash(place)
             return
         self.last = _receipt(place, tail[:good].rstrip(b"\n").rpartition(b"\n")[2])
         self.seq, self.head = self.last.seq, self.last.hash
+
+    def _cut(self, size: int) -> None:
+        """Cut off what an append that had not returned has left. Raises Parked where it had."""
+        if self._decided.reached(self.place) > size:
+            raise Parked(
+                self.place.shown(self.place.ledger),
+                f"what stands behind byte {size:,} was a receipt, and is damaged",
+                "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
+            )
+        log.warning("event=receipts-cut user=%s size=%d", self.place.user, size)
+        durable.truncate(self.place.ledger, size)
 
     def unchanged(self) -> bool:
         """Whether the file is still as long as it was left here."""
@@ -221,7 +243,7 @@ class Ledger:
             found: list[Receipt] = []
             for at, line in _backwards(self.place, self.size):
                 if b"\0" in line:  # a power cut took a part out of an append that had not returned: none of it counts
-                    durable.truncate(self.place.ledger, at)
+                    self._cut(at)
                     self._read_end()
                     break
                 receipt = _receipt(self.place, line)

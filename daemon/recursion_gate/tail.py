@@ -38,9 +38,15 @@ class Since:
 
 def whole_lines(data: bytes) -> int:
     """How much of `data`, the end of a receipts file, is whole lines. An append that was cut short leaves no line end,
-    or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds."""
-    nul = data.find(b"\0")
-    return data.rfind(b"\n", 0, nul if nul >= 0 else len(data)) + 1
+    or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds. Only at the end: what
+    has a whole line behind it was perhaps decided long ago."""
+    stop = data.rfind(b"\n") + 1
+    while stop:
+        start = data.rfind(b"\n", 0, stop - 1) + 1
+        if data.find(b"\0", start, stop) < 0:
+            break
+        stop = start
+    return stop
 
 
 def whole(data: bytes) -> int:
