@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +24,7 @@ def disagreements(texts: Mapping[str, str]) -> list[str]:
     """What is said in `texts` (part -> text) and is not so, or is so and not said."""
     return [
         *_titles(texts),
+        *_concept(texts["schema"]),
         *_drop(texts["schema"]),
         *_gate(texts["schema"]),
         *_receipt(texts["schema"]),
@@ -81,6 +83,28 @@ def _table(what: str, model: type[BaseModel], table: list[list[str]]) -> list[st
         if field in model.model_fields and field not in ("prev_hash", "hash"):
             found += _differ(f"{what}.{field}: values", set(words(value)), _values(model, field))
     return found
+
+
+def _concept(schema: str) -> list[str]:
+    """What the words mean is what a new user's files say of them."""
+    so: dict[str, tuple[str, str]] = {}
+    for name, category in CATEGORY_OF.items():
+        so[name] = (category, _first_words(f"self-{category}.md"))
+    for skill in sorted(_values(Drop, "skill_tag")):
+        so[skill] = ("skill", _first_words(f"self-skill-{skill.lower()}.md"))
+    said = {words(row[0])[0]: (row[1], row[2]) for row in rows(section(schema, "Concept"))}
+    found = _differ("the words", sorted(said), sorted(so))
+    for name in said.keys() & so.keys():
+        found += _differ(f"{name} is", said[name][0], so[name][0])
+        if not so[name][1].startswith(said[name][1]):
+            found += _differ(f"{name} means", said[name][1], so[name][1])
+    return found
+
+
+def _first_words(file: str) -> str:
+    """The sentence under the title of a new user's file."""
+    sentence = (files("recursion_gate") / "template" / file).read_text("utf-8").split("\n")[2]
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _drop(schema: str) -> list[str]:

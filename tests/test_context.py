@@ -66,6 +66,22 @@ def test_each_role_is_told_what_it_must_and_must_not_and_not_what_others_must(wo
         assert part.text in texts["planner"]
 
 
+def test_every_role_is_told_what_the_words_mean_and_the_reader_in_the_order_of_its_needs(world: World) -> None:
+    texts = {role: context.pack(world.root, role, "alex").text for role in context.ROLES}
+    for text in texts.values():
+        assert "| `STEWARD` | skill | caring for people, things and places |" in text
+        assert "`WORK` and `IX-C` go together" in text
+    order = ["## Record", "## Concept", "# The Record of alex"]
+    assert sorted(order, key=texts["reader"].index) == order
+
+
+def test_a_planner_is_told_of_the_project_how_an_instance_is_extended_and_where_to_begin(world: World) -> None:
+    text = context.pack(world.root, "planner", "alex").text
+    order = ["# Identity fork", "## Concept", "## Planner and workers", "## Project", "## Instance patterns"]
+    assert sorted(order, key=text.index) == order
+    assert "CONTRIBUTING.md" in text.split("# The task")[1]
+
+
 def test_a_staging_pack_needs_no_right_to_read_users_and_receipts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

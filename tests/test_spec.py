@@ -17,7 +17,10 @@ from .world import World, tree
 HERE = Path(__file__).parent.parent
 
 #: The texts of each version that was published. Who changes a text gives the specification another version.
-DIGESTS = {"1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68"}
+DIGESTS = {
+    "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
+    "1.1": "f7d795d39f078ef8f7e34789eddc06a50a797406a3aae3a506dde06b6be54d0c",
+}
 
 
 def texts() -> dict[str, str]:
@@ -31,6 +34,8 @@ def test_specification_and_code_agree() -> None:
 @pytest.mark.parametrize(
     ("part", "old", "new"),
     [
+        ("schema", "| `STEWARD` | skill | caring for people", "| `STEWARD` | skill | ruling over people"),
+        ("schema", "| `IX-B` | curiosity | what draws", "| `IX-B` | personality | what draws"),
         ("schema", "| `topic` | text | none |\n", ""),
         ("schema", "`link_to_evidence_id`", "`evidence_link`"),
         ("schema", "`THINK`, `WRITE`, `WORK`, `STEWARD` | `THINK`", "`THINK`, `WRITE`, `WORK` | `THINK`"),
@@ -57,7 +62,7 @@ def test_specification_and_code_agree() -> None:
         ("lanes", "| merge, the daemon | `run`,", "| merge, the daemon | `start`,"),
         ("constraints", "`recursion-gate doctor`", "`recursion-gate repair`"),
         ("sources", "--section IX-B", "--dimension IX-B"),
-        ("identity-fork", "Specification 1.0", "Specification 0.9"),
+        ("identity-fork", "Specification 1.1", "Specification 1.0"),
     ],
 )  # fmt: skip
 def test_a_change_of_the_specification_alone_is_found(part: str, old: str, new: str) -> None:
@@ -82,6 +87,14 @@ def test_the_specification_is_in_the_package_and_short() -> None:
     folder = Path(spec.__file__).parent / "spec"
     assert {p.name for p in folder.iterdir()} == {f"{name}.md" for name in spec.NAMES}
     assert sum(len(text.split()) for text in texts().values()) < 3_500
+
+
+def test_the_pages_that_the_specification_names_are_there() -> None:
+    import re
+
+    named = {page for text in texts().values() for page in re.findall(r"\b(?:docs/\w+|CONTRIBUTING)\.md\b", text)}
+    assert named >= {"CONTRIBUTING.md", "docs/security.md"}
+    assert [page for page in sorted(named) if not (HERE / page).is_file()] == []
 
 
 def test_what_may_and_may_not_be_done_is_said_for_each_lane() -> None:

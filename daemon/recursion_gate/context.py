@@ -34,17 +34,17 @@ _SPEC: dict[Role, tuple[tuple[Kind, str, tuple[str, ...]], ...]] = {
     "staging": (
         ("constraints", "identity-fork", ()),
         ("constraints", "constraints", ("Everyone", "Staging", "Failure modes")),
-        ("schema", "schema", ("Drop", "Section from the words", "Gate")),
+        ("schema", "schema", ("Concept", "Drop", "Section from the words", "Gate")),
         ("task", "sources", ()),
     ),
     "reader": (
         ("constraints", "constraints", ("Everyone", "Reading")),
-        ("schema", "schema", ("Gate", "Record", "Receipt")),
+        ("schema", "schema", ("Gate", "Record", "Receipt", "Concept")),
     ),
     "merge": (
         ("constraints", "identity-fork", ()),
         ("constraints", "constraints", ("Everyone", "Merging", "Failure modes")),
-        ("schema", "schema", ("Gate", "Card", "Record", "Receipt", "Acceptance criteria")),
+        ("schema", "schema", ("Concept", "Gate", "Card", "Record", "Receipt", "Acceptance criteria")),
     ),
     "planner": (
         ("constraints", "identity-fork", ()),
@@ -84,6 +84,8 @@ schema. Give each the pack of its role:
     recursion-gate --root {root} context staging --user {user}
     recursion-gate --root {root} context reader --user {user}
     recursion-gate --root {root} context merge --user {user}
+
+Workers who change the program read CONTRIBUTING.md instead.
 """,
 }
 

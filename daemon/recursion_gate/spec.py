@@ -16,15 +16,15 @@ __all__ = ["NAMES", "VERSION", "NoPart", "Part", "part", "parts", "section"]
 
 #: Of all five. The first number changes when something is no longer allowed or no longer true, the second when
 #: something is added or made clearer.
-VERSION = "1.0"
+VERSION = "1.1"
 
 #: name: what it says. In the order in which they are read.
 NAMES = {
     "identity-fork": "an agent may stage, it may not merge",
     "constraints": "must, must not, prefer, escalate; what goes wrong, and then",
-    "schema": "drop, gate, card, Record, receipt; acceptance criteria",
+    "schema": "what the words mean; drop, gate, card, Record, receipt; acceptance criteria",
     "sources": "many sources, self-contained submissions",
-    "lanes": "who may do what in parallel with whom; folders, commands",
+    "lanes": "who may do what in parallel with whom; folders, commands; project, instance patterns",
 }
 
 

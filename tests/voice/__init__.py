@@ -1,6 +1,6 @@
 """How well `voice ask` answers: a sample Record, questions with known answers, and questions that it cannot answer.
 
-``python -m tests.voice`` prints the figures that docs/voice.md gives, ``--wrong`` also where they come from.
+``python -m tests.voice`` prints the figures that docs/reading.md gives, ``--wrong`` also where they come from.
 """
 
 from __future__ import annotations

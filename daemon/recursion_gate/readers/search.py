@@ -3,8 +3,9 @@
 
 A line answers when it has most of what the question asks for. Words are weighed by how rare they are in the Record; a
 word that it does not have at all weighs most, so "Does she like spiders?" finds nothing where all that is known is
-what she likes. Words that say only that something was done (learn, make, know) weigh little. A number in the question
-must stand in the line.
+what she likes. Words that say only that something was done (learn, make, know) or how (old, fast) weigh little, and
+answer nothing alone. A number in the question must stand in the line; so must a number where one is asked for ("How
+old ...?"), and what "Which ...?" or "How many ...?" asks for, unless no line has it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..errors import GateError
 from .lines import Line
@@ -101,6 +103,14 @@ _PARTS = {
     for word in words.split()
 }
 
+#: What asks for a number, after "how"; the words that are one.
+_MEASURES = _words("far heavy high many old tall")
+_NUMBER = re.compile(
+    r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|million|half|dozen|once|twice)\b",
+    re.IGNORECASE,
+)
+
 _ACT = re.compile(r"ACT-[\w-]*\w")
 _DATE = re.compile(r"(?<![\w-])(\d{4})-(\d\d)-(\d\d)(?![\w-])")
 _CJK = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
@@ -131,16 +141,25 @@ def search(found: Sequence[Line], question: str, most: int, without: Iterable[st
     if named:
         return [Found(line, 1.0) for line in found if named & set(line.evidence_ids)][:most]
     skip = _STOP | {word for name in without for word in _plain(name)}
-    asked = [word for word in dict.fromkeys(_plain(question)) if word not in skip]
+    words = _plain(question)
+    asked = [word for word in dict.fromkeys(words) if word not in skip]
     strong = [word for word in asked if word not in _WEAK and word not in _PARTS]
-    if asked and not strong:
+    if not strong:
         part = next((_PARTS[word] for word in asked if word in _PARTS), None)
-        if part is not None:
-            return [Found(line, 1.0) for line in reversed(found) if part in line.sections or part in line.skills][:most]
-    return _ranked(found, asked, strong or asked, most)
+        if part is None:
+            return []
+        return [Found(line, 1.0) for line in reversed(found) if part in line.sections or part in line.skills][:most]
+    pairs = list(pairwise(words))
+    which = {word for before, word in pairs if before in ("which", "many") and word in strong}
+    number = any(before == "how" and word in _MEASURES for before, word in pairs)
+    return _ranked(found, asked, strong, which, number, most)
 
 
-def _ranked(found: Sequence[Line], asked: Sequence[str], strong: Sequence[str], most: int) -> list[Found]:
+def _ranked(
+    found: Sequence[Line], asked: Sequence[str], strong: Sequence[str], which: set[str], number: bool, most: int
+) -> list[Found]:
+    """The lines that have enough of `asked`: one of `strong`, each number in it, each of `which` that any line has, and
+    a number if one is asked for."""
     with closing(_index(found)) as index:
         has = {word: _having(index, [word]) for word in asked}
         weight = {
@@ -149,9 +168,11 @@ def _ranked(found: Sequence[Line], asked: Sequence[str], strong: Sequence[str], 
             for word in asked
         }
         whole = sum(weight.values())
-        must = [word for word in asked if word.isdecimal()]
+        must = [word for word in asked if word.isdecimal() or (word in which and has[word])]
         shares: dict[int, float] = {}
-        for n in _having(index, asked) if asked else ():
+        for n in _having(index, asked):
+            if number and not _NUMBER.search(found[n].text):
+                continue
             mine = [word for word in asked if n in has[word]]
             share = sum(weight[word] for word in mine) / whole
             if share >= _ENOUGH and any(word in strong for word in mine) and all(word in mine for word in must):
