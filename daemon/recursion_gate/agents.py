@@ -79,6 +79,8 @@ def stage(
         return durable.deliver(place.inbox, name, data)
     except PermissionError:
         raise NotAllowed(user, str(place.inbox)) from None
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(place.inbox)) from err  # not the temporary name, or none at all
 
 
 def source_slug(source: str | None) -> str:

@@ -19,7 +19,20 @@ from .model import CATEGORY_OF, Candidate, short_hash
 from .record import Addition, clean, fold
 from .settings import Settings
 
-__all__ = ["Verdict", "ends_whole", "file_name", "id_of", "is_torn", "note_in", "read", "render", "sign", "via_of"]
+__all__ = [
+    "Verdict",
+    "ends_whole",
+    "file_name",
+    "id_of",
+    "is_as_staged",
+    "is_torn",
+    "note_in",
+    "read",
+    "render",
+    "sign",
+    "via_of",
+    "with_preview",
+]
 
 MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
 
@@ -63,8 +76,28 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
     if note:
         fields.append(("note", note))
     head = "\n".join(f"{name}: {'null' if value is None else frontmatter.quote(value)}" for name, value in fields)
-    preview = "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines)
-    return f"---\n{head}\n---\n\n{clean(candidate.raw_text)}\n\n{MARKER}\n\n{preview}\n".encode()
+    return f"---\n{head}\n---\n\n{clean(candidate.raw_text)}\n\n{MARKER}{_preview(lines)}".encode()
+
+
+def _preview(lines: Sequence[Addition]) -> str:
+    """What stands below the marker line."""
+    return "\n\n" + "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines) + "\n"
+
+
+def with_preview(card: bytes, lines: Sequence[Addition]) -> bytes:
+    """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`.
+    Raises Refusal where it does not parse."""
+    text = frontmatter.unix(decode(card))
+    _, rest = frontmatter.split(text)
+    *_, marker = MARKER_LINE.finditer(rest)
+    return (text[: len(text) - len(rest) + marker.end()] + _preview(lines)).encode()
+
+
+def is_as_staged(card: bytes, candidate: Candidate) -> bool:
+    """Whether it is seen at a glance that nobody has edited the card, as it is with nearly all. Where it is not,
+    `read` tells."""
+    down_to_marker = render(candidate, ())[:-3]
+    return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0
 
 
 def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from . import cards, durable, files, record
-from .errors import GateError, Refusal
+from .errors import GateError, Parked, Refusal
 from .gate import Gate
 from .layout import Place, Root, is_ignored
 from .model import Candidate
@@ -24,6 +24,9 @@ from .settings import Settings
 __all__ = ["Changed", "NoSuchCandidate", "Waiting", "decide", "digest", "find", "save_edit", "waiting"]
 
 Action = Literal["approved", "rejected"]
+
+#: Called with a user that has to be left out, and why.
+LeftOut = Callable[[str, Exception], None]
 
 
 class NoSuchCandidate(GateError):
@@ -52,6 +55,15 @@ class Waiting:
     #: The folder the card is in: pending, approved or rejected.
     state: str
     gate: Gate
+    #: The candidate as a person has edited its card; None where it says what was staged.
+    edited: Candidate | None = None
+    #: Why the card cannot be read; empty where it can.
+    problem: str = ""
+
+    @property
+    def now(self) -> Candidate:
+        """The candidate as its card says now."""
+        return self.edited or self.candidate
 
     def data(self) -> bytes:
         """The card's bytes. Raises Refusal, OSError."""
@@ -74,7 +86,11 @@ class Waiting:
         start = b'"candidate_id":"%s"' % candidate_id.encode()
         for _, line in receipts_in(self.place):
             if start in line[:200]:
-                evidence = json.loads(line).get("evidence_id")
+                try:
+                    evidence = json.loads(line)["evidence_id"]
+                except (ValueError, KeyError, TypeError):
+                    shown, remedy = self.place.shown(self.place.ledger), "'recursion-gate verify' tells where it breaks"
+                    raise Parked(shown, "a line is not a receipt", remedy) from None
                 return str(evidence) if evidence else None
         return None
 
@@ -91,38 +107,65 @@ class Waiting:
             )
 
 
-def waiting(root: Root, users: list[str]) -> Iterator[Waiting]:
-    """All that waits for a person, oldest first, user by user. Raises Parked, OSError."""
+def waiting(
+    root: Root, users: list[str], settings: Settings | None = None, left_out: LeftOut | None = None
+) -> Iterator[Waiting]:
+    """All that waits for a person, oldest first, user by user.
+
+    A user whose gate or cards cannot be read is given to `left_out`, and the others go on; without it that is raised:
+    Parked, OSError.
+    """
     for user in users:
         place = root.place(user)
-        gate = Gate.load(place)
-        where = _cards(place) if len(gate) else {}
+        try:
+            gate = Gate.load(place)
+            cards_by_id = _cards(place, gate, settings or Settings()) if len(gate) else {}
+        except (Parked, OSError) as err:
+            if left_out is None:
+                raise
+            left_out(user, err)
+            continue
         for candidate in gate:
-            state, card = where.get(candidate.id, ("pending", None))
-            yield Waiting(place, candidate, card, state, gate)
+            yield cards_by_id.get(candidate.id) or Waiting(place, candidate, None, "pending", gate)
 
 
-def _cards(place: Place) -> dict[str, tuple[str, Path]]:
-    """Where the cards are, by id."""
-    found: dict[str, tuple[str, Path]] = {}
+def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:
+    """What has a card, by id."""
+    found: dict[str, Waiting] = {}
     for state in ("pending", "approved", "rejected"):
         folder = place.state(state)
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if is_ignored(path.name):
                 continue
             try:
-                candidate_id = cards.id_of(files.look(path, Settings().max_drop_bytes).data)
-            except (Refusal, OSError):
+                data = files.look(path, settings.max_drop_bytes).data
+            except (Refusal, FileNotFoundError):
                 continue
-            if candidate_id:
-                found[candidate_id] = (state, path)
+            candidate = gate.get(cards.id_of(data) or "")
+            if candidate is not None:
+                edited, problem = _edits(data, candidate, settings)
+                found[candidate.id] = Waiting(place, candidate, path, state, gate, edited, problem)
     return found
 
 
-def find(root: Root, users: list[str], given: str) -> Waiting:
+def _edits(card: bytes, candidate: Candidate, settings: Settings) -> tuple[Candidate | None, str]:
+    """What a person has made of a card, and why it cannot be read."""
+    if cards.is_as_staged(card, candidate):
+        return None, ""
+    try:
+        verdict = cards.read(card, candidate, settings)
+    except Refusal as err:
+        return None, err.problem
+    return verdict.candidate if verdict.edited else None, ""
+
+
+def find(
+    root: Root, users: list[str], given: str, settings: Settings | None = None, left_out: LeftOut | None = None
+) -> Waiting:
     """The candidate that `given` means: its id, the beginning of it, or the beginning of its last part, as long as no
-    other has the same (as git shortens its ids). Raises NoSuchCandidate, Parked, OSError."""
-    found = [w for w in waiting(root, users) if _means(given, w.candidate.id)]
+    other has the same (as git shortens its ids). `left_out` as in `waiting`. Raises NoSuchCandidate, Parked,
+    OSError."""
+    found = [w for w in waiting(root, users, settings, left_out) if _means(given, w.candidate.id)]
     exact = [w for w in found if w.candidate.id == given]
     if len(exact or found) == 1:
         return (exact or found)[0]
@@ -165,10 +208,11 @@ def _check_unchanged(card: bytes, shown: str | None) -> None:
 
 
 def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None = None) -> None:
-    """Put an edited card in the place of the one in pending/, unless that is no longer the one `shown`. Raises
-    Changed then, Refusal when it does not parse, OSError."""
+    """Put an edited card in the place of the one in pending/, unless that is no longer the one `shown`; below its
+    marker line stands then what it adds now. Raises Changed, Refusal when it does not parse, OSError."""
+    data = text.encode()
+    candidate = cards.read(data, item.candidate, settings).candidate
+    data = cards.with_preview(data, item.effect(candidate))
     _check_unchanged(item.data(), shown)
     assert item.card is not None
-    data = text.encode()
-    cards.read(data, item.candidate, settings)
     durable.deliver(item.card.parent, item.card.name, data, over=True)

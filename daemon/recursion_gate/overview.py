@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import heapq
 import json
 import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .layout import STATES, Root, is_ignored
-from .lock import is_held
+from . import cards, files
+from .errors import Parked, Refusal
+from .layout import STATES, Place, Root, is_ignored
+from .lock import holder, is_held
+from .settings import Settings
 
-__all__ = ["overview"]
+__all__ = ["decided_last", "lock_holder", "overview"]
+
+#: With fewer free bytes than this a disk counts as full: there is no room for a gate and a card.
+_FULL = 16_384
 
 
 def overview(root: Root) -> dict[str, Any]:
-    """The state of `root`: ``alive`` (None where it cannot be told), ``daemon`` (what it said of itself last),
-    ``waiting`` (how many files are in which state, by user) and ``unknown`` (inbox folders of no user).
+    """The state of `root`:
+
+    * ``alive`` (None where it cannot be told), ``pid`` of the daemon, ``daemon`` (what it said of itself last),
+      ``disk`` (what is wrong with it, or "");
+    * by user ``waiting`` (what there is in which state), ``unseen`` (of which of these this account cannot tell, so
+      that they are 0) and ``parked`` (why);
+    * ``unknown``: inbox folders of no user.
 
     Raises OSError when the root cannot be listed.
     """
@@ -23,37 +39,156 @@ def overview(root: Root) -> dict[str, Any]:
         users = root.users()
     except PermissionError:  # who may only decide cannot list users/
         users = root.inboxes()
-    try:
-        said = json.loads(root.status.read_bytes())
-    except (OSError, ValueError):
-        said = {}
+    alive, said = is_held(root), _said(root)
+    wrote = holder(root)
+    if alive and wrote is not None and said.get("pid") != wrote:
+        said = {}  # that was an earlier one
     try:
         unknown = [name for name in root.inboxes() if name not in set(users)]
     except OSError:
         unknown = []
+    looks = {user: _look(root.place(user)) for user in users}
+    parked = dict(said.get("parked") or {}) if alive else {}
+    parked |= {user: look.parked for user, look in looks.items() if look.parked and user not in parked}
     return {
         "root": str(root.path),
-        "alive": is_held(root),
+        "alive": alive,
+        "pid": (said.get("pid") or wrote or lock_holder(root)) if alive else None,
         "daemon": said,
-        "waiting": {user: _waiting(root, user) for user in users},
+        "disk": _disk(root),
+        "waiting": {user: look.counts for user, look in looks.items()},
+        "unseen": {user: look.unseen for user, look in looks.items() if look.unseen},
+        "parked": parked,
         "unknown": unknown,
     }
 
 
-def _waiting(root: Root, user: str) -> dict[str, int]:
-    place = root.place(user)
-    counts = {"pending": _count(place.pending), "dropped": _count(place.inbox, skip=STATES)}
-    counts |= {f"{name}_not_carried_out": _count(place.state(name)) for name in ("approved", "rejected")}
-    counts["refused"] = sum(not n.endswith(".why.txt") for n in _names(place.refused))
-    return counts
+def _said(root: Root) -> dict[str, Any]:
+    try:
+        said = json.loads(root.status.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def lock_holder(root: Root) -> int | None:
+    """The process that the kernel says holds the daemon's lock: for a full disk, where the lock has no room for it.
+    None where the kernel does not tell."""
+    try:
+        st = os.stat(root.lock)
+        table = Path("/proc/locks").read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+    here = f"{os.major(st.st_dev):02x}:{os.minor(st.st_dev):02x}:{st.st_ino}"
+    for line in table.splitlines():
+        words = line.split()  # 3: FLOCK  ADVISORY  WRITE 1234 00:1f:5678 0 EOF
+        if len(words) > 5 and words[3] == "WRITE" and words[5] == here and words[4].isdecimal():
+            return int(words[4]) or None  # 0: a process that is not seen from here
+    return None
+
+
+def _disk(root: Root) -> str:
+    """What is wrong with the disk; a daemon that cannot write cannot say it either."""
+    try:
+        st = os.statvfs(root.path)
+    except (OSError, AttributeError):
+        return ""
+    free = st.f_bavail * st.f_frsize
+    if st.f_blocks and free < _FULL:
+        return f"the disk is full: {free:,} bytes are free"
+    if st.f_files and not st.f_favail:
+        return "the disk is full: it has no room for another file"
+    return ""
+
+
+# -- what waits -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Look:
+    """What was seen of one user."""
+
+    counts: dict[str, int]
+    unseen: list[str] = field(default_factory=list)
+    parked: str = ""
+
+    def see(self, what: str, count: Callable[[], int]) -> None:
+        """Put `count` down, or that it could not be seen."""
+        try:
+            self.counts[what] = count()
+        except OSError:
+            self.counts[what] = 0
+            self.unseen.append(what)
+
+
+def _look(place: Place) -> _Look:
+    look = _Look({"pending": 0})
+    decided: set[str] = set()
+
+    def decisions(state: str) -> int:
+        found = _ids(place.state(state))
+        decided.update(found)
+        return len(found)
+
+    look.see("dropped", lambda: sum(name not in STATES for name in _names(place.inbox)))
+    for state in ("approved", "rejected"):
+        look.see(f"{state}_not_carried_out", lambda state=state: decisions(state))  # type: ignore[misc]
+    look.see("refused", lambda: sum(not name.endswith(".why.txt") for name in _names(place.refused)))
+    at_gate = _at_gate(place, look)
+    if at_gate is None:  # the cards tell, as far as they can be seen
+        look.see("pending", lambda: len(_ids(place.pending) - decided))
+        return look
+    look.counts["pending"] = len(at_gate - decided)
+    with contextlib.suppress(OSError):
+        look.counts["without_card"] = max(0, look.counts["pending"] - len(_names(place.pending)))
+    return look
+
+
+def _at_gate(place: Place, look: _Look) -> set[str] | None:
+    """The ids at the gate; None where it cannot be read, or does not parse."""
+    from .gate import Gate
+
+    try:
+        return set(Gate.load(place).ids)
+    except Parked as err:
+        look.parked = str(err)
+    except OSError as err:
+        if err.errno not in (errno.EACCES, errno.EPERM):
+            look.parked = f"{place.shown(place.gate)}: {(err.strerror or str(err)).lower()}"
+    return None
 
 
 def _names(folder: Path) -> list[str]:
+    """What is in a folder; nothing where there is none. Raises OSError."""
     try:
         return [name for name in os.listdir(folder) if not is_ignored(name)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _count(folder: Path, skip: tuple[str, ...] = ()) -> int:
-    return sum(name not in skip for name in _names(folder))
+def _ids(folder: Path) -> set[str]:
+    """What the cards in a folder stand for: a copy of a card is no other one. Raises OSError."""
+    return {_id_in(folder / name) or name for name in _names(folder)}
+
+
+def _id_in(path: Path) -> str | None:
+    try:
+        return cards.id_of(files.look(path, Settings().max_drop_bytes).data)
+    except (Refusal, OSError):
+        return None
+
+
+# -- what was done last -----------------------------------------------------------------------------------------------
+
+
+def decided_last(root: Root, users: list[str], most: int) -> list[dict[str, str]]:
+    """The last `most` decisions of `users`, oldest first, as the receipts tell them, in the form in which the daemon
+    says what it did. Users whose receipts cannot be read are left out."""
+    from . import history
+
+    def of(user: str) -> Iterator[dict[str, str]]:
+        with contextlib.suppress(Parked, OSError):
+            for _, receipt in history.decisions(root, [user], last=most):
+                yield {"at": receipt.at, "what": receipt.action, "user": user, "id": receipt.candidate_id}
+
+    return list(heapq.merge(*map(of, users), key=lambda event: event["at"]))[-most:]

@@ -46,10 +46,13 @@ class StatusFile:
     def _put(self, data: bytes) -> None:
         try:
             durable.replace(self._path, data, sync=False)
-        except OSError as err:
-            if err.errno not in _FULL:
+        except OSError as full:
+            if full.errno not in _FULL:
                 raise
-            durable.overwrite(self._path, data)
+            try:
+                durable.overwrite(self._path, data)
+            except FileNotFoundError:  # full since before the first time: `overview` looks at the disk itself
+                raise full from None
 
     def _let_go(self) -> None:
         if self._spare is not None:

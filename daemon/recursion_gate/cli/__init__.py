@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("deciding", "Show one candidate and what approving it would add."),
     "approve": ("deciding", "Approve one candidate."),
     "reject": ("deciding", "Reject one candidate."),
-    "review": ("deciding", "Go through what waits, card by card."),
+    "review": ("review", "Go through what waits, card by card."),
     "receipts": ("proof", "List the decisions that were carried out."),
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
     "doctor": ("proof", "Tell what is wrong with this root, and what to do."),
@@ -84,9 +84,9 @@ class _Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except OSError as err:
-            if err.filename is None:
-                raise
-            raise click.ClickException(f"{os.fsdecode(err.filename)}: {err.strerror}") from err
+            from .trouble import to_click
+
+            raise to_click(err) from err
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

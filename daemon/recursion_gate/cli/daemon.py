@@ -6,12 +6,15 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from ..layout import Root
 from . import root_of
-from .output import json_option, print_json
+from .output import json_option, one_line, print_json, say
 
 __all__ = ["once", "run", "status"]
 
@@ -38,6 +41,20 @@ def _log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
     logging.getLogger("recursion_gate").setLevel(level)
 
 
+@contextmanager
+def _names_the_first(root: Root) -> Iterator[None]:
+    """Where the lock had no room for the number of the daemon that holds it, the kernel knows it (promise 6)."""
+    from ..errors import AlreadyRunning
+    from ..overview import lock_holder
+
+    try:
+        yield
+    except AlreadyRunning as err:
+        if err.pid is None:
+            err.pid = lock_holder(root)
+        raise
+
+
 @click.command()
 @click.option("--poll", is_flag=True, help="Look every poll_seconds: for disks that tell of no file events.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -61,7 +78,8 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
     _log_to_stderr(verbose=verbose)
     settings = load_settings(root)
     check_account(settings)
-    Service(root, settings, poll=poll).run()
+    with _names_the_first(root):
+        Service(root, settings, poll=poll).run()
 
 
 @click.command()
@@ -96,7 +114,8 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     show = sys.stderr.isatty() and not verbose
     settings = load_settings(root)
     check_account(settings)
-    keeper = service.once(root, settings, told)
+    with _names_the_first(root):
+        keeper = service.once(root, settings, told)
     if show and sum(done.values()) >= 100:
         click.echo("\r\033[K", nl=False, err=True)
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
@@ -113,6 +132,8 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         click.echo(", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing to do")
         for user, seconds in sorted(keeper.unsettled.items()):
             click.echo(f"{user}: something is still being written, or rests; look again in {seconds:.0f} s")
+        for user, why in sorted(keeper.problems.items()):
+            say(f"{user}: parked: {why}", fg="red")
     if keeper.problems:
         ctx.exit(1)
 
@@ -123,6 +144,9 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
 def status(ctx: click.Context, as_json: bool) -> None:
     """Is the daemon alive, what waits, what did it do last?
 
+    What waits is counted at the gate; what this account may not look at is said (in JSON: null). Where no daemon runs,
+    the last decisions are taken from the receipts.
+
     Exits with 0 when the daemon runs, else with 1.
 
     \b
@@ -130,10 +154,18 @@ def status(ctx: click.Context, as_json: bool) -> None:
       recursion-gate status
       recursion-gate status --json | jq .waiting
     """
-    from ..overview import overview
+    from ..overview import decided_last, overview
 
-    seen = overview(root_of(ctx))
+    root = root_of(ctx)
+    seen = overview(root)
+    said = seen["daemon"].get("last") if seen["alive"] else None
+    seen["last"] = (said or decided_last(root, list(seen["waiting"]), 5))[-5:]
     if as_json:
+        unseen = seen.pop("unseen")
+        seen["waiting"] = {
+            user: {what: None if what in unseen.get(user, ()) else n for what, n in counts.items()}
+            for user, counts in seen["waiting"].items()
+        }
         print_json(seen)
     else:
         _print_status(seen)
@@ -144,25 +176,38 @@ def status(ctx: click.Context, as_json: bool) -> None:
 def _print_status(seen: dict[str, Any]) -> None:
     daemon = seen["daemon"]
     if seen["alive"]:
-        click.secho(f"running (process {daemon.get('pid', '?')}, since {daemon.get('started', '?')})", fg="green")
+        since = f", since {daemon['started']}" if daemon.get("started") else ""
+        click.secho(f"running (process {seen['pid'] or 'unknown'}{since})", fg="green")
         if daemon.get("why"):
-            click.echo(f"  polling: {daemon['why']}")
+            say(f"polling: {daemon['why']}", "  ")
+        if not daemon:
+            say("it could not write down anything about itself (.daemon/status.json)", "  ", fg="red")
     elif seen["alive"] is None:
-        click.echo("cannot tell whether the daemon runs: its lock may not be read by this account")
+        say("cannot tell whether the daemon runs: its lock may not be read by this account")
     else:
-        click.secho("not running. Start it with 'recursion-gate run'.", fg="red")
-    if seen["alive"] and daemon.get("trouble"):
-        click.secho(f"  trouble: {daemon['trouble']}", fg="red")
+        last = f"It last said something at {daemon['seen']}. " if daemon.get("seen") else ""
+        say(f"not running. {last}Start it with 'recursion-gate run'.", fg="red")
+    for trouble in (seen["disk"], daemon.get("trouble") if seen["alive"] else ""):
+        if trouble:
+            say(f"trouble: {trouble}", "  ", fg="red")
     for user, counts in seen["waiting"].items():
-        parts = [f"{n:,} {what.replace('_', ' ')}" for what, n in counts.items() if n]
-        click.echo(f"{user}: {', '.join(parts) if parts else 'nothing waits'}")
-        for which, why in daemon.get("held", {}).get(user, {}).items():
-            click.echo(f"  {which} {why}")
-        if user in daemon.get("parked", {}):
-            click.secho(f"  stopped: {daemon['parked'][user]}", fg="red")
+        _print_user(seen, user, counts)
     for name in seen["unknown"]:
-        click.secho(f"inbox/{name}/ belongs to no user: recursion-gate user add {name}", fg="yellow")
-    if daemon.get("last"):
+        say(f"inbox/{name}/ belongs to no user: recursion-gate user add {name}", fg="yellow")
+    if seen["last"]:
         click.echo("last:")
-        for event in daemon["last"][-5:]:
-            click.echo(f"  {event['at']}  {event['what']}  {event['user']}  {event['id']}")
+        for event in seen["last"]:
+            about = event["id"] or seen["parked"].get(event["user"], "-")
+            say(f"{event['at']}  {event['what']}  {event['user']}  {one_line(about, 300)}", "  ")
+
+
+def _print_user(seen: dict[str, Any], user: str, counts: dict[str, int]) -> None:
+    parts = [f"{n:,} {what.replace('_', ' ')}" for what, n in counts.items() if n]
+    unseen = [what.replace("_", " ") for what in seen["unseen"].get(user, ())]
+    blind = f"this account may not look at what is {', '.join(unseen)}" if unseen else ""
+    told = ", ".join(parts) or ("" if unseen else "nothing waits")
+    say("; ".join(filter(None, (told, blind))), f"{user}: ", "  ")
+    for which, why in (seen["daemon"].get("held", {}).get(user, {}) if seen["alive"] else {}).items():
+        say(f"{which} {why}", "  ")
+    if user in seen["parked"]:
+        say(f"parked: {seen['parked'][user]}", "  ", fg="red")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import root_of
-from .output import json_option, one_line, print_json, table, user_option, users_of
+from .output import LeftOut, json_option, one_line, print_json, table, user_option, users_of
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
     from ..audit import Finding
+    from ..layout import Root
     from ..model import Receipt
     from ..verify import Anchor, Proof
 
@@ -45,6 +47,9 @@ class _Receipts(click.Group):
 def receipts(ctx: click.Context, user: str | None, as_json: bool, last: int | None, prefix: str | None) -> None:
     """List the decisions that were carried out, oldest first.
 
+    Where a user's receipts do not parse, those that cannot be reached are left out, which is said on stderr; exits
+    with 1 when that is so for all users that were asked for.
+
     'recursion-gate receipts head' prints the number and hash of each user's last receipt: keep them elsewhere, and
     'recursion-gate verify --head FILE' finds out if receipts were cut off since.
 
@@ -58,20 +63,38 @@ def receipts(ctx: click.Context, user: str | None, as_json: bool, last: int | No
         if user or as_json or last or prefix:
             raise click.UsageError(f"options of '{ctx.invoked_subcommand}' come after its name")
         return
-    from .. import history
-
     root = root_of(ctx)
-    listed = history.decisions(root, users_of(root, user), last=last, prefix=prefix or "")
+    users = users_of(root, user)
+    left_out = LeftOut(users)
+    listed = _decisions(root, users, last, prefix or "", left_out)
     if as_json:
         _print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
-        return
-    rows = [_row(who, receipt) for who, receipt in listed]
-    if rows or not sys.stdout.isatty():
-        table(rows, ("USER", "SEQ", "WHEN (UTC)", "DECISION", "BY", "ID", "TEXT"))
+        rows = []
     else:
-        click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else " yet"))
-    if prefix and not rows:
+        rows = [_row(who, receipt) for who, receipt in listed]
+        if rows or left_out or not sys.stdout.isatty():
+            table(rows, ("USER", "SEQ", "WHEN (UTC)", "DECISION", "BY", "ID", "TEXT"))
+        else:
+            click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else " yet"))
+    if left_out.nothing_is_left or (prefix and not rows and not as_json):
         ctx.exit(1)
+
+
+def _decisions(
+    root: Root, users: Sequence[str], last: int | None, prefix: str, left_out: LeftOut
+) -> Iterator[tuple[str, Receipt]]:
+    """The decisions of `users` in the order of time, each user's as far as the receipts can be read."""
+    from .. import history
+    from ..errors import Parked
+
+    def of(user: str) -> Iterator[tuple[str, Receipt]]:
+        try:
+            yield from history.decisions(root, [user], last=last, prefix=prefix)
+        except (Parked, OSError) as err:
+            left_out(user, err)
+
+    merged = heapq.merge(*map(of, users), key=lambda item: item[1].at)
+    return merged if last is None else iter(list(merged)[-last:])
 
 
 def _row(user: str, receipt: Receipt) -> tuple[str, ...]:
@@ -97,7 +120,8 @@ def _head(ctx: click.Context, user: str | None, as_json: bool) -> None:
     """Print the number and hash of each user's last receipt.
 
     Keep them where nobody who can write here can write (on paper, in a mail to yourself). The chain of receipts
-    cannot be cut shorter or made anew without 'recursion-gate verify --head' finding it.
+    cannot be cut shorter or made anew without 'recursion-gate verify --head' finding it. A user whose receipts cannot
+    be read is left out, which is said on stderr; exits with 1 then.
 
     \b
     Examples:
@@ -105,15 +129,25 @@ def _head(ctx: click.Context, user: str | None, as_json: bool) -> None:
       recursion-gate receipts head > /media/stick/heads
       recursion-gate verify --head /media/stick/heads
     """
+    from ..errors import Parked
     from ..verify import head
 
     root = root_of(ctx)
-    heads = [head(root.place(name)) for name in users_of(root, user)]
+    users = users_of(root, user)
+    left_out = LeftOut(users)
+    heads = []
+    for name in users:
+        try:
+            heads.append(head(root.place(name)))
+        except (Parked, OSError) as err:
+            left_out(name, err)
     if as_json:
         print_json([{"user": h.user, "seq": h.seq, "hash": h.hash, "at": h.at} for h in heads])
     else:
         for h in heads:
             click.echo(f"{h.user} {h.seq} {h.hash}")
+    if left_out:
+        ctx.exit(1)
 
 
 def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Anchor]:

@@ -10,7 +10,7 @@ import click
 
 from . import root_of
 from .one_user import one_user_option, snapshot_of
-from .output import json_option, one_line, print_json
+from .output import json_option, one_line, print_json, say
 
 if TYPE_CHECKING:
     from ..read import Snapshot
@@ -220,7 +220,10 @@ def _paragraph(head: str, lines: Sequence[str], total: int = 0) -> None:
         return
     click.echo(f"\n{head}")
     for line in lines:
-        click.echo(f"  {line}")
+        text, *more = line.split("\n")
+        say(text, "  ", "      ")
+        for other in more:  # what it is alike to, which has an indent of its own
+            say(other.strip(), "    ", "      ")
     if total > len(lines):
         click.echo(f"  ... and {total - len(lines):,} more")
 
@@ -228,7 +231,7 @@ def _paragraph(head: str, lines: Sequence[str], total: int = 0) -> None:
 def _print_edge(edge: dict[str, Any], rests_on: dict[str, list[str]], indent: str = "") -> None:
     for skill in _SKILLS:
         ids = f"  ({', '.join(rests_on[skill])})" if rests_on[skill] else ""
-        click.echo(f"{indent}{skill.ljust(7)}  {edge[skill]}{ids}")
+        say(f"{edge[skill]}{ids}", f"{indent}{skill.ljust(7)}  ", " " * (len(indent) + 9))
 
 
 def _moment(taken: Snapshot) -> str:

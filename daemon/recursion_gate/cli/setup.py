@@ -25,11 +25,13 @@ __all__ = ["completion", "init", "user"]
 def init(ctx: click.Context, /, folder: Path | None, users: tuple[str, ...], **given: str | None) -> None:
     """Make a root, or complete one; safe to repeat.
 
-    Without DIR the root is --root, else $RECURSION_GATE_ROOT, else this folder. Nothing that is there is changed.
+    Without DIR the root is --root, else $RECURSION_GATE_ROOT, else this folder. No file that is there is changed.
 
-    With one of --agents, --people, --readers and --daemon the lanes become the rights of accounts: owners and modes
-    are set so that nobody but the daemon's account can write gate, Record and receipts (docs/security.md). It takes
-    root. What is not named is rg-agents, rg-people, rg-readers and recursion-gate, or as it was set before.
+    With one of --agents, --people, --readers and --daemon the lanes become the rights of accounts: the owners and modes
+    of all that is there are set so that nobody but the daemon's account can write gate, Record and receipts
+    (docs/security.md), and recursion-gate.toml keeps whose they are. It takes root, or the daemon's account where all
+    is its own already. What is not named is rg-agents, rg-people, rg-readers and recursion-gate, or as it was set
+    before.
 
     \b
     Examples:
@@ -42,6 +44,7 @@ def init(ctx: click.Context, /, folder: Path | None, users: tuple[str, ...], **g
 
     where = folder or ctx.find_root().obj or os.environ.get("RECURSION_GATE_ROOT") or Path.cwd()
     root = Root(Path(where).absolute())
+    _check_folder(root.path)
     owners = lanes.chosen(load_settings(root).lanes, given)
     made = setup.make_root(root)
     if owners is not None:
@@ -53,6 +56,12 @@ def init(ctx: click.Context, /, folder: Path | None, users: tuple[str, ...], **g
         else:
             setup.add_user(root, name)
             click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
+
+
+def _check_folder(path: Path) -> None:
+    there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    if not there.is_dir():
+        raise click.ClickException(f"{there} is a file, not a folder: name a folder for the root.")
 
 
 @click.group()
@@ -91,7 +100,13 @@ def _add(ctx: click.Context, name: str, agents: str | None) -> None:
 @json_option
 @click.pass_context
 def _list(ctx: click.Context, as_json: bool) -> None:
-    """List the users there are."""
+    """List the users there are.
+
+    \b
+    Examples:
+      recursion-gate user list
+      recursion-gate user list --json
+    """
     users = root_of(ctx).users()
     if as_json:
         print_json(users)

@@ -40,7 +40,10 @@ def stage(
     from .. import agents
 
     root = root_of(ctx)
-    said = sys.stdin.read() if text == "-" else text
+    try:
+        said = sys.stdin.read() if text == "-" else text
+    except UnicodeDecodeError:
+        raise click.UsageError("the text is not UTF-8.") from None
     if not said.strip():
         raise click.UsageError("the text is empty: say what was done.")
     path = agents.stage(
