@@ -95,13 +95,13 @@ _NEEDS_RECORD: dict[Role, bool] = {"staging": False, "reader": True, "merge": Tr
 class PackPart(Answer):
     """One part of a pack."""
 
-    model_config = ConfigDict(title="PackPart")
+    model_config = ConfigDict(title="PackPart", json_schema_extra=lambda made: made["required"].remove("text"))
 
     kind: Kind
     title: str
     tokens: int = Field(description="Its size, estimated.")
     left_out: int = Field(0, description="How many lines or candidates were left out for the budget.")
-    text: str = Field(repr=False)
+    text: str = Field(repr=False, description="Not in the list that --list prints.")
 
 
 class ContextAnswer(Answer):

@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
-from .model import Candidate, Category, Drop, Receipt, Section, Skill
+from .model import CATEGORY_OF, Candidate, Category, Drop, Receipt, Section, Skill
+from .settings import Settings
 
 __all__ = ["SCHEMAS", "schema"]
 
 _Json = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+#: A sign that says something: neither white space nor a control character nor one that turns the direction of writing.
+_SAYS = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000]"
+_MOST_SHORT = 2_000
+_DATE = r"[1-9][0-9]{3}(?:-MONTH-DAY|MONTHDAY)".replace("MONTH", "(?:0[1-9]|1[0-2])").replace(
+    "DAY", "(?:0[1-9]|[12][0-9]|3[01])"
+)
+_TIME = r"HOUR(?::MIN(?::MIN(?:[.,][0-9]+)?)?|MIN(?:MIN(?:[.,][0-9]+)?)?)?(?:Z|[+-]HOUR(?::?MIN)?)?".replace(
+    "HOUR", "(?:[01][0-9]|2[0-3])"
+).replace("MIN", "[0-5][0-9]")
+
+_CANNOT = """\
+One object: a .json file in inbox/USER/, or one line of a .jsonl file (docs/format.md, "A drop"). A field that is not \
+here is refused.
+
+What no schema can say, and is refused as well: a field given twice; a day that its month does not have; half a \
+character; more than 50 levels in `meta`; an id that another candidate has; a file that is too large. The most \
+characters of a text are those of a root without settings: max_text_chars in recursion-gate.toml changes them."""
+
 
 def _drop() -> _Json:
     """`Drop` knows one spelling of each word and one name of the text; a dropped file may use any case, and `text`."""
-    made = Drop.model_json_schema()
+    made = Drop.model_json_schema() | {"description": _CANNOT}
     fields = made["properties"]
-    fields["raw_text"] |= {"pattern": r"\S"}
-    fields["text"] = {"type": "string", "pattern": r"\S", "description": "The same as `raw_text`."}
+    said = {"pattern": _SAYS, "maxLength": Settings().max_text_chars}
+    fields["raw_text"] |= said
+    fields["text"] = {"type": "string", **said, "description": "The same as `raw_text`."}
     made.pop("required")
     made["oneOf"] = [{"required": ["raw_text"]}, {"required": ["text"]}]
     for name, words in (("skill_tag", Skill), ("suggested_ix_section", Section), ("mind_category", Category)):
-        choice = {"type": "string", "pattern": rf"^\s*(?:{'|'.join(_any_case(w) for w in get_args(words))})\s*$"}
+        choice = _one_of(*get_args(words))
         nullable = "anyOf" in fields[name]
         about = {k: fields[name][k] for k in ("title", "description") if k in fields[name]}
         about["examples"] = list(get_args(words))
         fields[name] = {**({"anyOf": [choice, {"type": "null"}]} if nullable else choice), **about}
+    fields["created_at"]["anyOf"][0]["pattern"] = rf"^\s*{_DATE}(?:[T ]{_TIME})?\s*$"
+    fields["created_at"]["examples"] = ["2026-11-24T16:30:00Z", "2026-11-24T17:30:00+01:00", "2026-11-24"]
+    for name in ("source", "activity_type", "evidence_summary", "source_id", "topic", "score"):
+        fields[name]["anyOf"][0]["maxLength"] = _MOST_SHORT
+    made["allOf"] = [
+        {
+            "if": {
+                "required": ["suggested_ix_section"],
+                "properties": {"suggested_ix_section": _one_of(section)},
+            },
+            "then": {"properties": {"mind_category": {"anyOf": [_one_of(category), {"type": "null"}]}}},
+        }
+        for section, category in CATEGORY_OF.items()
+    ]
     return made
+
+
+def _one_of(*words: str) -> _Json:
+    return {"type": "string", "pattern": rf"^\s*(?:{'|'.join(_any_case(word) for word in words)})\s*$"}
 
 
 def _any_case(word: str) -> str:
@@ -53,6 +93,42 @@ def _of(module: str, model: str) -> Callable[[], _Json]:
     return made
 
 
+def _export_all() -> _Json:
+    """The manifest of the archive, and where the archive is."""
+    made = _of("archive", "Manifest")()
+    made |= {"title": "ExportAllAnswer", "description": "Which archive was written, and what is in it."}
+    made["properties"] = {
+        "file": {"type": "string", "description": "The archive."},
+        "size": {"type": "integer", "description": "Of the archive, in bytes."},
+        **made["properties"],
+    }
+    made["required"] = ["file", "size", *made["required"]]
+    return made
+
+
+def _spec() -> _Json:
+    fields = {
+        "name": "As in 'recursion-gate spec NAME'.",
+        "about": "What it says, in a few words.",
+        "sha256": "Of the text, in UTF-8.",
+        "text": "Markdown; not in the list that 'spec --json' without NAME prints.",
+    }
+    part = {
+        "type": "object",
+        "properties": {name: {"type": "string", "description": about} for name, about in fields.items()},
+        "required": ["name", "about", "sha256"],
+        "additionalProperties": False,
+    }
+    return {
+        "title": "SpecAnswer",
+        "description": "The specification that agents and people share, in its parts.",
+        "type": "object",
+        "properties": {"version": {"type": "string"}, "parts": {"type": "array", "items": part}},
+        "required": ["version", "parts"],
+        "additionalProperties": False,
+    }
+
+
 #: name: (what has this shape, its schema).
 SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "drop": ("a .json file in inbox/USER/, or one line of a .jsonl file", _drop),
@@ -66,10 +142,20 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "voice-prompt": ("what 'voice prompt --json' prints", _of("readers.voice", "PromptAnswer")),
     "voice-ask": ("what 'voice ask --json' prints", _of("readers.voice", "AskAnswer")),
     "context": ("what 'context --json' prints; with --list without the texts", _of("context", "ContextAnswer")),
-    "archive": ("manifest.json in the archive that 'export --all' writes", _of("archive", "Manifest")),
+    "spec": ("what 'spec --json' prints; without NAME without the texts", _spec),
+    "export-all": ("what 'export --all FILE --json' prints", _export_all),
+    "archive": (
+        "manifest.json in the archive that 'export --all' writes; what 'import-archive --json' prints",
+        _of("archive", "Manifest"),
+    ),
 }
+
+
+# What the models' docstrings cite, those who read a schema find in docs/format.md.
+_CITED = re.compile(r"\(contract[^)]*\)")
 
 
 def schema(name: str) -> _Json:
     """The JSON Schema `name`. Raises KeyError when there is none."""
-    return {"$schema": _DIALECT, **SCHEMAS[name][1]()}
+    made: _Json = json.loads(_CITED.sub("(docs/format.md)", json.dumps(SCHEMAS[name][1]())))
+    return {"$schema": _DIALECT, **made}
