@@ -18,12 +18,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pytest
 import recursion_gate
 from recursion_gate.layout import Place, Root
 
 from .daemon import Daemon
 
-__all__ = ["Account", "Lanes", "lanes_at", "why_not"]
+__all__ = ["Account", "Lanes", "lanes_at", "setup", "why_not", "without"]
 
 
 def why_not() -> str | None:
@@ -34,6 +35,14 @@ def why_not() -> str | None:
         return "needs root, to make accounts"
     missing = [tool for tool in ("useradd", "userdel", "groupadd", "groupdel", "unshare") if shutil.which(tool) is None]
     return f"needs {', '.join(missing)}" if missing else None
+
+
+def without(reason: str | None) -> None:
+    """Skip what cannot be tried here because of `reason`; fail where RECURSION_GATE_NEEDS_ALL is set, as by .ci/run."""
+    if reason is not None and os.environ.get("RECURSION_GATE_NEEDS_ALL"):
+        pytest.fail(f"this has to be tried here, and cannot be: {reason}")
+    elif reason is not None:
+        pytest.skip(reason)
 
 
 def _admin(*command: str) -> None:

@@ -10,7 +10,7 @@ import os
 import struct
 from pathlib import Path
 
-__all__ = ["ACCESS", "DEFAULT", "Acl", "encode", "expand", "read", "supported"]
+__all__ = ["ACCESS", "DEFAULT", "Acl", "encode", "expand", "read", "supported", "writers"]
 
 #: The two lists that a folder can have: who may do what with it, and what the files that are made in it start with.
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
@@ -70,3 +70,15 @@ def read(path: Path | str, which: str) -> Acl | None:
 def supported(path: Path | str) -> bool:
     """Whether the file system at `path` has access control lists. Raises OSError."""
     return read(path, ACCESS) is not None
+
+
+def writers(listed: Acl) -> tuple[bool, list[int], list[int]]:
+    """Who may write by a list that `read` has given: whether the owning group may, and the uids and gids that it names
+    besides."""
+    most = listed.get((_MASK, _NOBODY), 7)
+    may = [(tag, who) for (tag, who), bits in listed.items() if bits & most & 2]
+    return (
+        any(tag == _GROUP_OWNER for tag, _ in may),
+        [who for tag, who in may if tag == _USER],
+        [who for tag, who in may if tag == _GROUP],
+    )

@@ -12,7 +12,7 @@ from . import acl
 from .lanes import TABLE, Ids, Spot, hand_over, spots, stranger
 from .layout import Root
 from .settings import Lanes
-from .who import account
+from .who import account, members
 
 __all__ = ["Deviation", "deviations"]
 
@@ -99,10 +99,10 @@ def _closed_above(root: Root) -> Iterator[Deviation]:
 
 
 def _in_two_lanes(root: Root, ids: Ids) -> Iterator[Deviation]:
-    people = _members(ids.gid("people", None))
+    people = members(ids.gid("people", None))
     agents: set[str] = set()
     for user in (None, *ids.lanes.agents_of):
-        agents |= _members(ids.gid("agents", user))
+        agents |= members(ids.gid("agents", user))
     for name in sorted((people & agents) - {ids.lanes.daemon}):
         yield Deviation(
             root.path,
@@ -110,10 +110,3 @@ def _in_two_lanes(root: Root, ids: Ids) -> Iterator[Deviation]:
             "it the rule that only a person decides would be a convention",
             "",
         )
-
-
-def _members(gid: int) -> set[str]:
-    import grp
-    import pwd
-
-    return {*grp.getgrgid(gid).gr_mem, *(p.pw_name for p in pwd.getpwall() if p.pw_gid == gid)}

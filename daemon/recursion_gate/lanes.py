@@ -64,18 +64,18 @@ TABLE = {
     "root": Row("./", "daemon", 0o755, "Everybody may pass; nothing but folders and the settings lies here."),
     "settings": Row("recursion-gate.toml", "daemon", 0o644, "No secret; who could change it could change the lanes."),
     "own": Row(".daemon/", "people", 0o2750, "People may ask whether the daemon runs. Whoever can open the lock can "
-               "keep a daemon from starting, so nobody else may."),
+               "keep a daemon from starting, so people can, and nobody else may."),
     "own file": Row(".daemon/lock, .daemon/status.json", "people", 0o640, "As their folder."),
     "inboxes": Row("inbox/", "daemon", 0o755, "Everybody may pass; only the daemon's account makes an inbox."),
     "inbox": Row("inbox/<user>/", "agents", 0o3731, "Agents may put files here (-wx), but not list it, and by the "
-                 "sticky bit not remove or rename another's; people may look. What is made here is its maker's, and "
-                 "the daemon may read it whatever the maker's umask, others not even if they know its name.",
-                 "u::rwx g::-wx g:people:r-x o::---", "u::rwx u:daemon:rwx g::--- o::---"),
+                 "sticky bit not remove or rename another's; people may look. What is made here is its maker's; the "
+                 "daemon and people may read it whatever the maker's umask, others not even if they know its name.",
+                 "u::rwx g::-wx g:people:r-x o::---", "u::rwx u:daemon:rwx g::--- g:people:r-x o::---"),
     "state": Row("inbox/<user>/pending/, approved/, rejected/", "people", 0o2770, "People read, edit and move cards; "
                  "nobody else even passes. What one person saves the others and the daemon can read and change.",
                  default="u::rwx g::rwx o::---"),
-    "refused": Row("inbox/<user>/refused/", "people", 0o2771, "People correct and remove what was refused. Agents may "
-                   "pass but not list, so that one who knows its drop's name can read why it was refused.",
+    "refused": Row("inbox/<user>/refused/", "people", 0o2771, "People copy, rename and remove what was refused; "
+                   "agents may pass but not list, so that one who knows its drop's name can read why it was refused.",
                    "u::rwx g::rwx g:agents:--x o::---", "u::rwx g::rwx g:agents:r-x o::---"),
     "homes": Row("users/", "readers", 0o2750, "Readers read; only the daemon writes."),
     "home": Row("users/<user>/", "readers", 0o2750, "The same: gate and Record."),
@@ -283,17 +283,6 @@ def keep(root: Root, lanes: Lanes) -> None:
     if new != text:
         durable.replace(root.settings, new.encode())
         durable.sync_folder(root.path)
-
-
-def checkaccount(settings: Settings) -> None:
-    """Raise BadLanes when this is not the account that the daemon of the root is to run under: what another one
-    makes, root above all, the daemon could not write later."""
-    if settings.lanes is not None and Ids(settings.lanes).uid != os.geteuid():
-        name = settings.lanes.daemon
-        raise BadLanes(
-            f"the daemon of this root runs as '{name}', not as '{account(os.geteuid())}': "
-            f"runuser -u {name} -- recursion-gate ..."
-        )
 
 
 def check_account(settings: Settings) -> None:

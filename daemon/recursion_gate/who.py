@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
-__all__ = ["account", "is_unmoved", "stranger", "wrote"]
+from . import acl
+
+__all__ = ["account", "is_unmoved", "members", "stranger", "wrote"]
 
 #: How long after its last write a file may get its name: `durable.deliver` syncs it in between.
 _AT_ONCE_NS = 5_000_000_000
@@ -32,6 +35,15 @@ def _groups(uid: int) -> list[int]:
     return os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 
+def members(gid: int) -> set[str]:
+    """The names of the accounts that are in a group, as far as the system lists them. Raises KeyError where there is no
+    such group."""
+    import grp
+    import pwd
+
+    return {*grp.getgrgid(gid).gr_mem, *(p.pw_name for p in pwd.getpwall() if p.pw_gid == gid)}
+
+
 def _has_lanes(folder: Path) -> os.stat_result | None:
     """What the folder is, where the lanes are those of accounts (`lanes`): then its group are the people."""
     st = os.lstat(folder)
@@ -48,12 +60,52 @@ def stranger(card: Path, st: os.stat_result, inbox: Path) -> str | None:
     people = _has_lanes(card.parent)
     if people is None:
         return None
-    if st.st_uid not in (0, os.geteuid()) and people.st_gid not in _groups(st.st_uid):
+    if not _may_decide(st.st_uid, people.st_gid):
         return f"this file belongs to '{account(st.st_uid)}', who may not decide"
-    agents = os.lstat(inbox).st_gid
-    if st.st_mode & stat.S_IWOTH or (st.st_mode & stat.S_IWGRP and st.st_gid == agents):
+    group, users, groups = _writers(card, st)
+    gids = [st.st_gid, *groups] if group else groups
+    if st.st_mode & stat.S_IWOTH or os.lstat(inbox).st_gid in gids:
         return "agents can write this file"
+    for uid in users:
+        if not _may_decide(uid, people.st_gid):
+            return f"'{account(uid)}', who may not decide, can write this file"
+    for gid in gids:
+        if not _all_may_decide(gid, people.st_gid):
+            return f"the group '{_group(gid)}', in which not all may decide, can write this file"
     return None
+
+
+def _writers(card: Path, st: os.stat_result) -> tuple[bool, list[int], list[int]]:
+    """Whether the file's group can write it, and which accounts and groups else, but for the owner and all others."""
+    listed = None
+    with contextlib.suppress(FileNotFoundError):  # taken away in the meantime
+        listed = acl.read(card, acl.ACCESS)
+    return acl.writers(listed) if listed else (bool(st.st_mode & stat.S_IWGRP), [], [])
+
+
+def _may_decide(uid: int, people: int) -> bool:
+    return uid in (0, os.geteuid()) or people in _groups(uid)
+
+
+def _all_may_decide(gid: int, people: int) -> bool:
+    """Whether all in a group are people, the daemon's account or root; not where that cannot be told."""
+    if gid == people:
+        return True
+    import pwd
+
+    try:
+        return all(_may_decide(pwd.getpwnam(name).pw_uid, people) for name in members(gid))
+    except KeyError:
+        return False
+
+
+def _group(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def is_unmoved(st: os.stat_result) -> bool:
