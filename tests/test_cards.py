@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from recursion_gate import cards, drops
+from recursion_gate import cards, drops, frontmatter
 from recursion_gate.errors import Refusal
 from recursion_gate.layout import is_ignored
 from recursion_gate.model import Candidate, act_id
@@ -95,6 +95,37 @@ def test_a_card_that_was_cut_short_is_never_taken_for_whole(made: Candidate, dat
     end = whole.index(b"\n<!-- recursion-gate:") + 1
     with pytest.raises(Refusal):
         _read(whole[: data.draw(st.integers(0, end))], made)
+
+
+@given(candidates())
+def test_an_unedited_card_is_known_at_a_glance_and_an_edited_one_never_taken_for_it(made: Candidate) -> None:
+    whole = _card(made)
+    assert cards.is_as_staged(whole, made)
+    assert not cards.is_as_staged(_card(made, "a note"), made)  # then it is read
+    edited = whole.replace(b"\n---\n\n", b"\n---\n\nMore: ", 1)
+    assert not cards.is_as_staged(edited, made)
+    assert not cards.is_as_staged(whole + f"{cards.MARKER}\n".encode(), made)
+
+
+@given(candidates(), said, st.sampled_from(["\n", "\r\n"]))
+def test_a_preview_made_anew_shows_the_edited_entry_and_leaves_what_was_typed(
+    made: Candidate, text: str, line_end: str
+) -> None:
+    typed = (
+        _card(made).decode().replace(f"\n\n{clean(made.raw_text)}\n\n{cards.MARKER}", f"\n\n{text}\n\n{cards.MARKER}")
+    )
+    assume(cards.MARKER in typed and text not in cards.MARKER)
+    try:
+        now = _read(typed, made).candidate
+    except Refusal:
+        assume(False)
+    linked = now.link_to_evidence_id
+    lines = additions(now, linked or act_id(now), linked=bool(linked))
+    again = cards.with_preview(typed.replace("\n", line_end).encode(), lines)
+    assert _read(again, made).candidate == now
+    assert again.decode().startswith(frontmatter.unix(typed[: typed.rindex(cards.MARKER)]))
+    below = _card(now).decode().rpartition(cards.MARKER)[2]
+    assert again.decode().endswith(below)
 
 
 # -- edits ----------------------------------------------------------------------------------------------------------

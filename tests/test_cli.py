@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import importlib
 import json
 import os
 import pty
+import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from recursion_gate import cli
+from recursion_gate import cards, cli, durable
+from recursion_gate.cli.output import columns, wrapped
 from recursion_gate.layout import RECORD_FILES, Root
 
 from .conftest import add_user
@@ -41,9 +47,10 @@ def test_the_table_of_commands_is_true_and_each_has_help(name: str) -> None:
     command = getattr(importlib.import_module(f"recursion_gate.cli.{module}"), name.replace("-", "_"))
     assert command.name == name
     assert command.help.startswith(about.rstrip("."))
-    result = run(None, name, "--help")
-    assert result.exit_code == 0
-    assert "Example" in result.output, f"{name} --help shows no example"
+    for words in [[name], *([name, inner] for inner in getattr(command, "commands", {}))]:
+        result = run(None, *words, "--help")
+        assert result.exit_code == 0
+        assert "Example" in result.output, f"{words} --help shows no example"
 
 
 def test_a_misspelt_command_names_the_nearest() -> None:
@@ -115,6 +122,16 @@ def test_init_makes_a_root_that_works_and_may_be_repeated(tmp_path: Path) -> Non
     world.stage("a", "I learned it.")
     world.approve("a")
     assert world.lines("self-knowledge.md")[-1].startswith("- • I learned it.")
+
+
+def test_init_says_what_is_wrong_with_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    for where in (file, file / "root"):
+        result = run(None, "init", str(where))
+        assert result.exit_code == 1
+        assert result.stderr == f"Error: {file} is a file, not a folder: name a folder for the root.\n"
+    assert file.read_text() == "mine"
 
 
 def test_a_new_user_starts_with_the_roots_own_template_and_keeps_a_filled_inbox(root: Root) -> None:
@@ -322,30 +339,301 @@ def test_review_refuses_an_edit_that_cannot_be_read_and_keeps_the_card(
     assert card.read_bytes() == before
 
 
+class Terminal:
+    """A command on a terminal of its own, `size` columns by lines; what is typed, and what it says."""
+
+    def __init__(self, root: Root, *args: str, size: tuple[int, int] = (80, 24), **env: str) -> None:
+        self.said = b""
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            for name in ("COLUMNS", "LINES", "NO_COLOR"):
+                os.environ.pop(name, None)
+            os.environ |= {"TERM": "dumb", **env}
+            os.execv(sys.executable, [*PROGRAM, "--root", str(root.path), *args])
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._fd], [], [], seconds)[0]:
+            return False
+        try:
+            got = os.read(self._fd, 4096)
+        except OSError:  # EIO: it has ended
+            got = b""
+        self.said += got
+        return bool(got)
+
+    def type_until(self, key: str, what: str) -> None:
+        """Press `key` until `what` is said: going over to single keys throws away what was typed before."""
+        start = len(self.said)
+        for _ in range(100):
+            os.write(self._fd, key.encode())
+            while self._read(0.2):
+                if what.encode() in self.said[start:]:
+                    return
+        raise AssertionError(self.said.decode())
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; its exit code, and all it said without colours."""
+        while self._read(20):
+            pass
+        os.close(self._fd)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.said.decode()).replace("\r\n", "\n")
+
+
 def test_review_takes_single_keys_on_a_terminal(world: World) -> None:
     world.stage("a", "I learned a.")
     world.stage("b", "I learned b.")
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["TERM"] = "xterm"
-        os.execv(sys.executable, [*PROGRAM, "--root", str(world.root.path), "review"])
-    said = b""
-
-    def type_until(key: bytes, what: bytes) -> None:
-        # Going over to single keys throws away what was typed before: press again until it is heard.
-        nonlocal said
-        for _ in range(100):
-            os.write(terminal, key)
-            while select.select([terminal], [], [], 0.2)[0]:
-                said += os.read(terminal, 4096)
-                if what in said:
-                    return
-        raise AssertionError(said)
-
-    type_until(b"?", b"in $EDITOR, then look at it again")
-    type_until(b"a", b"1 left")
-    type_until(b"q", b"1 approved, 0 rejected, 0 skipped, 1 left")
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    os.close(terminal)
+    terminal = Terminal(world.root, "review")
+    terminal.type_until("?", "in $EDITOR, then look at it again")
+    terminal.type_until("a", "1 left · b · [a]pprove")
+    terminal.type_until("q", "1 approved, 0 rejected, 0 skipped, 1 left")
+    assert terminal.end()[0] == 0
     world.keep()
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
+
+
+def test_ctrl_c_at_a_reason_leads_back_to_the_card_and_at_a_card_ends_with_the_summary(world: World) -> None:
+    world.stage("a", "I learned a.")
+    world.stage("b", "I learned b.")
+    terminal = Terminal(world.root, "review")
+    terminal.type_until("r", "reason (or Enter)")
+    terminal.type_until("\x03", "2 left · a · [a]pprove")
+    terminal.type_until("a", "1 left · b · [a]pprove")
+    terminal.type_until("\x03", "1 approved, 0 rejected, 0 skipped, 1 left")
+    code, said = terminal.end()
+    assert code == 130
+    assert "Aborted" not in said
+    world.keep()
+    assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "approved")]
+
+
+def test_on_a_small_terminal_the_prompt_names_the_card_and_no_word_is_broken(world: World) -> None:
+    words = [f"word{number}" * 2 for number in range(400)]
+    world.drop("a.json", {"text": " ".join(words)})
+    world.keep()
+    (made,) = world.gate_ids()
+    terminal = Terminal(world.root, "review")
+    terminal.type_until("q", "0 approved")
+    code, said = terminal.end()
+    lines = said.split("\n")
+    assert code == 0
+    assert f"1 left · {made.rpartition('-')[2]} · [a]pprove [r]eject [e]dit [s]kip [q]uit [?]" in said
+    assert max(map(len, lines)) <= 80
+    assert set(words) <= set(said.split())
+
+
+def test_an_edit_that_cannot_be_read_is_opened_again_as_it_was_typed(world: World, tmp_path: Path) -> None:
+    world.stage("a", "I learned a.")
+    editor = tmp_path / "editor"
+    editor.write_text(
+        "#!/bin/sh\n"
+        'if grep -q SLEEP "$1"; then sed -i "s/SLEEP/WORK/" "$1"; else\n'
+        'sed -i "s/THINK/SLEEP/; s/learned a/wrote three pages/" "$1"; fi\n'
+    )
+    editor.chmod(0o755)
+    result = CliRunner(env={"EDITOR": str(editor)}).invoke(
+        cli.main, ["--root", str(world.root.path), "review"], input="e\ne\na\n"
+    )
+    assert "skill_tag must be THINK, WRITE, WORK or STEWARD" in result.output
+    assert "The card is as it was. 'e' opens what you typed once more." in result.output
+    assert "inbox folder" not in result.output
+    assert "1 approved" in result.output
+    world.keep()
+    approved = world.receipts()[0]["approved"]
+    assert (approved["raw_text"], approved["skill_tag"]) == ("I wrote three pages.", "WORK")
+
+
+def test_review_writes_the_preview_of_an_edited_card_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = world.stage("a", "I learned a.")
+    monkeypatch.setenv("EDITOR", "sed -i 's/THINK/WORK/; 0,/learned a/s//built b/'")
+    run(world.root, "review", stdin="e\nq\n")
+    text = card.read_text()
+    assert "learned" not in text
+    adds = json.loads(run(world.root, "show", "a", "--json").output)["adds"]
+    _, _, below = text.partition(cards.MARKER)
+    assert [line.strip() for line in below.splitlines() if line.startswith("    ")] == [add["line"] for add in adds]
+    assert "self-skill-work.md" in below
+
+
+def test_an_edited_card_is_marked_and_listed_as_it_is_now(world: World) -> None:
+    card = world.stage("a", "Frist words.")
+    broken = world.stage("b", "Other words.")
+    world.stage("c", "Untouched.")
+    world.move(world.card("c"), "approved")
+    card.write_text(card.read_text().replace("Frist words.", "First words.", 1))
+    broken.write_text(broken.read_text().replace("THINK", "SLEEP"))
+    data = {d["id"]: d for d in json.loads(run(world.root, "pending", "--json").output)}
+    assert {i: d["edited"] for i, d in data.items()} == {"a": True, "b": True, "c": False}
+    assert data["a"]["raw_text"] == "First words."
+    assert "skill_tag must be" in data["b"]["problem"]
+    rows = [line.split("\t")[5] for line in run(world.root, "pending").output.splitlines()]
+    assert rows == ["(edited) First words.", "(edited: cannot be read) Other words.", "(approved) Untouched."]
+    assert "pending/" in run(world.root, "show", "b").output
+
+
+# -- a user whose files do not parse ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_a_broken_user(world: World) -> World:
+    """Alex works; bo's gate does not parse."""
+    add_user(world.root, "bo")
+    world.stage("a-1", "One.")
+    world.stage("a-2", "Two.")
+    (world.root.place("bo").gate).write_text("garbage")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["pending"], "a-1"),
+        (["pending", "--json"], '"a-1"'),
+        (["show", "a-1"], "One."),
+        (["approve", "a-1"], "a-1: approved"),
+        (["reject", "a-1"], "a-1: rejected"),
+        (["review"], "2 left"),
+    ],
+)
+def test_one_users_broken_gate_stops_no_command_for_the_others(
+    with_a_broken_user: World, args: list[str], told: str
+) -> None:
+    result = run(with_a_broken_user.root, *args, stdin="q\n")
+    assert result.exit_code == 0, result.output
+    assert told in result.stdout
+    assert "bo is left out: users/bo/recursion-gate.json: this is not a gate" in result.stderr
+
+
+@pytest.mark.parametrize("args", [["pending"], ["review"], ["show", "a-1"], ["approve", "a-1"]])
+def test_what_was_asked_of_a_broken_user_alone_is_not_so(with_a_broken_user: World, args: list[str]) -> None:
+    result = run(with_a_broken_user.root, *args, "--user", "bo")
+    assert result.exit_code == 1
+    assert "users/bo/recursion-gate.json: this is not a gate" in result.stderr
+
+
+def test_an_id_that_is_not_found_may_be_a_broken_users(with_a_broken_user: World) -> None:
+    result = run(with_a_broken_user.root, "show", "b-1")
+    assert result.exit_code == 1
+    assert "bo is left out" in result.stderr
+    assert "'b-1' is not at the gate" in result.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--last", "5"]])
+def test_one_users_broken_receipts_hide_no_others(world: World, more: list[str]) -> None:
+    world.stage("a-1", "One.")
+    world.approve("a-1")
+    bo = add_user(world.root, "bo")
+    bo.receipts.mkdir(exist_ok=True)
+    bo.ledger.write_text("garbage\n")
+    result = run(world.root, "receipts", *more)
+    assert (result.exit_code, "a-1" in result.stdout) == (0, True)
+    assert "bo is left out: receipts/bo/merge-receipts.jsonl: a line is not a receipt" in result.stderr
+    assert run(world.root, "receipts", *more, "--user", "bo").exit_code == 1
+    head = run(world.root, "receipts", "head")
+    assert (head.exit_code, head.stdout.split()[0]) == (1, "alex")
+
+
+# -- a disk without room ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("args", [["pending"], ["pending", "--json"], ["status"], ["schema", "drop"], ["--help"]])
+def test_output_that_nobody_takes_is_one_line(world: World, args: list[str]) -> None:
+    world.stage("a", "One.")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--root", str(world.root.path), *args], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: standard output: no space left on device. Make room there, then do it again.\n"
+
+
+@pytest.mark.parametrize("command", [["stage", "x"], ["approve", "a"], ["init", "--user", "bo"]])
+def test_a_full_disk_is_one_line_that_says_where_and_what_to_do(
+    world: World, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    world.stage("a", "One.")
+
+    def full(fd: int, data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(durable.calls, "write", full)
+    result = run(world.root, *command)
+    assert result.exit_code == 1
+    assert str(world.root.path) in result.stderr
+    assert result.stderr.endswith(": no space left on device. Make room there, then do it again.\n")
+    assert result.stderr.count("\n") == 1
+
+
+# -- how it looks -----------------------------------------------------------------------------------------------------
+
+
+def test_listings_fit_a_terminal_of_80_columns_with_made_ids_and_wide_letters(world: World) -> None:
+    world.drop("a.json", {"text": "龍の本の第二章を読んで、渡りの習慣をまとめた。" * 3})
+    world.drop("b.json", {"text": "Read chapter 2 of Dragon Guide; summarized migration habits, and more."})
+    world.keep()
+    ids = world.gate_ids()
+    _fits(world, "pending", "IX-", "SECTION")
+    world.approve(*ids)
+    _fits(world, "receipts", "approved", "DECISION")
+
+
+def _fits(world: World, command: str, value: str, head: str) -> None:
+    """Two rows and their heads, none longer than 80 columns, and `value` stands under `head`."""
+    code, said = Terminal(world.root, command).end()
+    lines = said.rstrip("\n").split("\n")
+    assert (code, len(lines)) == (0, 3)
+    assert max(map(columns, lines)) <= 80
+    assert {line.index(value) for line in lines[1:]} == {lines[0].index(head)}
+
+
+def test_a_shortened_id_in_a_listing_can_be_typed(world: World) -> None:
+    world.drop("b.json", {"text": "Read chapter 2 of Dragon Guide; summarized migration habits, and more."})
+    world.drop("long.json", {"id": "a-long-id-that-somebody-gave-it-by-hand", "text": "Long."})
+    world.keep()
+    _, said = Terminal(world.root, "pending").end()
+    for line in said.rstrip("\n").split("\n")[1:]:
+        assert run(world.root, "show", line.split()[1]).exit_code == 0, line
+
+
+def test_review_goes_on_where_the_editor_or_the_disk_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.stage("a", "One.")
+    monkeypatch.setenv("EDITOR", "false")
+
+    def full(fd: int, data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(durable.calls, "write", full)
+    result = run(world.root, "review", stdin="e\na\nq\n")
+    assert result.exit_code == 0
+    assert "Editing failed" in result.output
+    assert "inbox/alex/approved: no space left on device. Make room there" in result.output
+    assert "0 approved, 0 rejected, 0 skipped, 1 left" in result.output
+
+
+def test_a_message_is_broken_at_blanks_and_keeps_its_indent(world: World) -> None:
+    world.place.gate.write_text("[{]")
+    _, said = Terminal(world.root, "status").end()
+    (at,) = [n for n, line in enumerate(said.split("\n")) if line.startswith("  parked: ")]
+    lines = said.rstrip("\n").split("\n")[at:]
+    assert len(lines) > 1
+    assert all(line.startswith("    ") and len(line) <= 80 for line in lines[1:])
+    told = " ".join(line.strip() for line in lines)
+    assert told.removeprefix("parked: ") in run(world.root, "status").output
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three four five six", ["one two three four", "  five six"]),
+        ("x" * 45, ["x" * 20, "  " + "x" * 18, "  " + "x" * 7]),
+        ("a " + "龍" * 12, ["a " + "龍" * 9, "  " + "龍" * 3]),
+        ("a  b", ["a  b"]),
+        ("", [""]),
+    ],
+)
+def test_text_is_wrapped_by_columns(text: str, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "20")
+    assert wrapped(text, "", "  ").split("\n") == lines

@@ -193,7 +193,7 @@ def decide(
     data = item.data()
     _check_unchanged(data, shown)
     assert item.card is not None  # `data` has seen it
-    durable.deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason))
+    _deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason))
     durable.remove(item.card)
 
 
@@ -215,4 +215,11 @@ def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None
     data = cards.with_preview(data, item.effect(candidate))
     _check_unchanged(item.data(), shown)
     assert item.card is not None
-    durable.deliver(item.card.parent, item.card.name, data, over=True)
+    _deliver(item.card.parent, item.card.name, data, over=True)
+
+
+def _deliver(folder: Path, name: str, data: bytes, *, over: bool = False) -> None:
+    try:
+        durable.deliver(folder, name, data, over=over)
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(folder)) from err  # not the temporary name, or none at all

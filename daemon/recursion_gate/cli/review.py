@@ -14,6 +14,7 @@ from ..layout import Root
 from . import root_of
 from .deciding import print_card
 from .output import LeftOut, one_line, say, short_id, user_option, users_of
+from .trouble import in_words
 
 __all__ = ["review"]
 
@@ -116,6 +117,12 @@ class _Card:
             except FileNotFoundError:
                 click.echo("its card was moved away meanwhile")
                 return "skipped"
+            except OSError as err:
+                if err.filename is None:  # of the terminal
+                    raise
+                self._tell(in_words(err))
+            except click.ClickException as err:  # of the editor
+                self._tell(err.message)
 
     def _prompt(self) -> str:
         """The keys, and which card they are for: a long card has scrolled the rest away."""

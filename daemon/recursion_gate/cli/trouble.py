@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+import traceback
 
 import click
 
@@ -41,15 +43,13 @@ def in_words(err: Exception, where: str = "") -> str:
 
 def to_click(err: OSError) -> click.ClickException:
     """`err` as the one line that a command ends with."""
-    return click.ClickException(in_words(err, "standard output" if err.filename is None and _output_fails() else ""))
-
-
-def _output_fails() -> bool:
-    """Whether standard output takes no more: what a failed write has left in its buffer fails again. It is then turned
-    away, or Python would complain once more at the end."""
-    try:
-        sys.stdout.flush()
-    except OSError:
+    if err.filename is not None or not _came_from_printing(err):
+        return click.ClickException(in_words(err))
+    with contextlib.suppress(OSError, ValueError):  # or Python would complain once more at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    return click.ClickException(in_words(err, "standard output"))
+
+
+def _came_from_printing(err: OSError) -> bool:
+    steps = traceback.walk_tb(err.__traceback__)
+    return any(frame.f_code is click.echo.__code__ for frame, _ in steps)
