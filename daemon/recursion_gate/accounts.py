@@ -1,5 +1,5 @@
 """Record against receipts, line by line: does each line that a receipt names stand in its file exactly once, and is
-there a receipt for each line that looks like an approved entry? (contract: promises 2 and 7)
+there a receipt for each line that looks approved? (contract: promises 2 and 7)
 
 What is expected in a file is what stood there before the first receipt (``baseline.json``) and what the receipts put
 in. Both sides are kept as one 64-bit number a line and compared as a whole; only where they differ is looked at again
@@ -8,9 +8,11 @@ edit explains it:
 
 * the id of a receipt's line stands nowhere in the file any more (``line-missing``). Where a line is taken out on
   purpose, a word with its id is left in its place, and it is an edit: ``<!-- ACT-... taken out -->``;
-* a line that begins or ends with an ACT id, as approved entries do, was neither there before the first receipt nor
-  put in by one (``line-without-receipt``);
+* something looks approved (`claims`: to the readers, or to the eye), and one of its lines was neither there before the
+  first receipt nor put in by one (``line-without-receipt``);
 * a receipt's line stands there more often than receipts put it in (``line-twice``).
+
+The Record is each ``self*.md`` of the user. The daemon merges into nine of them; in any other no line has a receipt.
 """
 
 from __future__ import annotations
@@ -20,32 +22,23 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from .audit import Finding, count, numbers
+from .claims import ACT_ID, Claim, claims, numbered
+from .errors import printable
 from .files import open_plain
 from .layout import RECORD_FILES, Place
 from .model import Receipt
 
-__all__ = ["Accounts", "fingerprint", "looks_approved", "surplus"]
+__all__ = ["Accounts", "fingerprint", "surplus"]
 
 # Fresh for each run, so that nobody can make two lines that look the same to us.
 _SALT = os.urandom(16)
-_BOM = b"\xef\xbb\xbf"
-_ID = re.compile(rb"ACT-[A-Za-z0-9._-]*[A-Za-z0-9]")
-_BULLET = re.compile(rb"[ \t]*(?:(?:[-*+|]|\d{1,4}[.)]|\xe2\x80\xa2)[ \t]*)+")
-_BEGINS = re.compile(rb"[*_`\[(]*ACT-[A-Za-z0-9]")
-_ENDS = re.compile(rb"ACT-[A-Za-z0-9][A-Za-z0-9._-]*[)\]*_`]*[.|\s]*\Z")
-
-
-def looks_approved(line: bytes) -> bool:
-    """Whether a reader takes `line` for an approved entry: a list item or table row that begins or ends with an ACT
-    id."""
-    bullet = _BULLET.match(line)
-    if bullet is None:
-        return False
-    return bool(_BEGINS.match(line, bullet.end()) or _ENDS.search(line[bullet.end() :][-300:]))
+_IS_RECORD = re.compile(r"self[^/\0]*\.md", re.IGNORECASE)
+_WRITTEN_BY_YOU = "Nothing, if it was you."
 
 
 def fingerprint(line: bytes) -> int:
@@ -72,11 +65,19 @@ def surplus(these: array[int], those: array[int]) -> dict[int, int]:
 
 @dataclass(slots=True)
 class _Extra:
-    """A line of the Record that is not accounted for."""
+    """Something in the Record that is not accounted for: a line, or the lines of a claim that are not."""
 
     file: str
     line: int
-    text: bytes
+    lines: list[bytes]
+    #: The claim that they belong to; None: they do not look approved.
+    claim: Claim | None = None
+
+    def names(self) -> Iterable[str]:
+        """The ids that it may have in place of a receipt's line: where it looks approved it names this one only."""
+        if self.claim is None:
+            return {act for line in self.lines for act in ACT_ID.findall(line.decode(errors="replace"))}
+        return self.claim.ids if len(self.claim.ids) == 1 else ()
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class _Missing:
     file: str
     text: bytes
     seq: int
-    evidence: bytes
+    evidence: str
 
 
 class Accounts:
@@ -94,51 +95,52 @@ class Accounts:
 
     def __init__(self, place: Place, found: Callable[[Finding], None]) -> None:
         self._place, self._found = place, found
-        self._here = {name: array("q") for name in RECORD_FILES}
-        self._due = {name: array("q") for name in RECORD_FILES}
+        #: The files of the Record: those that the daemon merges into, and what else there is.
+        self._names: list[str] = list(RECORD_FILES)
+        self._here: dict[str, array[int]] = {}
+        self._due: dict[str, array[int]] = {}
         #: Of receipts whose lines may not have been there yet when the Record was read.
         self._maybe = {name: array("q") for name in RECORD_FILES}
-        self._seed: dict[str, Counter[bytes]] = {}
-        #: The files and ACT ids of seed lines that were taken out or changed.
-        self._seed_gone: Counter[tuple[str, bytes]] = Counter()
+        #: The Record as it was before the first receipt.
+        self._seed: dict[str, bytes] = {}
         self._unread: set[str] = set()
         #: How many lines the receipts have put in.
         self.lines = 0
 
     def read(self, seed: bytes | None) -> None:
         """Read the Record, and the `seed`, the bytes of baseline.json, where there is one. Raises OSError."""
-        for name in RECORD_FILES:
+        self._seed = {name: text.encode(errors="replace") for name, text in _baseline(seed).items()}
+        self._names += [name for name in self._others() if name not in RECORD_FILES]
+        for name in self._names:
+            here = self._here[name] = array("q")
+            due = self._due[name] = array("q")
+            due.extend(fingerprint(line) for _, line in numbered(self._seed.get(name, b"")))
             try:
-                here = self._here[name]
-                for _, line in self._lines_of(name):
-                    here.append(fingerprint(line))
+                here.extend(fingerprint(line) for _, line in numbered(self._bytes_of(name)))
             except FileNotFoundError:
                 pass
             except IsADirectoryError:
                 self._unread.add(name)
                 self._say("fault", "record-unreadable", name, "this is not a plain file", "Put the file itself here.")
-        for name, text in _baseline(seed).items():
-            if name in self._due:
-                lines = [line.rstrip("\r").encode() for line in text.removeprefix("\ufeff").split("\n")]
-                self._seed[name] = Counter(line for line in lines if line.strip())
-                self._due[name].extend(map(fingerprint, self._seed[name].elements()))
 
-    def _lines_of(self, name: str) -> Iterator[tuple[int, bytes]]:
-        """The lines of a Record file that are not blank, with their numbers."""
+    def _others(self) -> list[str]:
+        """What else is called as a file of the Record (contract, "Words": ``self*.md``), or was in the seed."""
+        try:
+            inside = os.listdir(self._place.home)
+        except FileNotFoundError:
+            inside = []
+        return sorted(name for name in {*inside, *self._seed} if _IS_RECORD.fullmatch(name))
+
+    def _bytes_of(self, name: str) -> bytes:
         with open_plain(self._place.home / name) as file:
-            for number, line in enumerate(file, 1):
-                if number == 1:
-                    line = line.removeprefix(_BOM)
-                line = line.rstrip(b"\r\n")
-                if line.strip():
-                    yield number, line
+            return file.read()
 
     def expect(self, receipt: Receipt, *, sure: bool) -> None:
         """The lines of `receipt` must stand in the Record; not `sure`: they may."""
         for name, lines in receipt.lines.items():
-            side = (self._due if sure else self._maybe).get(name)
-            if side is None:
+            if name not in self._maybe:
                 continue  # said by `chain.inconsistent`
+            side = (self._due if sure else self._maybe)[name]
             for line in lines:
                 if line.strip():
                     side.append(fingerprint(line.encode(errors="replace")))
@@ -147,13 +149,13 @@ class Accounts:
     def _say(
         self, severity: str, code: str, name: str, problem: str, remedy: str = "", line: int | None = None
     ) -> None:
-        path = self._place.shown(self._place.home / name)
+        path = printable(self._place.shown(self._place.home / name))
         self._found(Finding(severity, code, path, problem, remedy, self._place.user, line))  # type: ignore[arg-type]
 
     def settle(self, receipts: Callable[[], Iterator[Receipt]]) -> None:
         """Say what differs. `receipts` gives them all once more; it is called only if something does."""
-        less = {name: surplus(self._due[name], self._here[name]) for name in RECORD_FILES}
-        more = {name: surplus(self._here[name], self._due[name]) for name in RECORD_FILES}
+        less = {name: surplus(self._due[name], self._here[name]) for name in self._names}
+        more = {name: surplus(self._here[name], self._due[name]) for name in self._names}
         for name, maybe in self._maybe.items():
             for number in maybe:
                 if more[name].get(number):
@@ -162,18 +164,15 @@ class Accounts:
             less[name].clear()
         if any(less.values()) or any(any(m.values()) for m in more.values()):
             missing = self._missing(less, receipts())
-            extra = [e for name in RECORD_FILES for e in self._extra(name, more[name])]
+            extra = [e for name in self._names for e in self._extra(name, more[name])]
             self._explain(missing, extra)
 
     def _missing(self, less: dict[str, dict[int, int]], receipts: Iterator[Receipt]) -> list[_Missing]:
         """The entries that are missing. Headings and seed lines that are gone are a person's edit, and said at once."""
         missing = []
         gone: Counter[str] = Counter()
-        for name, lines in self._seed.items():
-            for line in lines.elements():
-                if _take(less[name], line):
-                    gone[name] += 1
-                    self._seed_gone.update((name, act) for act in _ID.findall(line))
+        for name, data in self._seed.items():
+            gone[name] += sum(_take(less[name], line) for _, line in numbered(data))
         for receipt in receipts if any(any(m.values()) for m in less.values()) else ():
             for name, added in receipt.lines.items():
                 for index, text in enumerate(added, 1):
@@ -183,50 +182,71 @@ class Accounts:
                     if index < len(added):
                         gone[name] += 1
                     else:
-                        missing.append(_Missing(name, line, receipt.seq, (receipt.evidence_id or "").encode()))
+                        missing.append(_Missing(name, line, receipt.seq, receipt.evidence_id or ""))
         for name, n in gone.items():
             if n:
-                self._say("edit", "lines-removed", name, f"{count(n, 'line')} from before were taken out or changed")
+                told = f"{count(n, 'line')} from before {'was' if n == 1 else 'were'} taken out or changed by hand"
+                self._say("edit", "lines-removed", name, told, f"{_WRITTEN_BY_YOU} Else put back a copy of the file.")
         return missing
 
     def _extra(self, name: str, more: dict[int, int]) -> Iterator[_Extra]:
-        """The lines of a file that are not accounted for; of two that are the same, the later one."""
+        """What is not accounted for in a file; of two lines that are the same, the later one."""
         wanted = {number: n for number, n in more.items() if n > 0}
         if not wanted:
             return
-        where: dict[int, list[_Extra]] = {}
         try:
-            for number, line in self._lines_of(name):
-                mark = fingerprint(line)
-                if mark in wanted:
-                    where.setdefault(mark, []).append(_Extra(name, number, line))
+            data = self._bytes_of(name)
         except OSError:  # gone or changed since it was read: the caller looks again
             return
-        yield from sorted((e for mark, es in where.items() for e in es[-wanted[mark] :]), key=lambda e: e.line)
+        where: dict[int, list[tuple[int, bytes]]] = {}
+        for number, line in numbered(data):
+            mark = fingerprint(line)
+            if mark in wanted:
+                where.setdefault(mark, []).append((number, line))
+        left = dict(sorted(found for mark, these in where.items() for found in these[-wanted[mark] :]))
+        claimed: set[int] = set()
+        for claim in claims(data):
+            here = [n for n in range(claim.first, claim.last + 1) if n in left]
+            if here:
+                claimed.update(here)
+                yield _Extra(name, here[0], [left[n] for n in here], claim)
+        yield from (_Extra(name, n, [line]) for n, line in left.items() if n not in claimed)
 
     def _explain(self, missing: list[_Missing], extra: list[_Extra]) -> None:
         missing, extra = self._moved(missing, extra)
         missing, extra = self._changed(missing, extra)
         self._say_missing(missing)
-        due = {name: set(self._due[name]) for name in {e.file for e in extra}}
+        seeds = {name: self._seeds(name) for name in {e.file for e in extra if e.claim}}
+        due = {name: set(self._due[name]) for name in seeds}
         by_hand: dict[str, list[int]] = {}
         for e in extra:
-            if self._is_by_hand(e):
+            if e.claim is None or seeds[e.file].explain(e, e.claim):
                 by_hand.setdefault(e.file, []).append(e.line)
             else:
-                self._say_without_receipt(e, twice=fingerprint(e.text) in due[e.file])
+                self._say_without_receipt(e, e.claim, twice=all(fingerprint(line) in due[e.file] for line in e.lines))
         for name, lines in by_hand.items():
+            if name not in RECORD_FILES and name not in self._seed:
+                continue  # a file of the person's own
             n = len(lines)
             told = (
                 f"{count(n, 'line was', 'lines were')} added by hand: {'line' if n == 1 else 'lines'} {numbers(lines)}"
             )
-            self._say("edit", "lines-added", name, told)
+            self._say(
+                "edit", "lines-added", name, told, f"{_WRITTEN_BY_YOU} Else take {'it' if n == 1 else 'them'} out."
+            )
+
+    def _seeds(self, name: str) -> _Seeds:
+        try:
+            return _Seeds(self._seed.get(name, b""), self._bytes_of(name))
+        except OSError:  # as above
+            return _Seeds(b"", b"")
 
     def _moved(self, missing: list[_Missing], extra: list[_Extra]) -> tuple[list[_Missing], list[_Extra]]:
         """Say what a person has moved to another file as it was; gives what is left of both."""
         there: dict[bytes, list[_Extra]] = {}
         for e in extra:
-            there.setdefault(e.text, []).append(e)
+            if len(e.lines) == 1:
+                there.setdefault(e.lines[0], []).append(e)
         left, used = [], set()
         for m in missing:
             found = there.get(m.text)
@@ -234,16 +254,17 @@ class Accounts:
                 e = found.pop()
                 used.add(id(e))
                 told = f"the line of receipt {m.seq} was moved here from {m.file} by hand"
-                self._say("edit", "line-moved", e.file, told, "", e.line)
+                remedy = f"{_WRITTEN_BY_YOU} Else move it back."
+                self._say("edit", "line-moved", e.file, told, remedy, e.line)
             else:
                 left.append(m)
         return left, [e for e in extra if id(e) not in used]
 
     def _changed(self, missing: list[_Missing], extra: list[_Extra]) -> tuple[list[_Missing], list[_Extra]]:
-        """The same for what a person has changed: another line of the file names the id of the one that is missing."""
-        named: dict[tuple[str, bytes], list[_Extra]] = {}
+        """The same for what a person has changed: something else in the file names the id of what is missing."""
+        named: dict[tuple[str, str], list[_Extra]] = {}
         for e in extra:
-            for act in set(_ID.findall(e.text)):
+            for act in e.names():
                 named.setdefault((e.file, act), []).append(e)
         used: set[int] = set()
         left = []
@@ -252,10 +273,12 @@ class Accounts:
             if not free:
                 left.append(m)
                 continue
-            e = next((e for e in free if looks_approved(e.text)), free[0])
+            e = next((e for e in free if e.claim), free[0])
             used.add(id(e))
-            done = "changed" if looks_approved(e.text) else "taken out, with a word left in its place,"
-            self._say("edit", "line-changed", m.file, f"the line of receipt {m.seq} was {done} by hand", "", e.line)
+            done = "changed" if e.claim else "taken out, with a word left in its place,"
+            remedy = f"{_WRITTEN_BY_YOU} Else put it back: 'recursion-gate receipts --json' has the line as it was."
+            told = f"the line of receipt {m.seq} was {done} by hand"
+            self._say("edit", "line-changed", m.file, told, remedy, e.line)
         return left, [e for e in extra if id(e) not in used]
 
     def _say_missing(self, missing: list[_Missing]) -> None:
@@ -274,29 +297,69 @@ class Accounts:
                 name,
                 problem,
                 "Put back a copy of the file ('recursion-gate receipts --json' has the lines). If a line was taken out "
-                f"on purpose, leave a word in its place: <!-- {these[0].evidence.decode()} taken out -->",
+                f"on purpose, leave a word in its place: <!-- {these[0].evidence} taken out -->",
             )
 
-    def _is_by_hand(self, e: _Extra) -> bool:
-        """Whether a line is one that a person writes: it does not look approved, or is a seed line repeated or
-        changed."""
-        if not looks_approved(e.text) or e.text in self._seed.get(e.file, ()):
-            return True
-        for act in _ID.findall(e.text):
-            if self._seed_gone[e.file, act] > 0:  # each that is gone explains one
-                self._seed_gone[e.file, act] -= 1
-                return True
-        return False
-
-    def _say_without_receipt(self, e: _Extra, *, twice: bool) -> None:
-        shown = e.text[:400].decode(errors="replace").strip()
+    def _say_without_receipt(self, e: _Extra, claim: Claim, *, twice: bool) -> None:
+        shown = claim.text[:400]
         if twice:
             told = f"this line stands here more often than receipts put it in: {shown}"
             self._say("fault", "line-twice", e.file, told, "Take one of the two out.", e.line)
-        else:
-            told = f"no receipt accounts for this line: {shown}"
-            remedy = "Take it out. If you wrote it yourself, write it without the ACT id."
-            self._say("fault", "line-without-receipt", e.file, told, remedy, e.line)
+            return
+        lines = "this line" if claim.first == claim.last else f"lines {claim.first} to {claim.last}"
+        told = f"no receipt accounts for {lines}: {shown}"
+        remedy = "Take it out. If you wrote it yourself, write it without the ACT id."
+        if e.file not in RECORD_FILES:
+            remedy += (
+                " If this file is not meant as a part of the Record, give it a name that does not begin with self."
+            )
+        self._say("fault", "line-without-receipt", e.file, told, remedy, e.line)
+
+    def unproved(self) -> list[tuple[str, Claim]]:
+        """All that looks approved now, for where there is no receipt at all, with its file. Raises OSError."""
+        found: list[tuple[str, Claim]] = []
+        for name in self._names:
+            with suppress(FileNotFoundError, IsADirectoryError):
+                found += [(name, claim) for claim in claims(self._bytes_of(name))]
+        return found
+
+    def say_unproved(self, these: list[tuple[str, Claim]]) -> None:
+        """Say that nothing proves or denies `these`."""
+        if not these:
+            return
+        n, files = len(these), ", ".join(dict.fromkeys(printable(name) for name, _ in these))
+        told = (
+            f"{count(n, 'entry looks', 'entries look')} approved ({files}), and there is no receipt at all: with the "
+            f"first decision {'it becomes a seed line' if n == 1 else 'they become seed lines'}"
+        )
+        remedy = (
+            "Nothing, if they came with the folder or from another program. Else take them out before you decide; "
+            f"where decisions were made here, put back a copy of {self._place.shown(self._place.receipts)}/."
+        )
+        path = self._place.shown(self._place.home)
+        self._found(Finding("edit", "entries-unproved", path, told, remedy, self._place.user))
+
+
+class _Seeds:
+    """What seed explains: its lines repeated, and claims that it had and that now read otherwise."""
+
+    def __init__(self, seed: bytes, now: bytes) -> None:
+        self._lines = {line for _, line in numbered(seed)}
+        before, after = (Counter((c.text, c.ids) for c in claims(data)) for data in (seed, now))
+        #: By id, the ids of each claim that is gone. Each explains one.
+        self._gone: dict[str, list[frozenset[str]]] = {}
+        for _, ids in (before - after).elements():
+            for act in ids:
+                self._gone.setdefault(act, []).append(ids)
+
+    def explain(self, extra: _Extra, claim: Claim) -> bool:
+        """Whether this is seed repeated or changed by hand."""
+        if self._lines.issuperset(extra.lines):
+            return True
+        was = next((ids for ids in self._gone.get(min(claim.ids), ()) if claim.ids <= ids), None)
+        for act in was or ():
+            self._gone[act].remove(was)  # type: ignore[arg-type]
+        return was is not None
 
 
 def _take(less: dict[int, int], line: bytes) -> bool:

@@ -1,20 +1,27 @@
-"""The decisions that were carried out, as the receipts tell them. Reads only."""
+"""The decisions that were carried out, as the receipts tell them, and what the daemon's index remembers of those that
+are gone. Reads only."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import re
+import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 
 from pydantic import ValidationError
 
 from . import tail
 from .errors import Parked
+from .files import open_plain
 from .layout import Place, Root
 from .model import Receipt
 
-__all__ = ["decisions"]
+__all__ = ["Remembered", "decisions"]
 
 
 def decisions(
@@ -52,3 +59,51 @@ def _receipts(place: Place, lines: Iterator[bytes], prefix: str) -> Iterator[tup
         except ValidationError:
             told = "a line is not a receipt"
             raise Parked(place.shown(place.ledger), told, "'recursion-gate verify' tells where it breaks") from None
+
+
+class Remembered:
+    """How far each user's receipts once reached, by the index that the daemon keeps (`receipts.Decided`): where it is
+    there, can be read, and is whole. It is a cache, so it may be behind, and it may be of another root that stood here;
+    what it says is true only of a file that once was here.
+
+    It is read from a copy, since to read it where it is would write beside it.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._upto: dict[str, tuple[int, str]] = {}
+        with suppress(OSError, sqlite3.Error), self._copy() as db:
+            for user, size, head in db.execute("SELECT user, size, head FROM upto"):
+                if isinstance(size, int) and isinstance(head, str):
+                    self._upto[user] = size, head
+
+    @contextmanager
+    def _copy(self) -> Iterator[sqlite3.Connection]:
+        index = self._root.index
+        os.stat(index)
+        with tempfile.TemporaryDirectory(prefix="recursion-gate-") as folder:
+            for name in (f"{index.name}-wal", index.name):
+                source, target = index.with_name(name), os.path.join(folder, name)
+                with suppress(FileNotFoundError), open_plain(source) as file, open(target, "wb") as copy:
+                    shutil.copyfileobj(file, copy)
+            with closing(sqlite3.connect(os.path.join(folder, index.name))) as db:
+                yield db
+
+    def is_ahead(self, place: Place) -> bool:
+        """Whether the receipts of this user once were others than now: more, or another chain. Raises OSError."""
+        size, head = self._upto.get(place.user, (0, ""))
+        if size <= 0:
+            return False
+        end = f'"hash":"{head}"}}\n'.encode()
+        try:
+            with open_plain(place.ledger) as file:
+                file.seek(max(0, size - len(end)))
+                return file.read(len(end)) != end
+        except FileNotFoundError:
+            return True
+
+    def ids(self, place: Place) -> Iterator[str]:
+        """The candidates of this user that were decided."""
+        with suppress(OSError, sqlite3.Error), self._copy() as db:
+            for (candidate_id,) in db.execute("SELECT id FROM receipt WHERE user = ?", (place.user,)):
+                yield str(candidate_id)

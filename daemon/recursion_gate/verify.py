@@ -12,7 +12,8 @@ changes the files meanwhile (an editor, a backup that is put back), it is looked
 
 What cannot be told from the files alone: that receipts were cut off the end together with all they had left behind,
 and that a chain was computed anew from the first receipt on. Both are found with an `Anchor`: the number and hash of
-a receipt that somebody has written down elsewhere (`receipts head`).
+a receipt that somebody has written down elsewhere (`receipts head`). Where the daemon's index is still there it knows,
+too; but it is a cache, and what it says of receipts that are gone is a fault only where the Record bears it out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,16 +34,20 @@ from . import cardcheck, files, tail
 from .accounts import Accounts, fingerprint
 from .audit import Finding, Findings, candidates_at, count, numbers
 from .chain import Chain, Link
+from .claims import Claim
 from .errors import Parked
 from .files import open_plain
+from .history import Remembered
 from .layout import RECORD_FILES, Place, Root
-from .model import Receipt
+from .model import Receipt, short_hash
 
 __all__ = ["Anchor", "Proof", "anchors_in", "head", "verify"]
 
 #: How often it is looked at again when files changed while they were read.
 _LOOKS = 3
 _NONE = "0" * 64
+#: How long the end of an ACT id is (`model.act_id`), and how many of them are evidence enough.
+_SUFFIX, _ENOUGH = 10, 4
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -132,12 +137,16 @@ def verify(
 
     The memory needed is some 100 bytes a receipt. Nothing is raised for what is wrong with the files: it is found.
     """
+    remembered = Remembered(root)  # before the receipts: it must not know of any that came later
     sizes = {user: _size(root.place(user)) for user in users}
     done, total = 0, sum(sizes.values())
     proofs = []
     for user in users:
-        here = done
-        proofs.append(_prove(root.place(user), anchors, lambda n, here=here: progress(min(here + n, total), total)))  # type: ignore[misc]
+
+        def told(n: int, here: int = done) -> None:
+            progress(min(here + n, total), total)
+
+        proofs.append(_prove(root.place(user), anchors, remembered, told))
         done += sizes[user]
     _look_for(anchors, root, proofs)
     return proofs
@@ -181,10 +190,10 @@ def _say_gone(proof: Proof, path: str, problem: str) -> None:
 # -- one user ---------------------------------------------------------------------------------------------------------
 
 
-def _prove(place: Place, anchors: Sequence[Anchor], progress: Callable[[int], None]) -> Proof:
+def _prove(place: Place, anchors: Sequence[Anchor], remembered: Remembered, progress: Callable[[int], None]) -> Proof:
     for _ in range(_LOOKS):
         before = _marks(place)
-        look = _Look(place, anchors)
+        look = _Look(place, anchors, remembered)
         look.run(progress)
         if look.is_calm() or before == _marks(place):
             break
@@ -204,8 +213,9 @@ def _marks(place: Place) -> list[object]:
 class _Look:
     """One look at one user's files."""
 
-    def __init__(self, place: Place, anchors: Sequence[Anchor]) -> None:
+    def __init__(self, place: Place, anchors: Sequence[Anchor], remembered: Remembered) -> None:
         self.place = place
+        self._remembered = remembered
         self.found = Findings()
         self.proof = Proof(place.user)
         self._wanted = {a.hash for a in anchors if a.user in (None, place.user)}
@@ -226,9 +236,12 @@ class _Look:
             self._run(progress)
         except OSError as err:
             path = os.path.relpath(os.fsdecode(err.filename), self.place.root) if err.filename else ""
+            code, remedy = "unreadable", "It must be a plain file or folder, not a link."
             problem = f"cannot be read: {(err.strerror or str(err)).lower()}"
-            remedy = "Run this under an account that may read it. It must be a plain file or folder, not a link."
-            self.found.add(Finding("fault", "unreadable", path, problem, remedy, self.place.user))
+            if isinstance(err, PermissionError):
+                code, remedy = "not-looked-at", "Run this under an account that may read it."
+                problem = "this account may not read it, so nothing is proved"
+            self.found.add(Finding("fault", code, path, problem, remedy, self.place.user))
 
     def _run(self, progress: Callable[[int], None]) -> None:
         place = self.place
@@ -261,6 +274,10 @@ class _Look:
             accounts.settle(self._receipts)
         if seed is None and self.proof.receipts:
             self._without_baseline()
+        unproved = accounts.unproved() if not self.proof.receipts else []
+        if _size(place) == self._size:  # else the first merge is under way
+            accounts.say_unproved(unproved)
+            self._ask_the_index(unproved)
         self._look_at_cards()
 
     def _read_gate(self) -> None:
@@ -341,6 +358,36 @@ class _Look:
         told = "this file is missing, so the first receipt and the seed lines of the Record cannot be checked"
         self._add("fault", "baseline-missing", self.place.baseline, told, "Put back a copy.")
         self.found.drop({"lines-added", "line-without-receipt"})
+
+    def _ask_the_index(self, unproved: Sequence[tuple[str, Claim]]) -> None:
+        """Say what the daemon's index knows of receipts that are gone. By itself that is no fault: an older copy may
+        have been put back, or another root have stood here."""
+        if not self._remembered.is_ahead(self.place):
+            return
+        path = self.place.ledger
+        there = {act.rpartition("-")[2] for _, claim in unproved for act in claim.ids}
+        if there:
+            known = (i for i in self._remembered.ids(self.place) if short_hash(i.encode(), _SUFFIX) in there)
+            some = list(islice(known, _ENOUGH))
+            if some:
+                told = (
+                    f"there is no receipt, but the Record has what was decided here ({', '.join(some[:3])}"
+                    f"{', ...' if len(some) > 3 else ''}), as the daemon's index knows: all receipts are gone"
+                )
+                remedy = (
+                    f"Put back a copy of {self.place.shown(self.place.receipts)}/ before anything else is decided: the "
+                    "next decision would begin a chain anew, and take all that stands in the Record for seed lines."
+                )
+                self._add("fault", "receipts-missing", path, told, remedy)
+                return
+        told = (
+            "the daemon's index knows of receipts that are not here: they were cut off, or an older copy was put back"
+        )
+        remedy = (
+            "Nothing, if it was you who put back an older copy: the daemon forgets them with its next decision. Else "
+            "put back a copy that is whole."
+        )
+        self._add("edit", "receipts-behind", path, told, remedy)
 
     def _look_at_cards(self) -> None:
         try:

@@ -2,19 +2,24 @@
 
 The checks are small functions in tables, `CHECKS` for the root and `USER_CHECKS` for each user; a new one is written
 in one of the modules here (or a new one) and put into its table. A check gets the `Patient`, yields `Finding`s, and
-writes nothing. What can be mended without harm carries a `fix`, which only `mend` calls.
+writes nothing. What can be mended without harm carries a `fix`, which only `mend` calls. What `verify` finds of each
+user is part of the diagnosis.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..audit import Finding, Findings, Severity
+from ..audit import Finding, Findings
 from ..layout import Place, Root
-from . import lane_checks, machine, root_checks, user_checks
+from ..verify import verify
+from ..who import account
+from . import inbox_checks, lane_checks, machine, root_checks, user_checks
 from .patient import Patient, examine
 
 __all__ = ["CHECKS", "USER_CHECKS", "Patient", "doctor", "mend"]
@@ -39,44 +44,96 @@ USER_CHECKS: tuple[Callable[[Patient, Place], Iterator[Finding]], ...] = (
     user_checks.gate,
     user_checks.receipts,
     user_checks.record_files,
-    user_checks.waits_too_long,
-    user_checks.refused,
+    inbox_checks.not_ours,
+    inbox_checks.waits_too_long,
+    inbox_checks.refused,
 )
 
 
-def doctor(root: Root, users: Sequence[str] | None = None) -> list[Finding]:
-    """What there is to say about `root`, the gravest first; with `users` only about these, and the root itself."""
+def doctor(
+    root: Root,
+    users: Sequence[str] | None = None,
+    *,
+    prove: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Finding]:
+    """What there is to say about `root`, the gravest first; with `users` only about these, and the root itself. Not to
+    `prove` leaves out what `verify` finds, for which each receipt is read; `progress` is as there.
+
+    What this account may not look at is a note ``not-looked-at``, and ``daemon-unknown`` where it cannot tell whether
+    the daemon runs: with one of these nothing else found does not mean that all is well.
+    """
     patient = examine(root, users)
-    found = Findings()
+    found = _Diagnosis(patient)
     for check in CHECKS:
-        _run(root, partial(check, patient), found, None)
+        found.run(partial(check, patient), None)
     for user in patient.users:
         place = root.place(user)
         for user_check in USER_CHECKS:
-            _run(root, partial(user_check, patient, place), found, user)
+            found.run(partial(user_check, patient, place), user)
+    for proof in verify(root, patient.users, progress=progress) if prove else ():
+        for finding in proof.findings:
+            found.add_proof(finding)
+    for user in patient.users:
         for finding in _parked(patient, user, found.listed()):
             found.add(finding)
     return found.listed()
 
 
-def _run(root: Root, check: Callable[[], Iterator[Finding]], found: Findings, user: str | None) -> None:
-    try:
-        for finding in check():
-            found.add(finding)
-    except OSError as err:
-        path = Path(os.fsdecode(err.filename)) if err.filename else root.path
-        shown = root.place(user or "").shown(path)
-        told = f"cannot be looked at: {(err.strerror or str(err)).lower()}"
-        # Another account than the daemon's may not look everywhere: that is as it should be, and no news.
-        severity: Severity = "note" if isinstance(err, PermissionError) and not _is_owner(root) else "warning"
-        found.add(Finding(severity, "unreadable", shown, told, "Run doctor under the daemon's account.", user))
+class _Diagnosis(Findings):
+    """What is found, each once, whether this account could look or not."""
+
+    def __init__(self, patient: Patient) -> None:
+        super().__init__()
+        self._patient = patient
+        #: Sorts and paths of what was found by the checks.
+        self._said: set[tuple[str, str]] = set()
+
+    def add(self, finding: Finding) -> None:
+        if finding.code == "not-looked-at":
+            shown = self._closed(finding.path)
+            if (finding.code, shown) in self._said:
+                return
+            finding = replace(finding, severity="note", path=shown, remedy=_run_as(self._patient))
+        self._said.add((finding.code, finding.path))
+        super().add(finding)
+
+    def _closed(self, shown: str) -> str:
+        """The folder above `shown` that this account may not pass, if there is one."""
+        above = shown
+        while "/" in above:
+            above = above.rpartition("/")[0]
+            if not os.access(self._patient.root.path / above, os.X_OK):
+                shown = above
+        return shown
+
+    def add_proof(self, finding: Finding) -> None:
+        """Add what `verify` has found, unless a check has said it already."""
+        if finding.code == "cards-not-seen":
+            finding = replace(finding, code="not-looked-at")
+        if (finding.code, finding.path) not in self._said or finding.line is not None:
+            self.add(finding)
+
+    def run(self, check: Callable[[], Iterator[Finding]], user: str | None) -> None:
+        root = self._patient.root
+        try:
+            for finding in check():
+                self.add(finding)
+        except OSError as err:
+            path = Path(os.fsdecode(err.filename)) if err.filename else root.path
+            shown = root.place(user or "").shown(path)
+            if isinstance(err, PermissionError) and not self._patient.may_look:
+                self.add(Finding("note", "not-looked-at", shown, "this account may not look at it", "", user))
+                return
+            told = f"cannot be looked at: {(err.strerror or str(err)).lower()}"
+            self.add(Finding("warning", "unreadable", shown, told, _run_as(self._patient), user))
 
 
-def _is_owner(root: Root) -> bool:
-    try:
-        return os.name != "posix" or os.stat(root.homes).st_uid == os.geteuid()
-    except OSError:
-        return False
+def _run_as(patient: Patient) -> str:
+    uid = patient.daemon_uid
+    if uid is None or uid == os.geteuid():
+        return "Run doctor under an account that may read all of the root."
+    return f"Run doctor as '{account(uid)}', the daemon's account, or as root."
 
 
 def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[Finding]:
@@ -94,10 +151,11 @@ def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[F
 
 
 def mend(findings: Iterable[Finding]) -> list[Finding]:
-    """Carry out the fixes of `findings`; gives those that were mended. Raises OSError."""
+    """Carry out the fixes of `findings`, as far as this account may; gives those that were mended. Raises OSError."""
     mended = []
     for finding in findings:
         if finding.fix is not None:
-            finding.fix()
-            mended.append(finding)
+            with suppress(PermissionError):
+                finding.fix()
+                mended.append(finding)
     return mended

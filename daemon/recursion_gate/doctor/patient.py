@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import BadSettings
-from ..layout import Root
+from ..layout import Root, valid_user
 from ..overview import overview
 from ..settings import Settings, load_settings
 
@@ -23,6 +25,8 @@ class Patient:
     #: The users to examine, and all there are.
     users: tuple[str, ...]
     all_users: tuple[str, ...]
+    #: Whether those are all users: who may not list ``users/`` knows only of inboxes.
+    all_known: bool
     settings: Settings
     #: Why the settings file cannot be used; None when it can.
     bad_settings: BadSettings | None
@@ -33,6 +37,14 @@ class Patient:
     #: How many files are in which state, by user (`overview`).
     waiting: dict[str, dict[str, int]]
     now: datetime
+    #: The account that the daemon runs under: that of the lanes, else the owner of ``users/``; None where accounts have
+    #: no numbers, or it cannot be seen.
+    daemon_uid: int | None
+
+    @property
+    def may_look(self) -> bool:
+        """Whether this account should be able to look everywhere."""
+        return self.daemon_uid is None or os.geteuid() in (0, self.daemon_uid)
 
 
 def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
@@ -42,20 +54,44 @@ def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
         settings = load_settings(root)
     except BadSettings as err:
         bad = err
+    all_users: tuple[str, ...] = ()
+    all_known = True
     try:
         all_users = tuple(root.users())
+    except PermissionError:
+        all_known = False
+        with suppress(OSError):
+            all_users = tuple(name for name in root.inboxes() if valid_user(name))
+    except OSError:
+        pass
+    try:
         seen = overview(root)
     except OSError:
-        all_users, seen = (), {"alive": None, "daemon": {}, "waiting": {}}
+        seen = {"alive": None, "daemon": {}, "waiting": {}}
     said = seen["daemon"] if isinstance(seen["daemon"], dict) else {}
     return Patient(
         root=root,
         users=all_users if users is None else tuple(users),
         all_users=all_users,
+        all_known=all_known,
         settings=settings,
         bad_settings=bad,
         alive=seen["alive"],
         said=said,
         waiting=seen["waiting"],
         now=datetime.now(UTC),
+        daemon_uid=_owner(root, settings),
     )
+
+
+def _owner(root: Root, settings: Settings) -> int | None:
+    if os.name != "posix":
+        return None
+    if settings.lanes is not None:
+        import pwd
+
+        with suppress(KeyError):
+            return pwd.getpwnam(settings.lanes.daemon).pw_uid
+    with suppress(OSError):
+        return os.stat(root.homes).st_uid
+    return None

@@ -69,9 +69,10 @@ def folders(patient: Patient) -> Iterator[Finding]:
 def users(patient: Patient) -> Iterator[Finding]:
     """There are users, and their folders have names that users can have."""
     root = patient.root
+    entries = _listed(root.homes)
     if not patient.all_users:
         yield Finding("warning", "no-users", "users", "there are no users", "Add one: recursion-gate user add NAME")
-    for entry in _listed(root.homes):
+    for entry in entries:
         if entry.name == root.template.name or entry.name.startswith(".") or not entry.is_dir():
             continue
         path = f"users/{printable(entry.name)}"
@@ -85,6 +86,8 @@ def users(patient: Patient) -> Iterator[Finding]:
 
 def inboxes(patient: Patient) -> Iterator[Finding]:
     """Each folder in ``inbox/`` is a user's."""
+    if not patient.all_known:
+        return
     root = patient.root
     for entry in _listed(root.inbox):
         name = entry.name
@@ -114,6 +117,8 @@ def strays(patient: Patient) -> Iterator[Finding]:
 
 def receipts_of_nobody(patient: Patient) -> Iterator[Finding]:
     """Each folder in ``receipts/`` is a user's."""
+    if not patient.all_known:
+        return
     for entry in _listed(patient.root.receipts):
         if entry.is_dir() and entry.name not in patient.all_users and not entry.name.startswith("."):
             told = "receipts of a user that is not there; verify does not look at them"

@@ -1,0 +1,149 @@
+"""What can be wrong in one user's inbox: what the daemon may not take away, what waits too long, what was refused."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .. import acl
+from ..audit import Finding, count
+from ..errors import printable
+from ..files import kind_of, open_plain
+from ..layout import STATES, Place, is_ignored
+from ..who import account
+from .patient import Patient
+
+__all__ = ["not_ours", "refused", "waits_too_long"]
+
+#: How long a drop or a decision may wait, in seconds, before it is asked why (beyond `patience_seconds`).
+_LONG = 600
+_TAKE_AWAY = "It stays here, harmless, until its owner or root takes it away."
+
+
+def not_ours(patient: Patient, place: Place) -> Iterator[Finding]:
+    """The daemon may take out of the inbox and its folders all that lies there."""
+    uid = patient.daemon_uid
+    if uid is None or uid == 0:
+        return
+    for folder_path in (place.inbox, *(place.state(state) for state in STATES[:3])):
+        try:
+            st = os.lstat(folder_path)
+            with os.scandir(folder_path) as entries:
+                inside = sorted((e for e in entries if e.name not in STATES), key=lambda e: e.name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if not _may_write(folder_path, st, uid):
+            told = f"the daemon's account, '{account(uid)}', may not take anything out of this folder"
+            remedy = "Give it the right to write here."
+            yield Finding("fault", "cannot-move", place.shown(folder_path), told, remedy, place.user)
+            continue
+        for entry in inside:
+            if (why := _why_not_ours(entry, st, uid)) is not None:
+                shown = printable(place.shown(folder_path / entry.name))
+                yield Finding("warning", "cannot-move", shown, why, _TAKE_AWAY, place.user)
+
+
+def _why_not_ours(entry: os.DirEntry[str], folder_st: os.stat_result, uid: int) -> str | None:
+    """Why the account `uid` may not move what lies in a folder that it may write; None where it may, or nobody wants
+    it moved."""
+    if is_ignored(entry.name):
+        return None
+    try:
+        st = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    whose = f"which belongs to '{account(st.st_uid)}'"
+    if folder_st.st_mode & stat.S_ISVTX and uid not in (st.st_uid, folder_st.st_uid):
+        return f"the daemon may not move this {kind_of(st.st_mode)}, {whose}, out of a folder with the sticky bit"
+    if not stat.S_ISDIR(st.st_mode):
+        return None
+    if os.path.ismount(entry.path):
+        return "another disk is mounted here, and the daemon cannot move that"
+    # A folder that moves elsewhere has its ".." changed, which is to write in it (rename(2), EACCES).
+    return None if _may_write(entry.path, st, uid) else f"the daemon may not move this folder, {whose}"
+
+
+def _may_write(path: Path | str, st: os.stat_result, uid: int) -> bool:
+    if uid == os.geteuid():
+        return os.access(path, os.W_OK)
+    if st.st_uid == uid:
+        return bool(st.st_mode & stat.S_IWUSR)
+    listed = acl.read(path, acl.ACCESS)
+    group, users, groups = acl.writers(listed) if listed else (bool(st.st_mode & stat.S_IWGRP), [], [])
+    gids = [st.st_gid, *groups] if group else groups
+    return uid in users or bool({*gids} & {*_groups_of(uid)}) or bool(st.st_mode & stat.S_IWOTH)
+
+
+def _groups_of(uid: int) -> list[int]:
+    import pwd
+
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return []
+    return os.getgrouplist(entry.pw_name, entry.pw_gid)
+
+
+def waits_too_long(patient: Patient, place: Place) -> Iterator[Finding]:
+    """Nothing has waited long for a daemon that runs."""
+    if not patient.alive:
+        return  # `root_checks.daemon` counts what waits
+    limit = patient.now.timestamp() - max(_LONG, 2 * patient.settings.patience_seconds)
+    grace = limit - patient.settings.grace_seconds
+    yield from _old_files(patient.daemon_uid, place, place.inbox, limit, "drop-waits", "has not been staged")
+    for state in ("approved", "rejected"):
+        yield from _old_files(
+            patient.daemon_uid, place, place.state(state), grace, "decision-waits", "has not been carried out"
+        )
+
+
+def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: str, what: str) -> Iterator[Finding]:
+    try:
+        folder_st = os.stat(path)
+        entries = [e for e in os.scandir(path) if e.name not in STATES and not is_ignored(e.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in sorted(entries, key=lambda e: e.name):
+        st = entry.stat(follow_symlinks=False)
+        if st.st_ctime > limit or (uid and _why_not_ours(entry, folder_st, uid)):  # the latter is said already
+            continue
+        since = datetime.fromtimestamp(st.st_ctime, UTC)
+        told = f"this file has been here since {since:%Y-%m-%d %H:%M} UTC and {what}"
+        if not st.st_mode & 0o044:
+            remedy = "It can be read by nobody but its owner: chmod 644 it."
+        else:
+            remedy = "See 'recursion-gate status' for why; a program may still have it open, or it cannot be moved."
+        shown = printable(place.shown(path / entry.name))
+        yield Finding("warning", code, shown, told, remedy, place.user)
+
+
+def refused(patient: Patient, place: Place) -> Iterator[Finding]:
+    """Nothing lies in refused/."""
+    try:
+        with os.scandir(place.refused) as entries:
+            names = [(e.stat(follow_symlinks=False).st_ctime, e.name) for e in entries if not is_ignored(e.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    kept = sorted(n for n in names if not n[1].endswith(".why.txt"))
+    if not kept:
+        return
+    newest = kept[-1][1]
+    shown = printable(newest)
+    told = f"{count(len(kept), 'file')} {'was' if len(kept) == 1 else 'were'} refused, the last one {shown}"
+    why = _why(place.refused, newest)
+    remedy = "The note beside each (NAME.why.txt) says what to do. Correct it and drop it again, or delete both."
+    told = f"{told}: {why}" if why else told
+    yield Finding("warning", "refused", place.shown(place.refused), told, remedy, place.user)
+
+
+def _why(folder_path: Path, name: str) -> str:
+    """The reason in the note beside a refused file."""
+    try:
+        with open_plain(folder_path / f"{name}.why.txt") as file:
+            lines = file.read(10_000).decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.removeprefix("Why:").strip() for line in lines if line.startswith("Why:")), "")
