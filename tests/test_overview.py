@@ -79,8 +79,20 @@ def test_without_a_daemon_the_last_decisions_come_from_the_receipts(world: World
     assert [(e["what"], e["user"], e["id"]) for e in told["last"]] == [("approved", "alex", "a")]
     assert told["parked"] == {}
     text = call(world.root, "status").stdout
-    assert "It last said something at 2026-01-01T00:00:00Z." in text
+    assert "2026-01-01" not in text
     assert "long ago" not in text
+
+
+def test_what_once_found_parked_stays_said_with_its_time(world: World) -> None:
+    world.stage("a")
+    (world.place.home / "self-evidence.md").write_bytes(b"caf\xe9\n")
+    world.move(world.card("a"), "approved")
+    done = call(world.root, "once")
+    assert done.returncode == 1
+    assert "alex: parked: users/alex/self-evidence.md" in done.stdout
+    seen = overview(world.root)
+    assert seen["daemon"]["seen"] in seen["parked"]["alex"]
+    assert "  parked: users/alex/self-evidence.md" in call(world.root, "status").stdout
 
 
 def test_a_live_daemon_names_who_is_parked_in_what_it_did_last(world: World) -> None:

@@ -69,7 +69,7 @@ class Waiting:
         """The card's bytes. Raises Refusal, OSError."""
         if self.card is None:
             raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
-        return files.look(self.card, Settings().max_drop_bytes).data
+        return files.look(self.card, Settings().max_card_bytes).data
 
     def as_edited(self, settings: Settings, data: bytes | None = None) -> Candidate:
         """The candidate with the edits that a person has made to its card, or to `data`, which was its card a moment
@@ -138,7 +138,7 @@ def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:
             if is_ignored(path.name):
                 continue
             try:
-                data = files.look(path, settings.max_drop_bytes).data
+                data = files.look(path, settings.max_card_bytes).data
             except (Refusal, FileNotFoundError):
                 continue
             candidate = gate.get(cards.id_of(data) or "")

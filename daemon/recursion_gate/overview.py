@@ -48,8 +48,10 @@ def overview(root: Root) -> dict[str, Any]:
     except OSError:
         unknown = []
     looks = {user: _look(root.place(user)) for user in users}
-    parked = dict(said.get("parked") or {}) if alive else {}
-    parked |= {user: look.parked for user, look in looks.items() if look.parked and user not in parked}
+    parked = {user: why for user, why in (said.get("parked") or {}).items() if user in looks}
+    if not alive:  # then it may be long ago
+        parked = {user: f"{why} (as of {said.get('seen', 'its end')})" for user, why in parked.items()}
+    parked |= {user: look.parked for user, look in looks.items() if look.parked and not (alive and user in parked)}
     return {
         "root": str(root.path),
         "alive": alive,
@@ -173,7 +175,7 @@ def _ids(folder: Path) -> set[str]:
 
 def _id_in(path: Path) -> str | None:
     try:
-        return cards.id_of(files.look(path, Settings().max_drop_bytes).data)
+        return cards.id_of(files.look(path, Settings().max_card_bytes).data)
     except (Refusal, OSError):
         return None
 

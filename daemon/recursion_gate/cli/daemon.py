@@ -7,14 +7,17 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..layout import Root
 from . import root_of
 from .output import json_option, one_line, print_json, say
+
+if TYPE_CHECKING:
+    from ..keeper import Keeper
 
 __all__ = ["once", "run", "status"]
 
@@ -116,6 +119,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     check_account(settings)
     with _names_the_first(root):
         keeper = service.once(root, settings, told)
+    _write_down(root, keeper)
     if show and sum(done.values()) >= 100:
         click.echo("\r\033[K", nl=False, err=True)
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
@@ -138,6 +142,22 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         ctx.exit(1)
 
 
+def _write_down(root: Root, keeper: Keeper) -> None:
+    """Leave for `status` what a look has found, unless a daemon has begun since, which says more."""
+    from .. import __version__
+    from ..desk import now
+    from ..errors import AlreadyRunning
+    from ..lock import hold
+    from ..model import instant
+    from ..statusfile import StatusFile
+
+    said = {"version": __version__, "seen": instant(now()), "parked": keeper.problems, "held": keeper.held()}
+    with suppress(AlreadyRunning), hold(root):
+        file = StatusFile(root.status)
+        file.put(said)
+        file.close()
+
+
 @click.command()
 @json_option
 @click.pass_context
@@ -145,7 +165,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     """Is the daemon alive, what waits, what did it do last?
 
     What waits is counted at the gate; what this account may not look at is said (in JSON: null). Where no daemon runs,
-    the last decisions are taken from the receipts.
+    the last decisions are taken from the receipts, and what was parked is as the last daemon, or 'once', left it.
 
     Exits with 0 when the daemon runs, else with 1.
 
@@ -185,7 +205,7 @@ def _print_status(seen: dict[str, Any]) -> None:
     elif seen["alive"] is None:
         say("cannot tell whether the daemon runs: its lock may not be read by this account")
     else:
-        last = f"It last said something at {daemon['seen']}. " if daemon.get("seen") else ""
+        last = f"It was last seen at {daemon['seen']}. " if daemon.get("seen") else ""
         say(f"not running. {last}Start it with 'recursion-gate run'.", fg="red")
     for trouble in (seen["disk"], daemon.get("trouble") if seen["alive"] else ""):
         if trouble:
@@ -207,7 +227,7 @@ def _print_user(seen: dict[str, Any], user: str, counts: dict[str, int]) -> None
     blind = f"this account may not look at what is {', '.join(unseen)}" if unseen else ""
     told = ", ".join(parts) or ("" if unseen else "nothing waits")
     say("; ".join(filter(None, (told, blind))), f"{user}: ", "  ")
-    for which, why in (seen["daemon"].get("held", {}).get(user, {}) if seen["alive"] else {}).items():
+    for which, why in seen["daemon"].get("held", {}).get(user, {}).items():
         say(f"{which} {why}", "  ")
     if user in seen["parked"]:
         say(f"parked: {seen['parked'][user]}", "  ", fg="red")
