@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -209,6 +210,46 @@ EDITS: dict[str, tuple[str, Callable[[str, str, str], str], str]] = {
         lambda text, line, act: text.replace(line, line + "  "),
         "line-changed",
     ),
+    "an approved line broken in two": (
+        KNOWLEDGE,
+        lambda text, line, act: text.replace("cranes fly", "cranes\n  fly"),
+        "line-changed",
+    ),
+    "an evidence line broken in two": (
+        EVIDENCE,
+        lambda text, line, act: text.replace("cranes fly", "cranes\n  fly"),
+        "line-changed",
+    ),
+    "a remark below an approved line": (
+        KNOWLEDGE,
+        lambda text, line, act: text.replace(line, f"{line}\n  (on page 3)"),
+        "lines-added",
+    ),
+    "a remark below an evidence line": (
+        EVIDENCE,
+        lambda text, line, act: re.sub(rf"(- {act} .*\n)", r"\1Near the lake.\n", text),
+        "line-changed",
+    ),
+    "the id of an approved line made bold": (
+        KNOWLEDGE,
+        lambda text, line, act: text.replace(act, f"**{act}**"),
+        "line-changed",
+    ),
+    "the date and the skill of evidence changed": (
+        EVIDENCE,
+        lambda text, line, act: re.sub(rf"(- {act} .*) — .* — THINK\n", r"\1 — 1999-12-31 — WORK\n", text),
+        "line-changed",
+    ),
+    "all the text of an approved line replaced": (
+        KNOWLEDGE,
+        lambda text, line, act: text.replace("Learned how cranes fly south.", "Owns the moon."),
+        "line-changed",
+    ),
+    "a comment around an approved line": (
+        KNOWLEDGE,
+        lambda text, line, act: text.replace(line, f"<!--\n{line}\n-->"),
+        "lines-added",
+    ),
     "a heading that a merge made renamed": (
         "self-curiosity.md",
         lambda text, line, act: text.replace("## Interests", "## Interests of mine"),
@@ -263,6 +304,31 @@ def test_what_stood_there_before_the_first_receipt_is_seed_whatever_it_looks_lik
     assert look(world).findings == []
 
 
+WRAPPED = "- • Came with the folder,\n  from another program — ACT-2025-02-02-0002\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Came with", "Stood in"),
+        ("another program", "a friend"),
+        (",\n  from another program", ""),
+        ("0002\n", "0002\n" + WRAPPED),
+        ("program — ACT-2025-02-02-0002", "program"),
+        (WRAPPED, ""),
+    ],
+)
+def test_a_seed_entry_over_two_lines_may_be_edited_as_any_other(root: Root, old: str, new: str) -> None:
+    world = World(root)
+    path = world.place.home / KNOWLEDGE
+    path.write_text(path.read_text() + WRAPPED)
+    world.stage("one")
+    world.approve("one")
+    assert look(world).findings == []
+    edit(world, KNOWLEDGE, lambda text: text.replace(old, new))
+    assert {f.severity for f in look(world).findings} == {"edit"}
+
+
 def test_lines_of_the_same_text_and_evidence_are_counted_not_just_looked_for(world: World) -> None:
     for name in ("again-1", "again-2"):
         world.stage(name, "Understood the water cycle.", link_to_evidence_id="quiz")
@@ -282,6 +348,12 @@ def test_lines_of_the_same_text_and_evidence_are_counted_not_just_looked_for(wor
         ("- • Did it. — ACT-2026-11-24-abc", True),
         ("  * Did it (ACT-2026-11-24-abc).", True),
         ("| ACT-0001 | Did it |", True),
+        ("| 1 | ACT-0001 | Did it |", True),
+        ("| 1 | see ACT-0001 for more | Did it |", False),
+        ("> - Did it — ACT-0001", True),
+        ("> Did it — ACT-0001", False),
+        ("- do I still like ACT-0001?", False),
+        ("- <!-- ACT-0001 taken out -->", False),
         ("3. **ACT-0001** did it", True),
         ("Did it. — ACT-2026-11-24-abc", False),
         ("- see ACT-2026-11-24-abc, it was fun", False),

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from recursion_gate.claims import claims
+from recursion_gate.entries import parse
 from recursion_gate.layout import Root
 from recursion_gate.model import chain_hash
 from recursion_gate.verify import Anchor, head
 
-from .audited import SEED, build, copy, faults, look
+from .audited import SEED, build, codes, copy, faults, look
+from .conftest import make_root
 from .world import World
 
 
@@ -270,6 +277,241 @@ def test_a_line_that_looks_approved_and_has_no_receipt_is_found(world: World, fi
     assert (finding.severity, finding.code) == ("fault", "line-without-receipt")
     assert finding.where == f"users/alex/{file}:{len(path.read_bytes().splitlines())}"
     assert "Owns the moon" in finding.problem
+
+
+FORMS = {
+    "over two lines": "- • Owns Mars\n  truly — ACT-2026-11-24-forged0000",
+    "over two lines, not indented": "- Owns Mars\ntruly — ACT-2026-11-24-forged0000",
+    "over three lines": "- Owns Mars,\nas all\nknow (ACT-2026-11-24-forged0000)",
+    "evidence over two lines": "- ACT-2026-11-24-forged0000 — Owns\n  Mars — 2026-11-24 — THINK",
+    "in a quotation": "> - • Owns Mars — ACT-2026-11-24-forged0000",
+    "in a quotation below an item": "- Owns Mars\n> so — ACT-2026-11-24-forged0000",
+    "in code": "```\n- • Owns Mars — ACT-2026-11-24-forged0000\n```",
+    "in a comment": "<!--\n- • Owns Mars — ACT-2026-11-24-forged0000\n-->",
+    "a sign of no width behind the id": "- • Owns Mars — ACT-2026-11-24-forged0000\u200b",
+    "a sign of no width in the id": "- • Owns Mars — AC\u2060T-2026-11-24-forged0000",
+    "a letter that nobody sees behind the id": "- • Owns Mars — ACT-2026-11-24-forged0000\u3164",
+    "a mark on the last letter": "- • Owns Mars — ACT-2026-11-24-forged0000\u0301",
+    "hyphens that do not break": "- • Owns Mars — ACT\u20112026\u201111\u201124\u2011forged0000",
+    "wide letters": "- • Owns Mars — ＡＣＴ-2026-11-24-forged0000",
+    "another space": "-\u00a0•\u00a0Owns\u00a0Mars — ACT-2026-11-24-forged0000",
+    "the line end of an old Mac": "Prose.\r- • Owns Mars — ACT-2026-11-24-forged0000\r\rProse.",
+    "an asterisk": "* Owns Mars — ACT-2026-11-24-forged0000",
+    "a plus": "+ Owns Mars — ACT-2026-11-24-forged0000",
+    "a dash": "— Owns Mars — ACT-2026-11-24-forged0000",
+    "a dot alone": "• Owns Mars — ACT-2026-11-24-forged0000",
+    "a number": "12. Owns Mars — ACT-2026-11-24-forged0000",
+    "a long number": "123456789) Owns Mars — ACT-2026-11-24-forged0000",
+    "a tick box": "- [x] Owns Mars — ACT-2026-11-24-forged0000",
+    "far in": "            - Owns Mars — ACT-2026-11-24-forged0000",
+    "a table row": "| ACT-2026-11-24-forged0000 | Owns Mars | 2026-11-24 | THINK |",
+    "a table row with the id last": "| Owns Mars | ACT-2026-11-24-forged0000 |",
+    "a table row with the id in the middle": "| 1 | `ACT-2026-11-24-forged0000` | Owns Mars |",
+    "the id in bold": "- • Owns Mars — **ACT-2026-11-24-forged0000**",
+    "the id in bold, over two lines": "- • Owns Mars\n  truly — **ACT-2026-11-24-forged0000**",
+    "the id as code": "- • Owns Mars — `ACT-2026-11-24-forged0000`",
+    "the id as a link": "- • Owns Mars — [ACT-2026-11-24-forged0000](self-evidence.md)",
+    "the id in a tag": "- • Owns Mars — <b>ACT-2026-11-24-forged0000</b>",
+    "the id in quotation marks": "- Owns Mars ('ACT-2026-11-24-forged0000').",
+    "two ids": "- Owns Mars — ACT-2026-11-24-forged0000, ACT-2026-11-24-forged0001",
+    "an id of another program": "- Owns Mars — ACT--p436yg2",
+    "a very long line": f"- {'Owns Mars. ' * 20_000}— ACT-2026-11-24-forged0000",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("file", ["self-knowledge.md", "self-evidence.md"])
+def test_what_looks_approved_in_any_form_and_has_no_receipt_is_found(world: World, file: str, form: str) -> None:
+    path = world.place.home / file
+    path.write_bytes(path.read_bytes() + f"\n{FORMS[form]}\n\nThe end.\n".encode())
+    proof = look(world)
+    assert faults(proof) == ["line-without-receipt"]
+    assert "Mars" in proof.findings[0].problem
+
+
+def test_a_line_written_to_an_approved_one_so_that_they_read_as_one_is_found(world: World) -> None:
+    """A second line takes the first one's id, or gives it another."""
+    act = world.receipts()[0]["evidence_id"]
+    line = world.receipts()[0]["lines"]["self-knowledge.md"][0]
+    path = world.place.home / "self-knowledge.md"
+    for claimed in (act, "ACT-2026-11-24-forged0000"):
+        path.write_text(path.read_text().replace(line, f"{line}\n  and owns Mars — {claimed}"))
+        assert "line-without-receipt" in faults(look(world))
+        path.write_text(path.read_text().replace(f"\n  and owns Mars — {claimed}", ""))
+    assert look(world).findings == []
+
+
+def test_the_id_of_a_line_that_was_taken_out_excuses_no_line_that_names_another_as_well(world: World) -> None:
+    line, act = world.receipts()[0]["lines"]["self-knowledge.md"][0], world.receipts()[0]["evidence_id"]
+    path = world.place.home / "self-knowledge.md"
+    path.write_text(path.read_text().replace(line, f"- • Owns Mars, see {act} — ACT-2026-11-24-forged0000"))
+    assert faults(look(world)) == ["line-missing", "line-without-receipt"]
+
+
+# One rule for the readers and for verify, so that no text can be found that only one of them takes for approved.
+_ACTS = ["ACT-2026-11-24-forged0000", "ACT-2025-01-01-0001", "ACT--p436yg2", "ACT-é"]
+_MARKS = ["- ", "* ", "• ", "1. ", "> ", "| ", " | ", " — ", " - ", "# H\n", "---\n", "```\n", "~~~", "<!-- ", " -->"]
+_WORDS = ["Owns Mars", "truly", "seed", "(e.g. so)", "2026-11-24", "THINK", "**", "`", "(", ")", "[x] ", ", ", ".", "é"]
+_BLANKS = ["\n", "\n\n", "\r", "\r\n", "  ", "\t", "\u200b", "\u00a0", "\u3164", "\x0c", "\x85", "\x00", "\ufeff"]
+_PIECES = st.sampled_from([*_ACTS, *_MARKS, *_WORDS, *_BLANKS])
+_TEXTS = st.lists(_PIECES, min_size=1, max_size=30).map("".join)
+
+
+def attributed(file: str, text: str) -> Counter[tuple[str, tuple[str, ...]]]:
+    """What the readers attribute ACT ids to in a Record file."""
+    record = parse({file: text})
+    entries = [e for these in (*record.dimensions().values(), *record.skills.values()) for e in these]
+    found = Counter((entry.raw, entry.evidence_ids) for entry in entries if entry.evidence_ids)
+    return found + Counter((evidence.summary, (evidence.id,)) for evidence in record.evidence)
+
+
+def _by_id(found: Counter[tuple[str, tuple[str, ...]]]) -> Counter[str]:
+    return Counter(act for (_, ids), n in found.items() for act in ids * n)
+
+
+@given(text=_TEXTS)
+@example(text="- • Owns Mars\n  truly — ACT-2026-11-24-forged0000")
+@example(text="- Owns Mars\n<!-- so --> truly — ACT-2026-11-24-forged0000\nmore")
+def test_each_text_that_readers_attribute_an_id_to_is_a_claim_of_its_lines(text: str) -> None:
+    found = claims(text.encode())
+    for file in ("self-knowledge.md", "self-skill-work.md", "self-evidence.md"):
+        record = parse({file: text})
+        entries = [(e.line, set(e.evidence_ids)) for e in (*record.knowledge, *record.skills["WORK"]) if e.evidence_ids]
+        for line, ids in [*entries, *((e.line, {e.id}) for e in record.evidence)]:
+            at = line if "\r" not in text else None  # which ends a line for readers, and none of the file's
+            assert any(c.ids >= ids and (at is None or c.first <= at <= c.last) for c in found), (file, line, ids)
+
+
+@given(text=_TEXTS, at=st.floats(0, 1), file=st.sampled_from(["self-knowledge.md", "self-evidence.md"]))
+def test_whatever_is_put_into_the_record_what_readers_then_attribute_to_an_id_has_a_receipt_or_is_found(
+    spoilt: World, text: str, at: float, file: str
+) -> None:
+    """Where an id is attributed to more than before it is a fault, and where to something else, at least an edit."""
+    path = spoilt.place.home / file
+    before = path.read_text()
+    lines = before.splitlines(keepends=True)
+    where = int(at * len(lines))
+    after = "".join([*lines[:where], text, "\n", *lines[where:]])
+    try:
+        path.write_text(after, newline="")
+        then, now = attributed(file, before), attributed(file, path.read_bytes().decode())
+        proof = look(spoilt)
+        assert proof.findings or not now - then, now - then
+        assert not proof.holds or not _by_id(now) - _by_id(then), now - then
+    finally:
+        path.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def spoilt(whole: Root, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return copy(whole, tmp_path_factory.mktemp("spoilt") / "root")
+
+
+# -- other files of the Record ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["self-moon.md", "self-evidence (copy).md", "selfish.md", "SELF-KNOWLEDGE.md"])
+def test_a_line_that_looks_approved_in_any_other_file_of_the_record_is_found(world: World, name: str) -> None:
+    path = world.place.home / name
+    path.write_text("# Moon\n\nNotes of my own.\n\n- by hand\n")
+    assert look(world).findings == []
+    path.write_text(path.read_text() + "- • Owns the moon — ACT-2026-11-24-forged0000\n")
+    (finding,) = look(world).findings
+    assert (finding.code, finding.where) == ("line-without-receipt", f"users/alex/{name}:6")
+    assert "a name that does not begin with self" in finding.remedy
+
+
+def test_a_copy_of_a_record_file_beside_it_is_found_line_by_line(world: World) -> None:
+    home = world.place.home
+    (home / "self-knowledge-2.md").write_bytes((home / "self-knowledge.md").read_bytes())
+    assert faults(look(world)) == ["line-without-receipt"]
+
+
+def test_a_link_to_somewhere_else_that_is_called_as_the_record_is_found(world: World) -> None:
+    (world.place.home / "self-moon.md").symlink_to("/etc/hostname")
+    assert faults(look(world)) == ["record-unreadable"]
+
+
+def test_a_baseline_cannot_name_a_file_elsewhere(world: World) -> None:
+    world.place.baseline.write_text('{"files": {"../bo/self.md": "- x", "/etc/passwd": "- x", "self/../../x.md": "x"}}')
+    assert "baseline-changed" in faults(look(world))
+
+
+# -- all receipts gone ------------------------------------------------------------------------------------------------
+
+MARS = "- • Owns Mars — ACT-2026-11-24-forged0000\n"
+
+
+def forget_the_index(world: World) -> None:
+    for path in world.root.daemon.glob("decided.sqlite*"):
+        path.unlink()
+
+
+def make_the_index(world: World) -> None:
+    """As a daemon does: it asks it at each drop."""
+    world.root.daemon.mkdir(exist_ok=True)
+    world.restart()
+    world.stage("asks", "Learned to ask.")
+    assert world.root.index.exists()
+
+
+def test_receipts_that_are_all_gone_are_known_by_the_daemons_index(world: World) -> None:
+    make_the_index(world)
+    shutil.rmtree(world.place.receipts)
+    path = world.place.home / "self-knowledge.md"
+    path.write_text(path.read_text() + MARS)
+    for stopped in (False, True):
+        if stopped:
+            world.keeper.close()
+        proof = look(world)
+        assert faults(proof) == ["receipts-missing"]
+        assert proof.findings[0].path == "receipts/alex/merge-receipts.jsonl"
+        assert "Put back a copy of receipts/alex/" in proof.findings[0].remedy
+        assert "entries-unproved" in codes(proof.findings)
+
+
+def test_receipts_that_are_all_gone_with_the_index_leave_an_edit_not_nothing(world: World) -> None:
+    forget_the_index(world)
+    shutil.rmtree(world.place.receipts)
+    path = world.place.home / "self-knowledge.md"
+    path.write_text(path.read_text() + MARS)
+    (finding,) = look(world).findings
+    assert (finding.severity, finding.code) == ("edit", "entries-unproved")
+    assert "they become seed lines" in finding.problem
+
+
+def test_an_index_of_another_root_or_of_an_older_state_makes_no_fault(world: World, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(world.root.path, kept)
+    world.approve("waits-1")
+    make_the_index(world)
+    world.keeper.close()
+    newer = world.root.index.read_bytes()
+    # An older copy of all but the cache is put back: what the index knows of was undone on purpose, or was not.
+    other = World(Root(kept))
+    other.root.daemon.mkdir()
+    other.root.index.write_bytes(newer)
+    proof = look(other)
+    assert [(f.severity, f.code) for f in proof.findings] == [("edit", "receipts-behind")]
+    other.stage("asks", "Learned to ask.")
+    assert look(other).findings == []
+    # The same index at a root where nothing was decided yet.
+    fresh = World(make_root(tmp_path / "fresh", "alex"))
+    fresh.root.daemon.mkdir()
+    fresh.root.index.write_bytes(newer)
+    assert [(f.severity, f.code) for f in look(fresh).findings] == [("edit", "receipts-behind")]
+    # An index that is behind, that is of nobody here, or that is none.
+    fresh.root.index.write_bytes(b"SQLite format 3\0" + bytes(4096))
+    assert look(fresh).findings == []
+    world.reject("waits-2")
+    assert look(world).findings == []
+
+
+def test_verify_writes_nothing_beside_an_index_that_a_daemon_has_open(world: World) -> None:
+    make_the_index(world)
+    before = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in world.root.daemon.iterdir()}
+    look(world)
+    assert {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in world.root.daemon.iterdir()} == before
 
 
 def test_a_forged_line_under_an_approved_id_is_found(world: World) -> None:

@@ -24,10 +24,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .audit import Finding, count, numbers
-from .claims import ACT_ID, Claim, claims, numbered
+from .claims import Claim, claims, ids_in, numbered
 from .errors import printable
 from .files import open_plain
 from .layout import RECORD_FILES, Place
@@ -72,12 +72,20 @@ class _Extra:
     lines: list[bytes]
     #: The claim that they belong to; None: they do not look approved.
     claim: Claim | None = None
+    #: The lines of the claim that are accounted for.
+    rest: list[bytes] = field(default_factory=list)
 
     def names(self) -> Iterable[str]:
         """The ids that it may have in place of a receipt's line: where it looks approved it names this one only."""
         if self.claim is None:
-            return {act for line in self.lines for act in ACT_ID.findall(line.decode(errors="replace"))}
+            return ids_in(self.lines)
         return self.claim.ids if len(self.claim.ids) == 1 else ()
+
+    @property
+    def adds(self) -> bool:
+        """Whether it stands above or below a line that has all the ids, has none of them itself, and so makes the entry
+        longer."""
+        return bool(self.rest and self.claim and self.claim.ids <= ids_in(self.rest) - ids_in(self.lines))
 
 
 @dataclass(slots=True)
@@ -109,7 +117,7 @@ class Accounts:
 
     def read(self, seed: bytes | None) -> None:
         """Read the Record, and the `seed`, the bytes of baseline.json, where there is one. Raises OSError."""
-        self._seed = {name: text.encode(errors="replace") for name, text in _baseline(seed).items()}
+        self._seed = {n: t.encode(errors="replace") for n, t in _baseline(seed).items() if _IS_RECORD.fullmatch(n)}
         self._names += [name for name in self._others() if name not in RECORD_FILES]
         for name in self._names:
             here = self._here[name] = array("q")
@@ -199,17 +207,20 @@ class Accounts:
         except OSError:  # gone or changed since it was read: the caller looks again
             return
         where: dict[int, list[tuple[int, bytes]]] = {}
-        for number, line in numbered(data):
+        lines = dict(numbered(data))
+        for number, line in lines.items():
             mark = fingerprint(line)
             if mark in wanted:
                 where.setdefault(mark, []).append((number, line))
         left = dict(sorted(found for mark, these in where.items() for found in these[-wanted[mark] :]))
         claimed: set[int] = set()
         for claim in claims(data):
-            here = [n for n in range(claim.first, claim.last + 1) if n in left]
+            span = [n for n in range(claim.first, claim.last + 1) if n in lines]
+            here = [n for n in span if n in left]
             if here:
                 claimed.update(here)
-                yield _Extra(name, here[0], [left[n] for n in here], claim)
+                rest = [lines[n] for n in span if n not in left]
+                yield _Extra(name, here[0], [left[n] for n in here], claim, rest)
         yield from (_Extra(name, n, [line]) for n, line in left.items() if n not in claimed)
 
     def _explain(self, missing: list[_Missing], extra: list[_Extra]) -> None:
@@ -220,7 +231,10 @@ class Accounts:
         due = {name: set(self._due[name]) for name in seeds}
         by_hand: dict[str, list[int]] = {}
         for e in extra:
-            if e.claim is None or seeds[e.file].explain(e, e.claim):
+            if e.claim and e.adds:
+                told = f"the entry {', '.join(sorted(e.claim.ids))} was made longer by hand"
+                self._say("edit", "line-changed", e.file, told, f"{_WRITTEN_BY_YOU} Else take this line out.", e.line)
+            elif e.claim is None or seeds[e.file].explain(e, e.claim):
                 by_hand.setdefault(e.file, []).append(e.line)
             else:
                 self._say_without_receipt(e, e.claim, twice=all(fingerprint(line) in due[e.file] for line in e.lines))

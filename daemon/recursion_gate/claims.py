@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .entries import Entry, parse
 
-__all__ = ["ACT_ID", "Claim", "claims", "ids_at_the_ends", "numbered"]
+__all__ = ["Claim", "claims", "ids_at_the_ends", "ids_in", "numbered"]
 
-ACT_ID = re.compile(r"ACT-[A-Za-z0-9._-]*[A-Za-z0-9]")
+_ACT_ID = re.compile(r"ACT-[A-Za-z0-9._-]*[A-Za-z0-9]")
+_READ_ID = re.compile(r"ACT-[\w-]*\w")  # as `entries` has it
 
 _BOM = b"\xef\xbb\xbf"
 _UNSEEN = {"Cf", "Cc", "Mn", "Me"}
@@ -65,7 +66,13 @@ def ids_at_the_ends(line: str) -> set[str]:
     found = [m[0] for m in (_BEGINS.match(line, bullet.end()), _ENDS.search(line[bullet.end() :][-_TAIL:])) if m]
     if "|" in bullet[0]:
         found += [cell for cell in line.split("|") if _CELL.fullmatch(cell)]
-    return {act for part in found for act in ACT_ID.findall(part)[:1]}
+    return {act for part in found for act in _ACT_ID.findall(part)[:1]}
+
+
+def ids_in(lines: Iterable[bytes]) -> set[str]:
+    """All ACT ids that `lines` name, wherever they stand in them."""
+    seen = [text for line in lines for text in (line.decode(errors="replace"), _as_seen(line.decode(errors="replace")))]
+    return {act for text in seen for pattern in (_ACT_ID, _READ_ID) for act in pattern.findall(text)}
 
 
 def _as_seen(line: str) -> str:
