@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from recursion_gate import keeper as keepers
 from recursion_gate.keeper import Keeper
 from recursion_gate.layout import Root
 from recursion_gate.settings import Settings
@@ -62,10 +63,14 @@ def test_receipts_that_do_not_parse_park_the_user(world: World) -> None:
     assert "merge-receipts.jsonl" in world.keeper.problems["alex"]
 
 
-def test_an_inbox_of_nobody_is_left_alone_and_named(world: World) -> None:
+def test_an_inbox_of_nobody_is_left_alone_and_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = world.root.inbox / "robin"
     inbox.mkdir()
     (inbox / "a.json").write_text('{"text": "For Robin."}')
+    due = world.keeper.keep("robin").due
+    assert due is not None, "it may be being added just now"
+    assert not world.keeper.unknown
+    monkeypatch.setattr(keepers, "_NEW", 0.0)
     world.keeper.keep("robin")
     assert world.keeper.unknown == {"robin"}
     assert [p.name for p in inbox.iterdir()] == ["a.json"]

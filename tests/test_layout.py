@@ -107,24 +107,6 @@ def test_inboxes_are_the_folders_in_inbox_whether_or_not_there_is_such_a_user(ro
     assert root.inboxes() == ["alex", "no user", "nobody"]
 
 
-@pytest.mark.parametrize(
-    ("path", "user"),
-    [
-        ("inbox/alex", "alex"),
-        ("inbox/alex/x.json", "alex"),
-        ("inbox/alex/pending/x.md", "alex"),
-        ("inbox/stray.json", "stray.json"),
-        ("inbox", None),
-        ("users/alex", None),
-        (".", None),
-        ("..", None),
-        ("inboxes/alex", None),
-    ],
-)
-def test_an_event_belongs_to_the_user_whose_inbox_it_is_in(root: Root, path: str, user: str | None) -> None:
-    assert root.user_of(str(root.path / path)) == user
-
-
 def test_a_path_is_shown_from_the_root_on(place: Place) -> None:
     assert place.shown(place.gate) == "users/alex/recursion-gate.json"
     assert place.shown(Path("/elsewhere/x")) == "/elsewhere/x"

@@ -324,3 +324,55 @@ def test_markdown_in_the_text_cannot_change_the_outline(world: World) -> None:
     after = world.lines("self-knowledge.md")
     assert [line for line in after if line.startswith("#")] == before
     assert sum("Heading" in line for line in after) == 1
+
+
+def test_nothing_is_merged_while_a_second_card_of_the_entry_may_still_be_being_written(world: World) -> None:
+    card = world.stage("moon")
+    other = world.place.rejected / card.name
+    other.write_bytes(card.read_bytes()[:-5])  # it is not whole yet
+    world.move(card, "approved")
+    world.keeper.keep("alex")
+    assert (world.gate_ids(), world.receipts()) == (["moon"], [])
+
+
+def test_a_card_larger_than_any_drop_may_be_is_approved_like_any_other(root: Root) -> None:
+    world = World(root, Settings(max_drop_bytes=3_000))
+    world.stage("long", "word " * 500)
+    assert world.card("long").stat().st_size > 3_000
+    world.approve("long")
+    assert len(world.receipts()) == 1
+
+
+def test_what_was_staged_can_be_approved_when_the_limit_was_lowered(root: Root) -> None:
+    World(root).stage("long", "word " * 500)
+    world = World(root, Settings(max_text_chars=1_000))
+    card = world.card("long")
+    card.write_text(card.read_text().replace("---\nid:", "---\nreason: fine\nid:", 1))
+    world.approve("long")
+    assert [r["reason"] for r in world.receipts()] == ["fine"]
+
+
+def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    from recursion_gate import durable
+
+    stuck = world.stage("stuck").name
+
+    class Sticky(durable.Calls):
+        def unlink(self, path: str) -> None:
+            if path.endswith(f"approved/{stuck}"):
+                raise OSError(errno.EPERM, "Operation not permitted", path)
+            super().unlink(path)
+
+    monkeypatch.setattr(durable, "calls", Sticky())
+    world.approve("stuck")
+    world.stage("other")
+    world.approve("other")
+    assert world.keeper.problems == {}
+    assert [r["candidate_id"] for r in world.receipts()] == ["stuck", "other"]
+    assert world.names("approved") == [stuck]
+    monkeypatch.undo()
+    world.restart()
+    world.keep()
+    assert world.names("approved") == []

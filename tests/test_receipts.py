@@ -110,6 +110,7 @@ def test_a_receipt_of_any_candidate_is_read_as_it_was_written(
     place: Place, decided: Decided, made: list[Candidate], action: str
 ) -> None:
     place.ledger.unlink(missing_ok=True)
+    decided.forget(place)
     written = Ledger.open(place, decided).append([draft(c, action) for c in made])
     ledger = Ledger.open(place, decided)
     assert ledger.last == written[-1]
@@ -140,6 +141,7 @@ def test_a_file_cut_anywhere_is_mended_to_its_whole_receipts(place: Place, decid
 @given(st.binary(max_size=200).filter(lambda tail: b"\n" not in tail))
 def test_any_tail_that_is_not_a_line_is_cut_off(place: Place, decided: Decided, tail: bytes) -> None:
     place.ledger.unlink(missing_ok=True)
+    decided.forget(place)
     made = _append(place, decided, 1, 2)
     whole = place.ledger.read_bytes()
     place.ledger.write_bytes(whole + tail)
@@ -164,6 +166,7 @@ def test_a_long_or_deep_tail_is_cut_off_too(place: Place, decided: Decided, tail
 @given(st.binary(max_size=200), st.booleans())
 def test_any_tail_at_all_never_costs_a_receipt(place: Place, decided: Decided, tail: bytes, ended: bool) -> None:
     place.ledger.unlink(missing_ok=True)
+    decided.forget(place)
     made = _append(place, decided, 1, 2)
     whole = place.ledger.read_bytes()
     place.ledger.write_bytes(whole + tail + b"\n" * ended)
@@ -346,9 +349,12 @@ def test_an_index_of_receipts_that_were_replaced_hides_none_of_the_new(
 ) -> None:
     old = _append(place, decided, 91, 92)
     assert Ledger.open(place, decided).find(_id(91)) == old[0]
-    shutil.rmtree(place.receipts)
-    place.receipts.mkdir()
-    made = _append(place, decided, *range(1, 1 + more))
+    aside = Root(root.path / "aside")  # another chain, made where no index knows of it
+    aside.daemon.mkdir(parents=True)
+    other = aside.place("alex")
+    other.receipts.mkdir(parents=True)
+    made = _append(other, Decided(aside), *range(1, 1 + more))
+    shutil.copy(other.ledger, place.ledger)
     ledger = Ledger.open(place, decided)
     assert [ledger.find(_id(n)) for n in range(1, 1 + more)] == made
     assert ledger.find(_id(91)) is None
@@ -397,3 +403,19 @@ def test_a_hole_in_the_last_receipt_is_damage_where_that_is_known_to_have_been_w
     assert place.ledger.read_bytes() == data
     place.ledger.write_bytes(data[: data.index(0)])  # or a copy that is older: then it is cut like any other
     assert Ledger.open(place, decided).seq == 1
+
+
+@pytest.mark.parametrize("what", ["the file", "the folder"])
+def test_receipts_that_are_gone_are_not_begun_anew(root: Root, place: Place, decided: Decided, what: str) -> None:
+    made = _append(place, decided, 1, 2)
+    ledger = Ledger.open(place, decided)
+    assert ledger.find(_id(1)) == made[0]
+    if what == "the file":
+        decided.close()
+        root.index.unlink()
+        place.month(made[0].at).mkdir()  # where decided cards are filed
+        place.ledger.unlink()
+    else:
+        shutil.rmtree(place.receipts)
+    with pytest.raises(Parked, match="the receipts are gone"):
+        Ledger.open(place, decided)

@@ -261,3 +261,15 @@ def test_a_flood_at_one_inbox_does_not_hold_up_another(root: Root) -> None:
         wait_for(lambda: sam.gate_ids() == ["one"])
         assert len(alex.gate()) < 3000, "the other's flood was over already"
         assert daemon.stop() == 0
+
+
+def test_with_its_lock_gone_a_daemon_does_nothing_beside_another(root: Root) -> None:
+    world = World(root)
+    root.settings.write_text("look_seconds = 60\n")
+    with Daemon(root) as first:
+        root.lock.unlink()
+        with Daemon(root):
+            world.drop("a.json", {"id": "a", "text": "One of you."})
+            wait_for(lambda: world.names("pending"))
+            wait_for(lambda: first.process is not None and first.process.poll() is not None)
+    assert world.gate_ids() == ["a"]

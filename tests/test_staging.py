@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 from pathlib import Path
 
 import pytest
+from recursion_gate import durable
 from recursion_gate.layout import Root
+from recursion_gate.service import once
 from recursion_gate.settings import Settings
 
 from .world import World
@@ -260,3 +263,55 @@ def test_a_reason_never_takes_the_place_of_a_refused_file_that_is_called_like_it
     world.keep()
     assert (world.place.refused / "typo.json.why.txt").read_text() == "\x00 mine"
     assert "skilltag" in world.why("typo-2.json")
+
+
+def test_a_name_that_was_refused_often_is_not_counted_through(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.keep()
+    for number in range(1, 400):
+        name = "x.png" if number == 1 else f"x-{number}.png"
+        (world.place.refused / name).write_text("x")
+        (world.place.refused / f"{name}.why.txt").write_text("x")
+    looks = []
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path, **more: looks.append(str(path)) or real(path, **more))  # type: ignore[func-returns-value]
+    world.drop("x.png", "x")
+    world.keep()
+    assert "x-400.png" in world.names("refused")
+    assert sum("/refused/" in path for path in looks) < 60
+
+
+def test_a_staged_drop_that_cannot_be_removed_stops_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sticky(durable.Calls):
+        def unlink(self, path: str) -> None:
+            if path.endswith("stuck.json"):
+                raise OSError(errno.EPERM, "Operation not permitted", path)
+            super().unlink(path)
+
+    monkeypatch.setattr(durable, "calls", Sticky())
+    world.drop("stuck.json", {"id": "a", "text": "Stays."})
+    world.keep()
+    world.drop("b.json", {"id": "b", "text": "Goes on."})
+    world.keep()
+    assert world.keeper.problems == {}
+    assert (world.gate_ids(), world.names()) == (["a", "b"], ["stuck.json"])
+    assert len(world.names("pending")) == 2
+
+
+def test_a_thousand_cards_that_want_one_name_each_get_their_own(root: Root) -> None:
+    world = World(root)
+    ids = [f"cand-{number}-aaaaaaa" for number in range(1_010)]
+    for part, some in enumerate((ids[:600], ids[600:])):
+        world.drop(f"{part}.jsonl", "\n".join(json.dumps({"id": i, "text": "The same."}) for i in some))
+    world.keep()
+    assert world.keeper.problems == {}
+    assert len(world.names("pending")) == len(ids)
+
+
+def test_all_cards_that_are_missing_are_dealt_by_one_run_of_once(root: Root) -> None:
+    world = World(root)
+    world.drop("all.jsonl", "\n".join(json.dumps({"id": f"c{n}", "text": f"Thing {n}."}) for n in range(5)))
+    world.keep()
+    for card in world.place.pending.iterdir():
+        card.unlink()
+    once(root, Settings(max_per_turn=1))
+    assert len(world.names("pending")) == 5

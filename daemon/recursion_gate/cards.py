@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import frontmatter
@@ -47,7 +48,7 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
     """What the card is called: skill, the first words, and a part of the id; legal on Linux, macOS, Windows, SMB and
     Syncthing, at most 100 bytes. `taken` > 0 gives another name where this one is not free."""
     tail = candidate.id.rsplit("-", 1)[-1] if candidate.id.startswith("cand-") else ""
-    if not re.fullmatch(r"[a-z0-9]{4,12}", tail):
+    if taken or not re.fullmatch(r"[a-z0-9]{4,12}", tail):  # an id that was given may end as another one does
         tail = short_hash(candidate.id.encode(), 7)
     end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
     text = unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower())
@@ -199,7 +200,8 @@ def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
         raise Refusal("the id was changed", "Leave its id as it is.")
     if "raw_text" in values or "text" in values:
         raise Refusal("the text is given twice: in the front matter and as the body", "Keep the body.")
-    drop = validate({**values, "raw_text": body}, settings)
+    room = max(settings.max_text_chars, len(staged.raw_text))  # what was staged stays good when the limit is lowered
+    drop = validate({**values, "raw_text": body}, replace(settings, max_text_chars=room))
     changed: dict[str, Any] = {}
     for name in _EDITABLE:
         if name == "raw_text":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
@@ -10,11 +11,13 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from . import cards, durable, files, record
 from .errors import NotYet, Parked, Refusal, printable
 from .gate import Gate
 from .layout import STATES, TEMP_NAME, Place, is_ignored
-from .model import Candidate
+from .model import Candidate, Receipt
 from .receipts import Decided, Ledger
 from .settings import Settings
 
@@ -25,6 +28,10 @@ log = logging.getLogger("recursion_gate")
 #: How long, in seconds, a file whose writer is known to have closed it must have been left alone: a script that
 #: appends line by line (``>>``) opens it again at once.
 _JUST_CLOSED = 0.2
+
+#: What the system says to a move or removal of what is not ours: another's file in a sticky folder, an immutable one,
+#: a place where a disk is mounted.
+_NOT_OURS = {errno.EPERM, errno.EACCES, errno.EBUSY}
 
 #: What stands behind a refused file's name for the reason, the most bytes that this leaves for the name, and how every
 #: reason ends.
@@ -84,6 +91,14 @@ class Desk:
         if log.isEnabledFor(logging.INFO):
             rest = "".join(f" {k}={_plain(v)}" for k, v in more.items() if v is not None)
             log.info("event=%s user=%s id=%s%s", event, self.place.user, _plain(which), rest)
+
+    def decided_candidate(self, receipt: Receipt, *, approved: bool = False) -> Candidate:
+        """The candidate of a receipt as it was staged, or as it was approved. Raises Parked."""
+        try:
+            return Candidate.model_validate(receipt.approved if approved else receipt.candidate)
+        except ValidationError:
+            shown = self.place.shown(self.place.ledger)
+            raise Parked(shown, f"receipt {receipt.seq} holds no candidate", "Put back a copy that is whole") from None
 
     # -- files that may still be being written --------------------------------------------------------------------
 
@@ -151,7 +166,7 @@ class Desk:
 
     def _id_in(self, path: Path) -> str | None:
         try:
-            data = files.look(path, self.settings.max_drop_bytes).data
+            data = files.look(path, self.settings.max_card_bytes).data
         except (Refusal, FileNotFoundError):
             return None
         candidate_id = cards.id_of(data)
@@ -229,7 +244,9 @@ class Desk:
         except FileNotFoundError:  # taken away in the meantime
             durable.remove(why)
             return
-        except PermissionError:
+        except OSError as err:
+            if err.errno not in _NOT_OURS:
+                raise
             durable.remove(why)
             self._cannot_move(path, refusal)
             return
@@ -239,13 +256,26 @@ class Desk:
     def _free_pair(self, name: str) -> str:
         """`name`, or ``stem-2.ext`` and so on: what is free in refused/ together with the name of its reason. A reason
         that stands there alone was left by a stop, or by a person who took the file away: it is replaced."""
-        taken = 0
-        while True:
-            kept = numbered(name, f"-{taken + 1}" if taken else "")
-            why = self.place.refused / (kept + _WHY)
-            if files.mark_at(self.place.refused / kept) is None and (files.mark_at(why) is None or _is_why(why)):
-                return kept
-            taken += 1
+        low, top = -1, 0  # a name that is refused again and again is not counted through each time
+        while not self._is_free(_nth(name, top)):
+            low, top = top, max(1, 2 * top)
+        while top - low > 1:
+            middle = (low + top) // 2
+            low, top = (low, middle) if self._is_free(_nth(name, middle)) else (middle, top)
+        return _nth(name, top)
+
+    def _is_free(self, kept: str) -> bool:
+        why = self.place.refused / (kept + _WHY)
+        return files.mark_at(self.place.refused / kept) is None and (files.mark_at(why) is None or _is_why(why))
+
+    def clear(self, path: Path, why: str) -> None:
+        """Remove a file that is done with; one that is not ours to remove is left, and tried again later."""
+        try:
+            durable.remove(path)
+        except OSError as err:
+            if err.errno not in _NOT_OURS:
+                raise
+            self._cannot_move(path, Refusal(why))
 
     def _cannot_move(self, path: Path, refusal: Refusal) -> None:
         """Not ours to move, as it seems: try again at the next look, or when it changes."""
@@ -266,6 +296,10 @@ class Desk:
         if left > 0:
             self.note_due(left)
         return left > 0
+
+
+def _nth(name: str, taken: int) -> str:
+    return numbered(name, f"-{taken + 1}" if taken else "")
 
 
 def numbered(name: str, number: str) -> str:
@@ -297,7 +331,10 @@ def _not_from_strangers(place: Place) -> None:
 
 def _cut(name: str, most: int) -> str:
     raw = os.fsencode(name)
-    return name if len(raw) <= most else os.fsdecode(raw[:most])
+    while len(raw) > most:  # a whole sign at a time: half of one is no text any more
+        name = name[:-1]
+        raw = os.fsencode(name)
+    return name
 
 
 def _plain(value: object) -> str:

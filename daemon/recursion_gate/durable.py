@@ -25,7 +25,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .layout import TEMP_NAME
@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -82,6 +83,9 @@ class Calls:
     def rename(self, old: str, new: str) -> None:
         os.rename(old, new)
 
+    def exchange(self, old: str, new: str) -> None:
+        _exchange(old, new)
+
     def link(self, old: str, new: str) -> None:
         os.link(old, new, follow_symlinks=False)
 
@@ -110,6 +114,20 @@ def _syncfs(fd: int) -> None:
     if call(fd):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _exchange(old: str, new: str) -> None:
+    """renameat2(2) with RENAME_EXCHANGE, which Python does not have: each file gets the other's name, in one step."""
+    import ctypes
+
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), old) from None
+    here, flag = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if call(here, os.fsencode(old), here, os.fsencode(new), flag):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), old)
 
 
 calls = Calls()
@@ -196,8 +214,13 @@ def sync_disk(folder: Path | str) -> None:
         os.close(fd)
 
 
-def replace(path: Path | str, data: bytes | bytearray, *, sync: bool = True) -> None:
+def replace(
+    path: Path | str, data: bytes | bytearray, *, sync: bool = True, still: Callable[[str], bool] | None = None
+) -> bool:
     """Put `data` in the place of the file at `path`, keeping its mode and, where allowed, its owner.
+
+    `still` is asked whether the file at a path is the one that is meant; where it is not, since somebody has saved it
+    in the meantime, nothing is done, and False returned.
 
     The folder is not synced: call `sync_folder` where the replacement must last before the next step.
     Raises OSError; the old file is then as it was.
@@ -210,11 +233,34 @@ def replace(path: Path | str, data: bytes | bytearray, *, sync: bool = True) -> 
         like = None  # the mode of every link is 777; the file that takes its place must not have that
     temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)
     try:
+        if still is not None:
+            return _replace_if(temp, str(path), still)
         calls.rename(temp, str(path))
     except OSError:
         with contextlib.suppress(OSError):
             calls.unlink(temp)
         raise
+    return True
+
+
+def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
+    """Put `temp` in the place of `target`, if that is `still` the one that is meant, also where somebody saves it at
+    the very moment: the two change places, and the one that is taken away is looked at again."""
+    if not still(target):
+        calls.unlink(temp)
+        return False
+    try:
+        calls.exchange(temp, target)
+    except OSError as err:
+        if err.errno not in _NO_EXCHANGE and os.path.lexists(target):
+            raise
+        calls.rename(temp, target)
+        return True
+    if still(temp):
+        calls.unlink(temp)
+        return True
+    calls.rename(temp, target)
+    return False
 
 
 def create(path: Path | str, data: bytes, *, sync: bool = False) -> bool:

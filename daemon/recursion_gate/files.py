@@ -21,7 +21,7 @@ try:
 except ImportError:  # not POSIX: `open_elsewhere` then answers None, and quiet time decides
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Seen", "kind_of", "look", "mark", "mark_at", "open_plain", "same_file"]
+__all__ = ["Seen", "kind_of", "look", "mark", "mark_at", "open_plain", "same_file", "untouched"]
 
 _READ = (
     os.O_RDONLY
@@ -139,6 +139,19 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
         if len(data) != st.st_size or mark(os.fstat(fd)) != mark(st):
             writers = True
         return Seen(data, st, writers)
+    finally:
+        os.close(fd)
+
+
+def untouched(path: Path | str, seen: object) -> bool:
+    """Whether what stands at `path` has still the `mark` that was `seen` (None: nothing stands there), and nobody has
+    it open for writing, as far as the system can tell."""
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        return seen is None
+    try:
+        return mark(os.fstat(fd)) == seen and _open_elsewhere(fd) is not True
     finally:
         os.close(fd)
 

@@ -35,6 +35,9 @@ _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 #: How long, in seconds, one user's turn may take before it is the next user's, and the fewest drops in it.
 _TURN_SECONDS, _FEWEST = 0.25, 200
 
+#: For how many seconds an inbox without a user is one that is being added: `user add` makes the inbox first.
+_NEW = 2.0
+
 _STATES = set(STATES)
 _WITH_WORK = [state for state in STATES if state != "refused"]
 
@@ -88,7 +91,7 @@ class Keeper:
             if user not in self._desks and user not in self.problems and self._at_rest(user):
                 return Outcome()  # most users, most of the time: they cost a few looks and no memory
             if not self._is_user(user):
-                return Outcome()
+                return Outcome(due=self._too_new(user))
             outcome = self._turn(user)
         except Parked as err:
             return self._stopped(user, str(err), self.settings.look_seconds)
@@ -132,6 +135,16 @@ class Keeper:
         except (FileNotFoundError, NotADirectoryError):
             return False  # a turn makes them, or says what is wrong
 
+    def _too_new(self, user: str) -> float | None:
+        """For how many seconds yet an inbox without a user may be one that is being added."""
+        if user in self.unknown or not valid_user(user):
+            return None
+        try:
+            age = time.time() - os.stat(self.root.inbox / user).st_ctime
+        except FileNotFoundError:
+            return None
+        return _NEW - age if 0 <= age < _NEW else None
+
     def _is_user(self, user: str) -> bool:
         if self.root.is_user(user):
             self.unknown.discard(user)
@@ -140,7 +153,7 @@ class Keeper:
         self.problems.pop(user, None)
         if not (self.root.inbox / user).is_dir():
             self.unknown.discard(user)
-        elif user not in self.unknown:
+        elif user not in self.unknown and self._too_new(user) is None:
             self.unknown.add(user)
             hint = f"recursion-gate user add {user}" if valid_user(user) else "rename it: not a possible user name"
             shown = printable(user)
@@ -195,7 +208,8 @@ class Keeper:
         if len(paths) >= _FEWEST:  # on a slow disk, or beside a long queue, fewer are as much as can be done in a turn
             took = max(time.monotonic() - began, 0.001)
             self._pace = max(_FEWEST, int(len(paths) * _TURN_SECONDS / took))
-        more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays), len(missing) // 2) > most
+        more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
+        more |= len(missing) > 2 * most
         return Outcome(desk.due, more)
 
 
@@ -206,7 +220,7 @@ def _never_staged(desk: Desk, paths: Iterable[Path], held: set[str]) -> list[Pat
     torn = _Torn(desk)
     for path in paths:
         try:
-            seen = files.look(path, desk.settings.max_drop_bytes, ask_writers=True)
+            seen = files.look(path, desk.settings.max_card_bytes, ask_writers=True)
         except FileNotFoundError:
             continue
         except Refusal:
@@ -219,7 +233,7 @@ def _never_staged(desk: Desk, paths: Iterable[Path], held: set[str]) -> list[Pat
         elif (candidate := torn.whose(path.name, seen.data, candidate_id)) is not None:
             try:
                 desk.settled(path, seen, whole=False, cut_short=True)
-                durable.remove(path)
+                desk.clear(path, "it is torn")
             except NotYet as err:  # a person's editor may have emptied it to write it anew
                 desk.note_due(err.seconds)
                 held.add(candidate.id)

@@ -58,7 +58,8 @@ def is_ignored(name: str) -> bool:
     """Whether a file of this name is still being written, or is a file manager's own, and so is neither staged nor
     refused (contract: "A drop")."""
     low = name.lower()
-    return low.startswith(".") or low.endswith(_IGNORED_ENDINGS) or low in _IGNORED_NAMES
+    own = low.startswith(".") or (low.startswith("#") and low.endswith("#")) or low in _IGNORED_NAMES
+    return own or low.endswith(_IGNORED_ENDINGS)
 
 
 def valid_user(name: str) -> bool:
@@ -192,12 +193,6 @@ class Root:
         """The folders in ``inbox/``, whether or not there is such a user."""
         with os.scandir(self.inbox) as entries:
             return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
-
-    def user_of(self, path: str) -> str | None:
-        """The user whose part of ``inbox/`` an event's `path` is in."""
-        inside = os.path.relpath(path, self.inbox)
-        first = inside.split(os.sep, 1)[0]
-        return first if first not in ("", ".", "..") else None
 
 
 def find_root(given: str | os.PathLike[str] | None = None, start: Path | None = None) -> Root | None:

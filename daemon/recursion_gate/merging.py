@@ -7,11 +7,11 @@ its own receipt, in the order in which the people decided, and the bytes are tho
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,11 +25,14 @@ from .drops import PUT_BACK
 from .errors import NotYet, Parked, Refusal
 from .layout import is_ignored
 from .model import Candidate, Receipt, act_id, instant
-from .receipts import baseline_bytes, receipts_in
+from .receipts import baseline_bytes
 
 __all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions"]
 
 Action = Literal["approved", "rejected"]
+
+#: In how many seconds to look again whether a Record file is still being written.
+_SAVING = 0.1
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Look:
     decisions: list[Decision] = field(default_factory=list)
     strays: list[Path] = field(default_factory=list)  # never staged
     held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
+    unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
 
 
 # -- looking ------------------------------------------------------------------------------------------------------
@@ -86,7 +90,7 @@ def look_at_decisions(desk: Desk) -> Look:
             _look_at_card(desk, folder / name, action, found, look)
     for candidate_id, these in found.items():
         staged = desk.gate.get(candidate_id)
-        if staged is None or not these:
+        if staged is None or candidate_id in look.unsettled:
             continue
         look.held.add(candidate_id)
         problem = _contradiction(these) or _cut_short(desk, staged, these)
@@ -99,7 +103,7 @@ def look_at_decisions(desk: Desk) -> Look:
 
 def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[Card]], look: Look) -> None:
     try:
-        seen = files.look(path, desk.settings.max_drop_bytes, ask_writers=True)
+        seen = files.look(path, desk.settings.max_card_bytes, ask_writers=True)
     except FileNotFoundError:
         return
     except Refusal:
@@ -124,7 +128,7 @@ def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[
     except NotYet as err:
         desk.note_due(err.seconds)
         look.held.add(staged.id)
-        found.setdefault(staged.id, [])
+        look.unsettled.add(staged.id)
         return
     except Refusal as err:
         how = "" if err.remedy == PUT_BACK else f"{err.remedy} "
@@ -162,7 +166,7 @@ def _cut_short(desk: Desk, staged: Candidate, these: list[Card]) -> str | None:
     away: they were there before that card, and one of two contrary ones must not count because it was left alone."""
     there = desk.pending_card(staged.id)
     try:
-        seen = files.look(there, desk.settings.max_drop_bytes) if there else None
+        seen = files.look(there, desk.settings.max_card_bytes) if there else None
         note = cards.note_in(seen.data) if seen else None
     except (Refusal, FileNotFoundError):
         return None
@@ -189,7 +193,8 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
     told = _note_on(there, staged, desk) if there is not None else None
     if there is not None and told is not None:
         if told != note:
-            durable.replace(there, desk.clean_card(staged, note))
+            data = desk.clean_card(staged, note)
+            durable.replace(there, data, still=lambda path: _note_on(path, staged, desk) is not None)
     else:
         desk.deal(staged, note, sync=True)
     durable.sync_folder(desk.place.pending)
@@ -197,14 +202,14 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
         if card.verdict.edited:
             desk.refuse(card.path, Refusal(note, "Its text is kept in this file."), "was not carried out")
         elif files.same_file(card.path, card.seen):
-            durable.remove(card.path)
+            desk.clear(card.path, "its entry is back in pending/")
     desk.say("returned", staged.id, why=note)
 
 
-def _note_on(path: Path, staged: Candidate, desk: Desk) -> str | None:
+def _note_on(path: Path | str, staged: Candidate, desk: Desk) -> str | None:
     """The note on a card that nobody has edited, "" where it has none; None where it was edited, or is gone."""
     try:
-        data = files.look(path, desk.settings.max_drop_bytes).data
+        data = files.look(path, desk.settings.max_card_bytes).data
         return None if cards.read(data, staged, desk.settings).edited else cards.note_in(data) or ""
     except (Refusal, FileNotFoundError):
         return None
@@ -216,10 +221,10 @@ def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -
     if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
         _file_cards(desk, [(receipt, seen.data)])
         if files.same_file(path, seen):
-            durable.remove(path)
+            desk.clear(path, f"it is {receipt.action}")
         return
-    staged = Candidate.model_validate(receipt.candidate)
-    carried_out = (staged, Candidate.model_validate(receipt.approved) if receipt.approved else staged)
+    staged = desk.decided_candidate(receipt)
+    carried_out = (staged, desk.decided_candidate(receipt, approved=True) if receipt.approved else staged)
     try:
         edited = cards.read(seen.data, staged, desk.settings).candidate not in carried_out
     except Refusal:
@@ -233,7 +238,7 @@ def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -
         told = f"this entry was {receipt.action} on {receipt.at[:10]}, before this card came here"
         desk.refuse(path, Refusal(told, "To add more, drop a new entry."), "was not carried out")
     elif files.same_file(path, seen):
-        durable.remove(path)
+        desk.clear(path, f"it is {receipt.action}")
 
 
 # -- carrying out -------------------------------------------------------------------------------------------------
@@ -243,10 +248,16 @@ def carry_out(desk: Desk, look: Look) -> bool:
     """Carry out what was decided, in order; linked entries after what they link to. Gives whether some had to be
     left for the next turn. Raises OSError, Parked."""
     texts = _Texts(desk)
-    ready = _in_order(desk, sorted(look.decisions, key=lambda d: d.order), texts)
     most = max(1, desk.settings.max_per_turn)
-    if ready:
-        _commit(desk, ready[:most], texts)
+    ready = look.decisions
+    try:
+        ready = _in_order(desk, sorted(look.decisions, key=lambda d: d.order), texts)
+        if ready:
+            _commit(desk, ready[:most], texts)
+    except _BeingSaved as err:
+        desk.note_due(err.seconds)
+        desk.waiting.update((decision.staged.id, f"waits until nobody writes {err.shown}") for decision in ready)
+        return False
     return len(ready) > most
 
 
@@ -330,7 +341,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
     for decision in decisions:
         for card in decision.cards:
             if files.same_file(card.path, card.seen):
-                durable.remove(card.path)
+                desk.clear(card.path, f"it is {decision.action}")
             else:
                 desk.note_due(0.05)
 
@@ -359,6 +370,18 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
         "sha256": hashlib.sha256(card.seen.data).hexdigest(),
         "card": card.path.name.encode(errors="replace").decode(),
     }
+
+
+class _BeingSaved(NotYet):
+    """Somebody has a Record file open for writing: what stands in it may be half of what is meant."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        super().__init__(_SAVING)
+        self.path, self.shown = path, shown
+
+    def in_the_midst(self) -> OSError:
+        """The same where the receipts are there already: what is left to do is taken up as after a stop."""
+        return BlockingIOError(errno.EAGAIN, "another program is writing this file", str(self.path))
 
 
 class _Texts:
@@ -397,21 +420,26 @@ class _Texts:
         """Put the planned texts on disk, synced. A file that somebody has saved since it was read is read again."""
         place = self.desk.place
         for file, wanted in self._wanted.items():
+            path = place.home / file
             new, mark = self._texts[file]
-            if files.mark_at(place.home / file) != mark:
-                text, mark = _read_record(self.desk, file)
+            while not durable.replace(path, new, still=partial(files.untouched, seen=mark)):
+                try:
+                    text, mark = _read_record(self.desk, file)
+                except _BeingSaved as err:
+                    raise err.in_the_midst() from None
                 new = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])[0]
-            durable.replace(place.home / file, new)
         if self._wanted:
             durable.sync_folder(place.home)
 
 
 def _read_record(desk: Desk, file: str) -> tuple[bytes, object]:
-    """A Record file, and what tells whether it has changed since. Raises Parked, OSError."""
+    """A Record file, and what tells whether it has changed since. Raises _BeingSaved, Parked, OSError."""
     path = desk.place.home / file
     shown = desk.place.shown(path)
     try:
-        seen = files.look(path, 1 << 30)
+        seen = files.look(path, 1 << 30, ask_writers=True)
+        if seen.open_elsewhere:
+            raise _BeingSaved(path, shown)
         if b"\0" in seen.data:
             raise Parked(shown, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
         seen.data.decode()
@@ -461,26 +489,10 @@ def _file_card(month: Path, receipt: Receipt, data: bytes, *, sync: bool) -> Non
         there = target.read_bytes() if target.is_file() else None
         if there == data:
             return
-        if there is not None and _is_torn(there, data):
+        if there is not None and cards.is_torn(there, data):
             durable.replace(target, data, sync=sync)
             return
     raise OSError(f"no free name for the card of {receipt.candidate_id} in {month}")
-
-
-def _is_torn(there: bytes, data: bytes) -> bool:
-    """Whether `there` is what a power cut leaves of `data` that was not synced: cut short, or NULs in places."""
-    return len(there) <= len(data) and all(a in (0, b) for a, b in zip(there, data, strict=False))
-
-
-def _earlier(desk: Desk, before: int, evidence: set[str]) -> Counter[tuple[str, str]]:
-    """How often the receipts `before` that number put which line into which file, of those that name this evidence."""
-    ids = [name.encode() for name in evidence]
-    found: Counter[tuple[str, str]] = Counter()
-    for number, line in receipts_in(desk.place):
-        if number < before and any(name in line for name in ids):
-            lines: dict[str, list[str]] = json.loads(line).get("lines", {})
-            found.update((file, added[-1]) for file, added in lines.items() if added)
-    return found
 
 
 def finish(desk: Desk) -> None:
@@ -488,10 +500,14 @@ def finish(desk: Desk) -> None:
     Parked."""
     receipts = desk.ledger.unfinished(lambda candidate_id: candidate_id in desk.gate)
     if receipts:
+        durable.append(desk.place.ledger, b"")  # synced, should this folder be a disk of its own (see `Keeper`)
         texts = _Texts(desk)
-        for _, file, line in redo.missing(receipts, texts.text, partial(_earlier, desk, receipts[0].seq)):
-            texts.add(file, line, {})
-        texts.plan()
+        try:
+            for _, file, line in redo.missing(receipts, texts.text, desk.place.ledger):
+                texts.add(file, line, {})
+            texts.plan()
+        except _BeingSaved as err:
+            raise err.in_the_midst() from None
         texts.write()
         durable.sync_folder(desk.place.home)
         _off_the_gate(desk, receipts)

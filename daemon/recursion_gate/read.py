@@ -21,8 +21,6 @@ This module and all it imports cannot write (a test checks that they do not even
 from __future__ import annotations
 
 import os
-import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -263,9 +261,7 @@ def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Rec
     the ids of the candidates of which some were."""
     late: dict[str, list[str]] = {}
     of = set()
-    for receipt, file, line in redo.missing(
-        receipts, lambda file: found.get(file) or b"", lambda evidence: _earlier(place, receipts[0].seq, evidence)
-    ):
+    for receipt, file, line in redo.missing(receipts, lambda file: found.get(file) or b"", place.ledger):
         late.setdefault(file, []).append(line)
         of.add(receipt.candidate_id)
     for file, lines in late.items():
@@ -273,19 +269,6 @@ def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Rec
         if text is not None:
             found[file] = record.insert(text, record.HEADINGS[file], lines)[0]
     return of
-
-
-def _earlier(place: Place, before: int, evidence: set[str]) -> Counter[tuple[str, str]]:
-    """How often the receipts `before` that number put which line into which file, of those that name this evidence."""
-    ids = [name.encode() for name in evidence]
-    found: Counter[tuple[str, str]] = Counter()
-    for line in tail.forwards(place.ledger, sys.maxsize):
-        if any(name in line for name in ids):
-            receipt = _receipt(place, line)
-            if receipt.seq >= before:
-                break
-            found.update((file, lines[-1]) for file, lines in receipt.lines.items() if lines)
-    return found
 
 
 def _receipt(place: Place, line: bytes) -> Receipt:

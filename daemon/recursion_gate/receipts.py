@@ -32,6 +32,7 @@ log = logging.getLogger("recursion_gate")
 
 _START = "0" * 64
 _TAIL = 65_536
+_MONTH = re.compile(r"\d{4}-\d{2}")
 _HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
 
 
@@ -130,12 +131,23 @@ class Decided:
                 at += len(line)
 
     def reached(self, place: Place) -> int:
-        """How far the file of `place` was known to be whole receipts; 0 where that cannot be told. Raises OSError."""
+        """How far the file of `place` was known to be whole receipts; 0 where it is another one now, or that cannot be
+        told. Raises OSError."""
+        size, head = self._upto(place)
+        return size if size and _ends_with(place, size, head) else 0
+
+    def had_some(self, place: Place) -> bool:
+        """Whether there were receipts of this user."""
+        return self._upto(place)[0] > 0
+
+    def _upto(self, place: Place) -> tuple[int, str]:
+        if self._db is None and not os.path.lexists(self._path):
+            return 0, ""
         with contextlib.suppress(sqlite3.Error):
             row = self._open().execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
-            if row is not None and _ends_with(place, row[0], row[1]):
-                return int(row[0])
-        return 0
+            if row is not None:
+                return int(row[0]), str(row[1])
+        return 0, ""
 
     def forget(self, place: Place) -> None:
         """What is known of this user is wrong (the file was replaced): read it again at the next question."""
@@ -178,10 +190,20 @@ class Ledger:
             self._cut(start + good)
         self.size = start + good
         if self.size == 0:
-            self.head = baseline_hash(place)
+            self._begin()
             return
         self.last = _receipt(place, tail[:good].rstrip(b"\n").rpartition(b"\n")[2])
         self.seq, self.head = self.last.seq, self.last.hash
+
+    def _begin(self) -> None:
+        """There are no receipts: this is the start of the chain. Raises Parked where there were some."""
+        self.head = baseline_hash(self.place)
+        if self._decided.had_some(self.place) or _has_months(self.place):
+            raise Parked(
+                self.place.shown(self.place.ledger),
+                "the receipts are gone: there were some, and without them what was decided would be decided again",
+                "Put back a copy; or, to begin a new chain, move the rest of that folder away and delete .daemon/",
+            )
 
     def _cut(self, size: int) -> None:
         """Cut off what an append that had not returned has left. Raises Parked where it had."""
@@ -311,6 +333,14 @@ def _ends_with(place: Place, size: int, head: str) -> bool:
         return file.read(len(end)) == end
 
 
+def _has_months(place: Place) -> bool:
+    """Whether decided cards are filed there, which the receipts are older than."""
+    try:
+        return any(_MONTH.fullmatch(name) for name in os.listdir(place.receipts))
+    except FileNotFoundError:
+        return False
+
+
 def receipts_in(place: Place) -> Iterator[tuple[int, bytes]]:
     """Each line of the receipts file with its number, without its line end; nothing where there is no file."""
     try:
@@ -325,8 +355,9 @@ def baseline_bytes(place: Place) -> bytes:
     """The Record as it is now, as ``baseline.json`` keeps it: what stood there before the first receipt."""
     files = {}
     for name in RECORD_FILES:
-        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-            files[name] = (place.home / name).read_bytes().decode()
+        absent = contextlib.suppress(FileNotFoundError, IsADirectoryError, UnicodeDecodeError)
+        with absent, open_plain(place.home / name) as file:
+            files[name] = file.read().decode()
     return canonical({"user": place.user, "files": files}) + b"\n"
 
 

@@ -40,6 +40,9 @@ log = logging.getLogger("recursion_gate")
 #: more than _FLOOD_USERS users, to place the watches again would cost more than it saves.
 _FLOOD, _FLOOD_LOOK, _FLOOD_REST, _FLOOD_USERS = 64, 0.02, 0.25, 200
 
+#: A turn that does fewer things does not make a flood go on: to listen costs less than to look.
+_TRICKLE = 8
+
 #: After so many seconds the daemon is ready, whatever there is still to be done.
 _READY_BY = 5.0
 
@@ -109,7 +112,7 @@ def once(root: Root, settings: Settings, told: Callable[[int, str], None] = lamb
     `told` is called after each thing done, with how many there were so far and what it was. Gives the keeper, whose
     `problems`, `unsettled` and `unknown` say what could not be done. Raises AlreadyRunning, OSError.
     """
-    with hold(root):
+    with hold(root) as held:
         keeper = Keeper(root, settings)
         count = 0
 
@@ -125,6 +128,7 @@ def once(root: Root, settings: Settings, told: Callable[[int, str], None] = lamb
         until = time.monotonic() + settings.patience_seconds
         while True:
             while turns:
+                held.renew()
                 turns.take()
             due = turns.next_due()
             if due is None or due > min(until, time.monotonic() + settings.settle_seconds + 0.1):
@@ -228,6 +232,8 @@ class Service:
     def _work(self) -> None:
         """Give turns until nobody is left to be looked at."""
         while self._turns and not self._stopping:
+            with contextlib.suppress(OSError):  # the next look tells of it
+                self._keep_the_lock()
             before = self._done
             self._turns.take()
             self._see_to_a_flood(self._done - before)
@@ -240,12 +246,18 @@ class Service:
     def _see_to_a_flood(self, done: int) -> None:
         """Stop listening when a turn did as much as `done`; go on looking while there is something to do."""
         if self._flood_until is None:
-            if self._poll or done < _FLOOD or len(self.root.users()) > _FLOOD_USERS:
+            if self._poll or done < _FLOOD or not self._has_few_users():
                 return
             self._watch.stop()
             self._next_look = 0.0
-        if done or self._flood_until is None:
+        if done >= _TRICKLE or self._flood_until is None:
             self._flood_until = time.monotonic() + _FLOOD_REST
+
+    def _has_few_users(self) -> bool:
+        try:
+            return len(self.root.users()) <= _FLOOD_USERS
+        except OSError:  # the next look tells of it
+            return False
 
     def _hear(self) -> None:
         """Take in what was noted by now, without waiting."""
@@ -323,14 +335,13 @@ class Service:
             if self._poll:
                 log.warning("event=listening")
             self._poll, self._why_polling = False, ""
-        except OSError as err:
-            # Watches or instances are used up (ENOSPC, EMFILE), or there are none here: look often, and say so.
+        except (OSError, RuntimeError) as err:
+            # Watches or instances are used up (ENOSPC, EMFILE), there are none here, or no thread can be had: look
+            # often, and say so.
             self._watch.stop()
             if not self._poll:
-                self._why_polling = (
-                    f"no file events ({(err.strerror or str(err)).lower()}); "
-                    "raise fs.inotify.max_user_watches or max_user_instances"
-                )
+                told = (getattr(err, "strerror", None) or str(err)).lower()
+                self._why_polling = f"no file events ({told}); raise fs.inotify.max_user_watches or max_user_instances"
                 log.warning('event=polling why="%s"', self._why_polling)
             self._poll, self._next_try = True, time.monotonic() + self.settings.look_seconds
 

@@ -47,7 +47,7 @@ class Settings:
     look_seconds: float = 30.0
     #: The same, where there are no file events (``run --poll``).
     poll_seconds: float = 1.0
-    #: The largest drop or card.
+    #: The largest drop.
     max_drop_bytes: int = 1_000_000
     #: The longest raw_text, in characters.
     max_text_chars: int = 20_000
@@ -59,6 +59,11 @@ class Settings:
     max_pending: int = 100_000
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
+
+    @property
+    def max_card_bytes(self) -> int:
+        """The largest card: it holds the text of the drop that it was made from several times over."""
+        return max(16_000_000, 6 * self.max_drop_bytes)
 
 
 _LEAST = {"look_seconds": 0.01, "poll_seconds": 0.01}  # with 0, looking would never end

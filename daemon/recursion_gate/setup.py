@@ -83,7 +83,7 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
     for file in RECORD_FILES:
         source = root.template / file
         if source.is_file():
-            durable.create(new / file, source.read_text("utf-8").replace("{name}", name).encode(), sync=True)
+            durable.create(new / file, source.read_bytes().replace(b"{name}", name.encode()), sync=True)
     durable.sync_folder(new)
     if lanes is not None:
         from .lanes import apply_user, keep

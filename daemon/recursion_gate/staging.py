@@ -86,7 +86,7 @@ def stage(desk: Desk, paths: Iterable[Path]) -> None:
     for item in done:
         # What was rewritten since it was read is another drop, and stays for the next look.
         if files.same_file(item.path, item.seen):
-            durable.remove(item.path)
+            desk.clear(item.path, "it is staged")
             folders.add(item.path.parent)
         else:
             desk.note_due(0.05)
@@ -103,6 +103,7 @@ def _read(desk: Desk, path: Path) -> _Read | None:
             seen = files.look(path, settings.max_drop_bytes, ask_writers=True)
             found = drops.parse(path.name, seen.data, seen.stat.st_mtime_ns, settings)
             desk.settled(path, seen, whole=path.name.lower().endswith(".json"))
+            desk.not_before.pop(str(path), None)
             return _Read(path, seen, found)
         except Refusal as err:
             if seen is None:
@@ -137,7 +138,7 @@ def _new(desk: Desk, proposals: list[drops.Proposal], taken: dict[str, Candidate
             continue
         receipt = desk.ledger.find(candidate.id)
         if receipt is not None:
-            was = Candidate.model_validate(receipt.candidate)
+            was = desk.decided_candidate(receipt)
             if not proposal.says_the_same_as(was):
                 raise Refusal(
                     f"the id '{candidate.id}' is taken: a candidate with it was {receipt.action} on {receipt.at[:10]}",

@@ -233,6 +233,7 @@ def seeds(target: str) -> list[bytes]:
 def _receipts() -> list[bytes]:
     disk = _the_disk()
     disk.place.ledger.unlink(missing_ok=True)
+    disk.decided.forget(disk.place)
     ledger = Ledger.open(disk.place, disk.decided)
     ledger.append([_draft(_candidate(n)) for n in (1, 2, 3)])
     whole = disk.place.ledger.read_bytes()

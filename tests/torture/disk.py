@@ -121,6 +121,9 @@ class Boundary(Calls):
     def rename(self, old: str, new: str) -> None:
         self._call(Op("rename", old, other=new), lambda: super(Boundary, self).rename(old, new))
 
+    def exchange(self, old: str, new: str) -> None:
+        self._call(Op("exchange", old, other=new), lambda: super(Boundary, self).exchange(old, new))
+
     def link(self, old: str, new: str) -> None:
         self._call(Op("link", old, other=new), lambda: super(Boundary, self).link(old, new))
 
@@ -244,6 +247,9 @@ class Disk:
         elif op.name == "rename":
             node_id = self._find(op.path)
             self._change((*self._at(op.path), None), (*self._at(op.other), node_id))
+        elif op.name == "exchange":
+            one, other = self._find(op.path), self._find(op.other)
+            self._change((*self._at(op.path), other), (*self._at(op.other), one))
         elif op.name == "link":
             self._change((*self._at(op.other), self._find(op.path)))
         elif op.name == "unlink":

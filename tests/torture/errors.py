@@ -31,13 +31,26 @@ __all__ = ["ERRNOS", "each_call", "each_look"]
 
 #: The errors, and the calls that give them when the disk is in that state for a while.
 ERRNOS: dict[str, frozenset[str]] = {
-    "ENOSPC": frozenset({"open", "write", "fsync", "link", "rename", "mkdir"}),
-    "EDQUOT": frozenset({"open", "write", "fsync", "link", "rename", "mkdir"}),
+    "ENOSPC": frozenset({"open", "write", "fsync", "link", "rename", "exchange", "mkdir"}),
+    "EDQUOT": frozenset({"open", "write", "fsync", "link", "rename", "exchange", "mkdir"}),
     "EIO": frozenset(
-        {"open", "write", "fsync", "syncfs", "fchmod", "ftruncate", "close", "link", "rename", "unlink", "mkdir"}
+        {
+            "open",
+            "write",
+            "fsync",
+            "syncfs",
+            "fchmod",
+            "ftruncate",
+            "close",
+            "link",
+            "rename",
+            "exchange",
+            "unlink",
+            "mkdir",
+        }
     ),
-    "EROFS": frozenset({"open", "write", "fchmod", "ftruncate", "link", "rename", "unlink", "mkdir"}),
-    "EACCES": frozenset({"open", "link", "rename", "unlink", "mkdir"}),
+    "EROFS": frozenset({"open", "write", "fchmod", "ftruncate", "link", "rename", "exchange", "unlink", "mkdir"}),
+    "EACCES": frozenset({"open", "link", "rename", "exchange", "unlink", "mkdir"}),
     "EMFILE": frozenset({"open"}),
 }
 _SETTINGS = Settings(settle_seconds=0, patience_seconds=0, look_seconds=0.02)

@@ -222,7 +222,7 @@ MUTATIONS = (
     Mutation(
         "a line that stands there for another receipt counts for this one",
         "redo.py",
-        "    before = earlier({name for name in linked if name}) if linked else Counter[Place]()\n",
+        "    before = _earlier(ledger, receipts[0].seq, linked) if linked else Counter[Place]()\n",
         "    before = Counter[Place]()\n",
         f"{_CHAIN}[same-line]",
     ),
