@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,20 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from recursion_gate.cli import COMMANDS, main
+from recursion_gate.context import ROLES
 from recursion_gate.layout import Root
 from recursion_gate.schemas import SCHEMAS
 
 from .conftest import add_user, make_root
 from .docs import blocks, matches, samples, shell
 from .world import World, tree
+
+#: The modules of the command line in which the reading commands are, and these commands with their parts.
+_MODULES = ("reading", "voice", "context", "spec", "schemas")
+READING = [
+    ["snapshot"], ["record"], ["edge"], ["brief"], ["export"], ["export", "--all"], ["import-archive"],
+    ["voice", "ask"], ["voice", "prompt"], ["context"], ["spec"], ["schema"],
+]  # fmt: skip
 
 HERE = Path(__file__).parent.parent
 DOCS = HERE / "docs" / "reading.md"
@@ -177,9 +186,10 @@ def test_schema_needs_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_reading_commands_leave_no_trace(world: World) -> None:
     before = tree(world.root.path, without=())
-    for name, (module, _) in COMMANDS.items():
-        if module == "reading" and name != "import-archive":
-            assert call(world.root, name).exit_code == 0
+    more = {"context": ["reader"], "voice ask": ["How do tides work?"]}
+    for words in READING:
+        if words not in (["import-archive"], ["export", "--all"]):
+            assert call(world.root, *words, *more.get(" ".join(words), [])).exit_code == 0
     assert tree(world.root.path, without=()) == before
 
 
@@ -205,7 +215,6 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_the_docs_show_of_the_demo_user_is_what_is_printed(demo: Path) -> None:
     found = samples(DOCS)
-    assert {sample.command.split()[1] for sample in found} > {"brief", "record", "edge", "export", "snapshot"}
     for sample in found:
         said = shell(sample.command, demo, dict(os.environ))
         assert matches(sample.expected, said), f"$ {sample.command}\n{said}"
@@ -220,7 +229,12 @@ def test_the_python_in_the_docs_runs(demo: Path) -> None:
     assert "Continue with: Dragons in the Guide" in done.stdout
 
 
-def test_the_docs_name_every_reading_command() -> None:
-    text = DOCS.read_text("utf-8")
-    for name, (module, _) in COMMANDS.items():
-        assert module != "reading" or f"`{name}" in text, name
+def test_the_docs_name_every_reading_command_and_show_its_output() -> None:
+    text, shown = DOCS.read_text("utf-8"), [sample.command for sample in samples(DOCS)]
+    assert {name for name, *_ in READING} == {n for n, (module, _) in COMMANDS.items() if module in _MODULES}
+    for words in READING:
+        assert f"`{' '.join(words)}" in text, words
+        call = re.compile(rf"recursion-gate (--root \S+ )?{' '.join(words)}( |$)")
+        assert any(call.match(command) for command in shown), words
+    for role in ROLES:
+        assert any(f"context {role} --list" in command for command in shown), role

