@@ -99,15 +99,15 @@ def test_verify_and_doctor_leave_every_byte_and_time_as_it_was(world: World) -> 
     assert state() == before
 
 
-def _as_nobody(work: Callable[[], Any]) -> Any:
+def _as_nobody(work: Callable[[], Any], uid: int = 65534) -> Any:
     """What `work` gives, as JSON, when an account without any rights of its own does it."""
     read, write = os.pipe()
     child = os.fork()
     if not child:
         try:
             os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
+            os.setgid(uid)
+            os.setuid(uid)
             os.write(write, json.dumps(work()).encode())
         finally:
             os._exit(0)
@@ -118,7 +118,12 @@ def _as_nobody(work: Callable[[], Any]) -> Any:
     return json.loads(told)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become another account")
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become another account"
+)
+
+
+@as_root
 def test_verify_and_doctor_need_only_the_right_to_read(whole: Root) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
@@ -884,6 +889,81 @@ def test_a_record_file_that_is_a_link_is_a_fault(healthy: Root) -> None:
     path.unlink()
     path.symlink_to("self.md")
     assert "symbolic link" in found(healthy, "record-unreadable").problem
+
+
+def _given_to(path: Path, uid: int) -> None:
+    for here, _, names in os.walk(path):
+        for name in ("", *names):
+            os.chown(os.path.join(here, name), uid, uid)
+
+
+_DAEMON, _AGENT = 60_001, 60_002
+
+
+@as_root
+@pytest.mark.parametrize("by", [0, _DAEMON])
+def test_what_the_daemon_may_not_move_is_named_at_once(whole: Root, by: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        world = copy(whole, Path(folder) / "root")
+        _given_to(world.root.path, _DAEMON)
+        place = world.place
+        place.inbox.chmod(0o1777)
+        for name in ("closed", "open", "own"):
+            (place.inbox / name).mkdir()
+            os.chown(place.inbox / name, _DAEMON if name == "own" else _AGENT, _AGENT)
+        (place.inbox / "open").chmod(0o777)
+        (place.inbox / ".hidden").mkdir()
+        (place.inbox / "drop.json").write_text("{}")
+        (place.approved / "card.md").write_text("card")
+        os.chown(place.inbox / "drop.json", _AGENT, _AGENT)
+
+        def named() -> list[list[str]]:
+            return [[f.path, f.problem] for f in doctor(world.root) if f.code == "cannot-move"]
+
+        def seen() -> Any:
+            return _as_nobody(named, by) if by else named()
+
+        told = f"the daemon may not move this folder, which belongs to '{_AGENT}'"
+        assert seen() == [["inbox/alex/closed", told]]
+        os.chown(place.inbox, _AGENT, _AGENT)  # then the sticky bit is for the daemon, too
+        assert [path for path, _ in seen()] == [f"inbox/alex/{name}" for name in ("closed", "drop.json", "open")]
+        place.inbox.chmod(0o755)
+        told = f"the daemon's account, '{_DAEMON}', may not take anything out of this folder"
+        assert seen() == [["inbox/alex", told]]
+
+
+@as_root
+def test_who_may_not_look_is_told_so_and_not_that_there_is_nothing(whole: Root) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        world = copy(whole, Path(folder) / "root")
+        (world.root.inbox / "nobody").mkdir()
+        for path in (world.root.homes, world.root.receipts):
+            path.chmod(0o700)
+
+        def diagnosed() -> list[str]:
+            return sorted(f"{f.code} {f.path}" for f in doctor(world.root) if f.code not in _AS_IT_IS)
+
+        assert diagnosed() == ["unknown-user inbox/nobody"]
+        assert _as_nobody(diagnosed) == ["not-looked-at receipts", "not-looked-at users"]
+
+
+def test_the_doctor_says_all_that_verify_finds_once_and_what_to_do(world: World) -> None:
+    lines = world.place.ledger.read_bytes().splitlines(keepends=True)
+    lines[0] = lines[0].replace(b'"action":"approved"', b'"action":"rejected"')
+    world.place.ledger.write_bytes(b"".join(lines))
+    edit(world, KNOWLEDGE, lambda text: "\n".join(line for line in text.split("\n") if "ACT-" not in line))
+    edit(world, EVIDENCE, lambda text: text + "\nMore of this soon.\n")
+    world.place.gate.write_text("[")
+    proven = look(world).findings
+    assert {"receipt-changed", "line-missing", "lines-added", "gate-unreadable"} <= set(codes(proven))
+    said = doctor(world.root)
+    assert [(f.code, f.where, f.remedy) for f in proven if f not in said] == []
+    assert len({(f.code, f.where) for f in said}) == len(said)
+    assert [f.code for f in doctor(world.root, prove=False) if f.code in codes(proven)] == []
+    add_bare_user(world.root, "bo")
+    assert "receipt-changed" not in codes(doctor(world.root, ["bo"]))
 
 
 def test_what_was_refused_is_counted_and_the_newest_explained(world: World) -> None:

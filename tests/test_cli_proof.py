@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from recursion_gate import durable
 from recursion_gate.cli import main
 from recursion_gate.layout import Root
 from recursion_gate.setup import add_user, make_root
@@ -209,6 +212,66 @@ def test_doctor_examines_a_folder_that_is_not_yet_a_root(tmp_path: Path) -> None
     assert result.exit_code == 1
     assert "this folder is missing" in result.stdout
     assert call(Root(tmp_path / "nowhere"), "doctor").exit_code == 1
+
+
+def test_doctor_does_not_say_that_all_is_well_where_verify_finds_a_fault(world: World) -> None:
+    assert call(world.root, "doctor").stdout.splitlines()[-1].startswith("All is well")
+    path = world.place.home / "self-skill-think.md"
+    path.write_text("# THINK\n\n## Activity\n")
+    result = call(world.root, "doctor")
+    assert result.exit_code == 1
+    assert "fault   users/alex/self-skill-think.md\n" in result.stdout
+    assert "-> Put back a copy of the file" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("Something is to be done: 1 fault")
+
+
+def test_doctor_says_of_an_edit_by_hand_what_to_do_and_that_all_is_well(world: World) -> None:
+    path = world.place.home / "self.md"
+    path.write_text(path.read_text() + "Likes tea.\n")
+    result = call(world.root, "doctor")
+    assert result.exit_code == 0
+    assert "-> Nothing, if it was you. Else take it out." in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("All is well: 1 edit")
+
+
+def test_doctor_that_may_not_look_does_not_say_that_all_is_well(healthy: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(self: Root) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self.homes))
+
+    plain = os.scandir
+    monkeypatch.setattr(Root, "users", closed)
+    monkeypatch.setattr(os, "scandir", lambda path: closed(healthy) if path == healthy.homes else plain(path))
+    monkeypatch.setattr("recursion_gate.doctor.patient.Patient.may_look", False)
+    result = call(healthy, "doctor")
+    assert result.exit_code == 1
+    assert "note    users\n        this account may not look at it\n        -> Run doctor" in result.stdout
+    assert "Add one" not in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("Not everything could be looked at")
+    assert json.loads(call(healthy, "doctor", "--json").stdout)["healthy"] is False
+
+
+def test_doctor_help_says_what_fix_does_and_as_whom(healthy: Root) -> None:
+    told = " ".join(call(healthy, "doctor", "--help").stdout.split())
+    assert "set owners, modes and access control lists" in told
+    assert "as root or under the daemon's account" in told
+
+
+def test_fix_mends_what_this_account_may_and_shows_the_rest(healthy: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = healthy.place("alex")
+    for folder in (place.approved, place.rejected):
+        folder.rmdir()
+    plain = durable.make_folder
+
+    def make(path: Path) -> None:
+        if path == place.approved:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        plain(path)
+
+    monkeypatch.setattr(durable, "make_folder", make)
+    result = call(healthy, "doctor", "--fix")
+    assert result.exit_code == 1
+    assert "mended  inbox/alex/rejected" in result.stdout
+    assert "warning inbox/alex/approved" in result.stdout
 
 
 def test_doctor_of_nobody_is_an_error(healthy: Root) -> None:

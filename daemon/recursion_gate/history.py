@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import os
 import re
 import shutil
@@ -62,16 +63,22 @@ def _receipts(place: Place, lines: Iterator[bytes], prefix: str) -> Iterator[tup
 
 
 class Remembered:
-    """How far each user's receipts once reached, by the index that the daemon keeps (`receipts.Decided`): where it is
-    there, can be read, and is whole. It is a cache, so it may be behind, and it may be of another root that stood here;
-    what it says is true only of a file that once was here.
+    """What the daemon still knows of receipts that are gone: how far each user's once reached, by its index
+    (`receipts.Decided`), and what it decided last, by its status; where they are there, can be read, and are whole.
 
-    It is read from a copy, since to read it where it is would write beside it.
+    The index is a cache, so it may be behind, and both may be of another root that stood here: what they say is true
+    only of receipts that once were here. The index is read from a copy, since to read it where it is would write beside
+    it.
     """
 
     def __init__(self, root: Root) -> None:
         self._root = root
         self._upto: dict[str, tuple[int, str]] = {}
+        self._last: dict[str, set[str]] = {}
+        with suppress(OSError, ValueError, TypeError, KeyError), open_plain(root.status) as file:
+            for did in json.loads(file.read())["last"]:
+                if did["what"] in ("approved", "rejected"):
+                    self._last.setdefault(did["user"], set()).add(did["id"])
         with suppress(OSError, sqlite3.Error), self._copy() as db:
             for user, size, head in db.execute("SELECT user, size, head FROM upto"):
                 if isinstance(size, int) and isinstance(head, str):
@@ -92,18 +99,20 @@ class Remembered:
     def is_ahead(self, place: Place) -> bool:
         """Whether the receipts of this user once were others than now: more, or another chain. Raises OSError."""
         size, head = self._upto.get(place.user, (0, ""))
-        if size <= 0:
-            return False
         end = f'"hash":"{head}"}}\n'.encode()
         try:
             with open_plain(place.ledger) as file:
-                file.seek(max(0, size - len(end)))
-                return file.read(len(end)) != end
+                if os.fstat(file.fileno()).st_size:
+                    file.seek(max(0, size - len(end)))
+                    return size > 0 and file.read(len(end)) != end
         except FileNotFoundError:
-            return True
+            pass
+        return size > 0 or place.user in self._last
 
     def ids(self, place: Place) -> Iterator[str]:
         """The candidates of this user that were decided."""
+        yield from sorted(self._last.get(place.user, ()))
         with suppress(OSError, sqlite3.Error), self._copy() as db:
             for (candidate_id,) in db.execute("SELECT id FROM receipt WHERE user = ?", (place.user,)):
-                yield str(candidate_id)
+                if candidate_id not in self._last.get(place.user, ()):
+                    yield str(candidate_id)

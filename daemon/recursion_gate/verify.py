@@ -12,8 +12,9 @@ changes the files meanwhile (an editor, a backup that is put back), it is looked
 
 What cannot be told from the files alone: that receipts were cut off the end together with all they had left behind,
 and that a chain was computed anew from the first receipt on. Both are found with an `Anchor`: the number and hash of
-a receipt that somebody has written down elsewhere (`receipts head`). Where the daemon's index is still there it knows,
-too; but it is a cache, and what it says of receipts that are gone is a fault only where the Record bears it out.
+a receipt that somebody has written down elsewhere (`receipts head`). What the daemon keeps for itself (`.daemon/`)
+tells of receipts that are gone, too; but it may be of another root, so it makes a fault only where the Record bears it
+out.
 """
 
 from __future__ import annotations
@@ -277,7 +278,7 @@ class _Look:
         unproved = accounts.unproved() if not self.proof.receipts else []
         if _size(place) == self._size:  # else the first merge is under way
             accounts.say_unproved(unproved)
-            self._ask_the_index(unproved)
+            self._ask_the_daemon(unproved)
         self._look_at_cards()
 
     def _read_gate(self) -> None:
@@ -359,8 +360,8 @@ class _Look:
         self._add("fault", "baseline-missing", self.place.baseline, told, "Put back a copy.")
         self.found.drop({"lines-added", "line-without-receipt"})
 
-    def _ask_the_index(self, unproved: Sequence[tuple[str, Claim]]) -> None:
-        """Say what the daemon's index knows of receipts that are gone. By itself that is no fault: an older copy may
+    def _ask_the_daemon(self, unproved: Sequence[tuple[str, Claim]]) -> None:
+        """Say what the daemon still knows of receipts that are gone. By itself that is no fault: an older copy may
         have been put back, or another root have stood here."""
         if not self._remembered.is_ahead(self.place):
             return
@@ -372,7 +373,7 @@ class _Look:
             if some:
                 told = (
                     f"there is no receipt, but the Record has what was decided here ({', '.join(some[:3])}"
-                    f"{', ...' if len(some) > 3 else ''}), as the daemon's index knows: all receipts are gone"
+                    f"{', ...' if len(some) > 3 else ''}), as the daemon knows: all receipts are gone"
                 )
                 remedy = (
                     f"Put back a copy of {self.place.shown(self.place.receipts)}/ before anything else is decided: the "
@@ -380,9 +381,7 @@ class _Look:
                 )
                 self._add("fault", "receipts-missing", path, told, remedy)
                 return
-        told = (
-            "the daemon's index knows of receipts that are not here: they were cut off, or an older copy was put back"
-        )
+        told = "the daemon knows of receipts that are not here: they were cut off, or an older copy was put back"
         remedy = (
             "Nothing, if it was you who put back an older copy: the daemon forgets them with its next decision. Else "
             "put back a copy that is whole."

@@ -61,7 +61,7 @@ def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
     except PermissionError:
         all_known = False
         with suppress(OSError):
-            all_users = tuple(name for name in root.inboxes() if valid_user(name))
+            all_users = tuple(n for n in root.inboxes() if valid_user(n) and root.place(n).pending.is_dir())
     except OSError:
         pass
     try:
