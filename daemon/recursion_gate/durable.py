@@ -232,34 +232,40 @@ def replace(
     if like is not None and stat.S_ISLNK(like.st_mode):
         like = None  # the mode of every link is 777; the file that takes its place must not have that
     temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)
+    if still is not None:
+        return _replace_if(temp, str(path), still)
+    _take_place(temp, str(path))
+    return True
+
+
+def _take_place(temp: str, target: str) -> None:
     try:
-        if still is not None:
-            return _replace_if(temp, str(path), still)
-        calls.rename(temp, str(path))
+        calls.rename(temp, target)
     except OSError:
         with contextlib.suppress(OSError):
             calls.unlink(temp)
         raise
-    return True
 
 
 def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
     """Put `temp` in the place of `target`, if that is `still` the one that is meant, also where somebody saves it at
     the very moment: the two change places, and the one that is taken away is looked at again."""
-    if not still(target):
-        calls.unlink(temp)
-        return False
     try:
+        if not still(target):
+            calls.unlink(temp)
+            return False
         calls.exchange(temp, target)
     except OSError as err:
-        if err.errno not in _NO_EXCHANGE and os.path.lexists(target):
-            raise
-        calls.rename(temp, target)
-        return True
+        if err.errno in _NO_EXCHANGE or not os.path.lexists(target):
+            _take_place(temp, target)
+            return True
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
     if still(temp):
         calls.unlink(temp)
         return True
-    calls.rename(temp, target)
+    calls.rename(temp, target)  # what somebody saved goes back; if even that fails it is left where it is
     return False
 
 

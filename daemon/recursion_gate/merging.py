@@ -34,6 +34,9 @@ Action = Literal["approved", "rejected"]
 #: In how many seconds to look again whether a Record file is still being written.
 _SAVING = 0.1
 
+#: How often somebody may save a Record file while it is being written, before it is left in peace for a while.
+_SAVES = 10
+
 
 @dataclass(slots=True)
 class Card:
@@ -422,12 +425,16 @@ class _Texts:
         for file, wanted in self._wanted.items():
             path = place.home / file
             new, mark = self._texts[file]
-            while not durable.replace(path, new, still=partial(files.untouched, seen=mark)):
+            for _ in range(_SAVES):
+                if durable.replace(path, new, still=partial(files.untouched, seen=mark)):
+                    break
                 try:
                     text, mark = _read_record(self.desk, file)
                 except _BeingSaved as err:
                     raise err.in_the_midst() from None
                 new = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])[0]
+            else:
+                raise _BeingSaved(path, place.shown(path)).in_the_midst()
         if self._wanted:
             durable.sync_folder(place.home)
 

@@ -46,6 +46,7 @@ class Mutation:
 
 
 _CRASH, _POWER, _ERROR = "tests/test_crash_points.py", "tests/test_power_loss.py", "tests/test_every_error.py"
+_HAND = "tests/test_hand_edits.py"
 _CHAIN = f"{_CRASH}::test_killed_again_and_again_in_the_recovery_it_still_leads_to_the_same_bytes"
 _KILL = f"{_CRASH}::test_a_kill_before_after_or_in_any_call_leads_to_the_same_bytes"
 _CUT = f"{_POWER}::test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes"
@@ -155,9 +156,37 @@ MUTATIONS = (
     Mutation(
         "a new user's files are not synced before the user is there",
         "setup.py",
-        '.replace("{name}", name).encode(), sync=True)',
-        '.replace("{name}", name).encode())',
+        '.replace(b"{name}", name.encode()), sync=True)',
+        '.replace(b"{name}", name.encode()))',
         f"{_POWER}::test_a_new_user_is_there_as_a_whole_or_not_at_all",
+    ),
+    Mutation(
+        "a Record file that somebody saves at that moment is written over",
+        "durable.py",
+        "    if still(temp):\n",
+        "    if True:\n",
+        f"{_HAND}::test_a_save_while_a_merge_is_under_way_is_kept",
+    ),
+    Mutation(
+        "a Record file that is being saved is merged into",
+        "merging.py",
+        "        if seen.open_elsewhere:\n            raise _BeingSaved(path, shown)\n",
+        "",
+        f"{_HAND}::test_a_record_file_that_is_being_saved_in_place_is_waited_for",
+    ),
+    Mutation(
+        "receipts that are gone are begun anew",
+        "receipts.py",
+        "        if self._decided.had_some(self.place) or _has_months(self.place):\n",
+        "        if False:\n",
+        "tests/test_receipts.py::test_receipts_that_are_gone_are_not_begun_anew",
+    ),
+    Mutation(
+        "a second card that is not whole yet counts for nothing",
+        "merging.py",
+        "        if staged is None or candidate_id in look.unsettled:\n",
+        "        if staged is None:\n",
+        "tests/test_merging.py::test_nothing_is_merged_while_a_second_card_of_the_entry_may_still_be_being_written",
     ),
     # -- two steps swapped --------------------------------------------------------------------------------------------
     Mutation(
@@ -208,7 +237,7 @@ MUTATIONS = (
     Mutation(
         "the torn end of the receipts is not cut off",
         "receipts.py",
-        "            durable.truncate(place.ledger, start + good)\n",
+        "            self._cut(start + good)\n",
         "            pass\n",
         _KILL,
     ),
@@ -250,9 +279,9 @@ MUTATIONS = (
     Mutation(
         "a file is written in place",
         "durable.py",
-        "    temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)\n    try:\n        calls.rename",
+        "    temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)\n    if still",
         "    fd = calls.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n    _write_all(fd, data)\n"
-        "    calls.fsync(fd)\n    calls.close(fd)\n    return\n    temp = ''\n    try:\n        calls.rename",
+        "    calls.fsync(fd)\n    calls.close(fd)\n    return True\n    temp = ''\n    if still",
         f"{_CHAIN}[one]",
     ),
     Mutation(
