@@ -408,6 +408,19 @@ def test_ctrl_c_at_a_reason_leads_back_to_the_card_and_at_a_card_ends_with_the_s
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "approved")]
 
 
+def test_ctrl_c_in_the_editor_is_the_editors(world: World, tmp_path: Path) -> None:
+    world.stage("a", "I learned a.")
+    editor = tmp_path / "editor"
+    editor.write_text(
+        '#!/bin/sh\ntrap : INT\nkill -INT 0\nsed -i "s/learned a/wrote b/" "$1"\n'
+    )  # 0: its whole terminal
+    editor.chmod(0o755)
+    terminal = Terminal(world.root, "review", EDITOR=str(editor), VISUAL=str(editor))
+    terminal.type_until("e", "I wrote b.")
+    terminal.type_until("a", "1 approved, 0 rejected")
+    assert terminal.end()[0] == 0
+
+
 def test_on_a_small_terminal_the_prompt_names_the_card_and_no_word_is_broken(world: World) -> None:
     words = [f"word{number}" * 2 for number in range(400)]
     world.drop("a.json", {"text": " ".join(words)})
