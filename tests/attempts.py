@@ -111,6 +111,8 @@ os.setxattr(sys.argv[1], "system.posix_acl_access", os.getxattr(sys.argv[1], "sy
     # -- the other lanes: what they may not
     Attempt("other lanes", "a person drops as an agent", "ACL of inbox/<user>/: r-x for people",
             'echo x > "$2/x.txt"', who="joe"),
+    Attempt("other lanes", "a person holds the daemon's lock", "mode of .daemon/lock: nothing for people",
+            '''"$6" -S -c 'import sys; open(sys.argv[1])' "$1/.daemon/lock"''', who="joe"),
     Attempt("other lanes", "a person writes the Record", "mode of users/: nothing for people",
             'echo x >> "$1/users/alex/self.md"', who="joe"),
     Attempt("other lanes", "a person who is a reader, too, writes the Record", "mode of users/<user>/*: r for readers",

@@ -613,7 +613,7 @@ def test_a_receipt_never_guesses_who_decided(scene: Scene) -> None:
         there = place.approved / f".{name}"
         there.write_bytes(sign(card.read_bytes()))
         os.chown(there, lanes.maria.uid, there.stat().st_gid)
-        there.chmod(0o660)
+        there.chmod(0o640)
         if name == "moved-back":
             os.utime(there, (there.stat().st_mtime - 60,) * 2)
         there.rename(place.approved / f"{name}.md")
@@ -627,10 +627,30 @@ def test_a_receipt_never_guesses_who_decided(scene: Scene) -> None:
     assert receipt_of(place, "in-place")["by"] is None
 
 
+def test_a_receipt_does_not_name_a_person_for_what_another_may_have_written(scene: Scene) -> None:
+    lanes, place = scene.lanes, scene.lanes.place
+    card = staged(lanes, "forged-name")
+    assert lanes.maria.sh('sed -i s/moon/sun/ "$1"', card).returncode == 0  # it is maria's file now
+    signed = cards.sign(card.read_bytes(), "approved", "cli").decode()
+    script = 'mv "$1" "$2/.x" && printf %s "$3" > "$2/.x" && mv "$2/.x" "$2/x.md"'
+    assert lanes.joe.sh(script, card, place.approved, signed).returncode == 0
+    receipt = receipt_of(place, "forged-name")
+    assert (receipt["raw_text"], receipt["by"]) == ("Looked at the sun.", None)
+
+
 def test_who_may_only_decide_can_ask_whether_the_daemon_runs(scene: Scene) -> None:
     done = scene.lanes.joe.call(scene.lanes.root, "status")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("running")
+
+
+def test_nobody_but_the_daemon_can_hold_its_lock(another: Lanes) -> None:
+    _work(another, 0o022)
+    for account in (another.joe, another.maria, another.reader):
+        assert account.sh('flock -n "$1" true', another.root.lock).returncode != 0
+        told = account.call(another.root, "status")
+        assert told.returncode == 1
+    assert another.joe.call(another.root, "status").stdout.startswith("not running")
 
 
 # -- the readers' lane ------------------------------------------------------------------------------------------------
@@ -675,13 +695,14 @@ def test_what_the_daemon_makes_fits_the_lanes_whatever_its_umask(another: Lanes,
     (month,) = (p for p in place.receipts.iterdir() if p.is_dir())
     made = {next(place.pending.iterdir()): 0o660, place.refused / "bad.json.why.txt": 0o660, place.gate: 0o640,
             place.ledger: 0o640, place.baseline: 0o640, month: 0o2750, next(month.iterdir()): 0o640,
-            another.root.lock: 0o640}  # fmt: skip
+            another.root.lock: 0o600}  # fmt: skip
     assert {path: stat.S_IMODE(path.stat().st_mode) for path in made} == made
     assert {path.owner() for path in made} == {another.daemon.name}
 
 
 def test_doctor_finds_each_wrong_owner_mode_and_list_and_sets_it_right(another: Lanes) -> None:
     _work(another, 0o022)
+    assert another.daemon.sh('echo {} > "$1"', another.root.status, umask=0o027).returncode == 0
     before = everything(another.root)
     there = [spot for spot in spots(another.root) if spot.path.exists()]
     assert {spot.row.where for spot in there} == {row.where for row in TABLE.values()}

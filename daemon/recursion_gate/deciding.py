@@ -193,7 +193,7 @@ def decide(
     data = item.data()
     _check_unchanged(data, shown)
     assert item.card is not None  # `data` has seen it
-    _deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason))
+    _deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason), own=True)
     durable.remove(item.card)
 
 
@@ -218,8 +218,8 @@ def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None
     _deliver(item.card.parent, item.card.name, data, over=True)
 
 
-def _deliver(folder: Path, name: str, data: bytes, *, over: bool = False) -> None:
+def _deliver(folder: Path, name: str, data: bytes, *, over: bool = False, own: bool = False) -> None:
     try:
-        durable.deliver(folder, name, data, over=over)
+        durable.deliver(folder, name, data, over=over, own=own)
     except OSError as err:
         raise OSError(err.errno, err.strerror, str(folder)) from err  # not the temporary name, or none at all

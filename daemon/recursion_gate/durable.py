@@ -149,9 +149,12 @@ def _lane_mode(folder: Path | str) -> int | None:
     return 0o600 | (mode & 0o011) << 2 | mode & 0o022
 
 
-def fit(fd: int, folder: Path | str) -> None:
-    """Give the open file, which lies in `folder`, the mode that files there have. Raises OSError."""
+def fit(fd: int, folder: Path | str, *, most: int = 0o666) -> None:
+    """Give the open file, which lies in `folder`, the mode that files there have, but no right beyond `most`. Raises
+    OSError."""
     mode = _lane_mode(folder)
+    if mode is not None:
+        mode &= most
     if mode is not None and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
         calls.fchmod(fd, mode)
 
@@ -295,16 +298,16 @@ def create(path: Path | str, data: bytes, *, sync: bool = False) -> bool:
     return True
 
 
-def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False) -> Path:
+def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False, own: bool = False) -> Path:
     """Make a file in a folder that others write into too, as the daemon's clients do: whole, on disk when this
-    returns, and under `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. Gives its
-    path. Raises OSError."""
+    returns, and under `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. With `own`
+    nobody but who makes it can write it. Gives its path. Raises OSError."""
     stem, ending = os.path.splitext(name)
     # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
     temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
     fd = calls.open(temp, _NEW)
     try:
-        fit(fd, folder)
+        fit(fd, folder, most=0o644 if own else 0o666)
         _write_all(fd, data)
         calls.fsync(fd)
     except OSError:

@@ -63,9 +63,10 @@ class Row:
 TABLE = {
     "root": Row("./", "daemon", 0o755, "Everybody may pass; nothing but folders and the settings lies here."),
     "settings": Row("recursion-gate.toml", "daemon", 0o644, "No secret; who could change it could change the lanes."),
-    "own": Row(".daemon/", "people", 0o2750, "People may ask whether the daemon runs. Whoever can open the lock can "
-               "keep a daemon from starting, so people can, and nobody else may."),
-    "own file": Row(".daemon/lock, .daemon/status.json", "people", 0o640, "As their folder."),
+    "own": Row(".daemon/", "people", 0o2750, "People may ask whether the daemon runs."),
+    "lock": Row(".daemon/lock", "people", 0o600, "Whoever can open the lock can keep a daemon from starting; whether "
+                "it is held is told by the kernel, to everybody."),
+    "own file": Row(".daemon/status.json", "people", 0o640, "As their folder."),
     "inboxes": Row("inbox/", "daemon", 0o755, "Everybody may pass; only the daemon's account makes an inbox."),
     "inbox": Row("inbox/<user>/", "agents", 0o3731, "Agents may put files here (-wx), but not list it, and by the "
                  "sticky bit not remove or rename another's; people may look. What is made here is its maker's; the "
@@ -159,8 +160,8 @@ def spots(root: Root, *, all_cards: bool = False) -> Iterator[Spot]:
     for user in root.users():
         yield from _user_spots(root.place(user), all_cards=all_cards)
     yield from _home_spots(root.template, None)
-    for name in (root.lock, root.status):
-        yield Spot(name, TABLE["own file"], None)
+    yield Spot(root.lock, TABLE["lock"], None)
+    yield Spot(root.status, TABLE["own file"], None)
     yield Spot(root.settings, TABLE["settings"], None)
     for path, row in (
         (root.daemon, "own"),

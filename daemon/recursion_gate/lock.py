@@ -62,7 +62,7 @@ def _take(root: Root) -> tuple[portalocker.Lock, IO[Any]]:
     except portalocker.exceptions.LockException:
         raise AlreadyRunning(str(root.path), holder(root)) from None
     try:
-        durable.fit(file.fileno(), root.daemon)  # who may ask whether we run has to open it
+        durable.fit(file.fileno(), root.daemon, most=0o600)  # who can open it can hold it, and keep us from starting
     except OSError:
         lock.release()
         raise
@@ -102,5 +102,30 @@ def is_held(root: Root) -> bool | None:
             return False
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return _listed(root)
     except OSError:
         return None
+
+
+def _listed(root: Root) -> bool | None:
+    """Whether the kernel lists the lock as held, which tells those who may not open the file; None where it has no such
+    list."""
+    try:
+        st = os.stat(root.lock)
+        with open("/proc/locks") as file:
+            entries = [line.split() for line in file]
+    except OSError:
+        return None
+    for entry in entries:  # 1: FLOCK  ADVISORY  WRITE 8892 fe:00:2237702 0 EOF
+        if len(entry) < 6 or entry[1:4:2] != ["FLOCK", "WRITE"]:
+            continue
+        major, minor, inode = entry[5].split(":")
+        # Of a file system without a device of its own (btrfs) stat names another number than the list.
+        same_disk = os.major(st.st_dev) == 0 or (int(major, 16), int(minor, 16)) == (
+            os.major(st.st_dev),
+            os.minor(st.st_dev),
+        )
+        if int(inode) == st.st_ino and same_disk:
+            return True
+    return False

@@ -118,4 +118,6 @@ def wrote(card: Path, st: os.stat_result) -> str | None:
     moved a file stands nowhere that could be read without rights over the whole system.) Raises OSError."""
     if st.st_uid == os.geteuid() and _has_lanes(card.parent):
         return None  # we decide nothing: somebody has written into a card that we made
+    if _has_lanes(card.parent) and st.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return None  # another person may have written it
     return account(st.st_uid)
