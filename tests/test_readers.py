@@ -350,3 +350,10 @@ def test_the_answers_have_the_fields_of_their_schemas(taken: Snapshot) -> None:
 
 def test_entries_names_the_skills_of_the_contract() -> None:
     assert list(entries.parse({}).skills) == ["THINK", "WRITE", "WORK", "STEWARD"]
+
+
+def test_an_entry_below_a_lower_heading_is_still_in_its_section() -> None:
+    known = parse(
+        {"self-knowledge.md": "# K\n\n## Topics / Understanding\n\n### Moon\n\n- • It wanes. — ACT-2026-11-24-x\n"}
+    )
+    assert [entry.own for entry in known.knowledge] == [True]

@@ -103,7 +103,8 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTA
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 # Only one that begins a line and is closed: what an entry says must not be able to hide the entries below it.
 _COMMENT = re.compile(r"^[ \t]*<!--.*?-->", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*\Z")
+_HEADING = re.compile(r" {0,3}(?P<level>#{1,6})(?:[ \t]+(?P<title>.*?))?(?:[ \t]+#+)?[ \t]*\Z")
+_LEVEL = 2  # of the headings of sections, as in `record`
 _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _ITEM = re.compile(
     r"(?P<in>[ \t]*)(?:(?:[-*+]|\d{1,4}[.)])(?:[ \t]+|(?=•))(?:\[[ xX]\][ \t]+)?(?:•[ \t]*)?|•[ \t]*)(?P<text>\S.*)"
@@ -138,8 +139,8 @@ def _visible(text: str) -> list[str]:
 
 
 def _items(text: str) -> Iterator[tuple[int, str, str]]:
-    """Each list item: the number of its line, the heading above it, its text with white space folded. Lines of text
-    right below an item belong to it, as in Markdown."""
+    """Each list item: the number of its line, the section it is in (as `record` has it: a heading of a lower level ends
+    none), its text with white space folded. Lines of text right below an item belong to it, as in Markdown."""
     section = ""
     item: tuple[int, str, str] | None = None
     for number, line in enumerate(_visible(text), 1):
@@ -151,8 +152,8 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
         if item is not None:
             yield item
             item = None
-        if heading:
-            section = (heading[1] or "").strip()
+        if heading and len(heading["level"]) <= _LEVEL:
+            section = (heading["title"] or "").strip()
         elif found and not _PLACEHOLDER.match(found["text"].rstrip()):
             item = (number, section, " ".join(found["text"].split()))
     if item is not None:
