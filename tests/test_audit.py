@@ -674,6 +674,17 @@ def test_findings_of_one_sort_about_one_file_are_counted_beyond_a_hundred() -> N
     assert "7 more" in listed[-1].problem
 
 
+def test_each_code_of_verify_stands_in_the_docs_and_no_other() -> None:
+    package, docs = Path(verify_module.__file__).parent, Path(__file__).parents[1] / "docs" / "verify.md"
+    source = "".join((package / f"{name}.py").read_text() for name in ("verify", "accounts", "chain", "cardcheck"))
+    said = re.findall(
+        r'"(?:fault|edit|note)",\s*"([a-z-]+)"|_fault\(\s*"([a-z-]+)"|\bcode(?:, \w+)? = "([a-z-]+)"', source
+    )
+    table = docs.read_text().split("## What it finds")[1].split("\n\n")[1]
+    told = [code for row in table.splitlines()[2:] for code in re.findall(r"`([a-z-]+)`", row.split("|")[1])]
+    assert sorted({next(filter(None, found)) for found in said}) == sorted(told)
+
+
 def test_numbers_read_as_a_sentence() -> None:
     assert numbers([3]) == "3"
     assert numbers([4, 3, 3]) == "3 and 4"

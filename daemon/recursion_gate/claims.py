@@ -100,7 +100,8 @@ def claims(data: bytes) -> list[Claim]:
     spans = {entry.line: (_last(lines, entry), entry.raw) for entry in record.knowledge}
     for entry in record.knowledge:
         last, raw = spans[entry.line]
-        add(entry.line, last, {*entry.evidence_ids, *ids_at_the_ends(f"- {raw}")}, raw)
+        marked = ids_at_the_ends(f"- {raw}") if last > entry.line else set()  # else it is seen with its line, below
+        add(entry.line, last, {*entry.evidence_ids, *marked}, raw)
     for evidence in record.evidence:
         is_row = lines[evidence.line - 1].lstrip()[:1] == "|"
         last, raw = (evidence.line, "") if is_row else spans.get(evidence.line, (evidence.line, ""))

@@ -61,7 +61,7 @@ def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
     except PermissionError:
         all_known = False
         with suppress(OSError):
-            all_users = tuple(n for n in root.inboxes() if valid_user(n) and root.place(n).pending.is_dir())
+            all_users = tuple(n for n in root.inboxes() if valid_user(n) and os.path.isdir(root.place(n).pending))
     except OSError:
         pass
     try:
