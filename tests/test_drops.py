@@ -215,7 +215,7 @@ First line
 <!-- recursion-gate: quoted by the text itself -->
 last line
 
-<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->
+<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->
 
 self-evidence.md, "Activity Log":
 

@@ -35,7 +35,7 @@ __all__ = [
     "with_preview",
 ]
 
-MARKER = "<!-- recursion-gate: moving this card to approved/ adds the lines below; edit only above this line -->"
+MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
 
 _END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -20,6 +21,9 @@ from .layout import STATES, TEMP_NAME, Place, is_ignored
 from .model import Candidate, Receipt
 from .receipts import Decided, Ledger
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .staging import Staged
 
 __all__ = ["Desk", "now", "numbered"]
 
@@ -70,6 +74,10 @@ class Desk:
         self.due: float | None = None
         #: The names of the drops that the last look found and did not come to, oldest first.
         self.backlog: list[str] = []
+        #: Drops that are on the gate, and still to be taken away.
+        self.staged: list[Staged] = []
+        #: A look at the drop zone that takes more than one turn.
+        self.listing: Iterator[list[str] | None] | None = None
         #: Drops that were not complete: not looked at again before this time (monotonic), unless they change.
         self.not_before: dict[str, tuple[object, float]] = {}
         #: Cards in approved/ that wait for another one, and why; for `status`.

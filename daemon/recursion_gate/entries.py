@@ -142,22 +142,23 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
     """Each list item: the number of its line, the section it is in (as `record` has it: a heading of a lower level ends
     none), its text with white space folded. Lines of text right below an item belong to it, as in Markdown."""
     section = ""
-    item: tuple[int, str, str] | None = None
+    item: tuple[int, str] | None = None
+    words: list[str] = []
     for number, line in enumerate(_visible(text), 1):
         heading = _HEADING.match(line)
         found = None if heading or _RULE.match(line) else _ITEM.match(line)
         if item is not None and not heading and not found and line.strip() and not _RULE.match(line):
-            item = (item[0], item[1], " ".join(f"{item[2]} {line}".split()))
+            words += line.split()
             continue
         if item is not None:
-            yield item
+            yield *item, " ".join(words)
             item = None
         if heading and len(heading["level"]) <= _LEVEL:
             section = (heading["title"] or "").strip()
         elif found and not _PLACEHOLDER.match(found["text"].rstrip()):
-            item = (number, section, " ".join(found["text"].split()))
+            item, words = (number, section), found["text"].split()
     if item is not None:
-        yield item
+        yield *item, " ".join(words)
 
 
 # -- entries --------------------------------------------------------------------------------------------------------

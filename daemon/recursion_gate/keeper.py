@@ -23,7 +23,7 @@ from .layout import GATE_NAME, STATES, Root, valid_user
 from .model import Candidate
 from .receipts import Decided
 from .settings import Settings
-from .staging import drop_paths, stage
+from .staging import clear_staged, drop_paths, stage
 
 __all__ = ["Keeper", "Outcome"]
 
@@ -32,8 +32,8 @@ log = logging.getLogger("recursion_gate")
 #: After an error of the disk or the system, in seconds: the first wait, doubled up to the last.
 _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 
-#: How long, in seconds, one user's turn may take before it is the next user's, and the fewest drops in it.
-_TURN_SECONDS, _FEWEST = 0.25, 200
+#: How long, in seconds, one user's turn may take before it is the next user's, and the fewest cards dealt in it.
+_TURN_SECONDS, _FEWEST = 0.2, 20
 
 #: For how many seconds an inbox without a user is one that is being added: `user add` makes the inbox first.
 _NEW = 2.0
@@ -66,7 +66,6 @@ class Keeper:
         self._decided = Decided(root)
         self._desks: dict[str, Desk] = {}
         self._waits: dict[str, float] = {}
-        self._pace = 2 * _FEWEST  # how many drops can be staged in _TURN_SECONDS
         self._synced: list[object] = []  # the root's own folders, as they were when they were synced
         #: What stops the work on a user, in words; gone as soon as it is mended.
         self.problems: dict[str, str] = {}
@@ -193,8 +192,12 @@ class Keeper:
         desk.due = None
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
-        paths, more = drop_paths(desk, min(most, self._pace))
-        stage(desk, paths)
+        clear_staged(desk, began + _TURN_SECONDS)
+        more = bool(desk.staged)
+        if not more:
+            paths, more = drop_paths(desk, most, began + _TURN_SECONDS / 2)
+            stage(desk, paths, _TURN_SECONDS)
+            more |= bool(desk.backlog or desk.staged)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
         strays = list(desk.look_at_pending())
@@ -203,13 +206,13 @@ class Keeper:
         stage(desk, _never_staged(desk, strays[:most], look.held))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
-        for candidate in missing[: 2 * most]:
+        dealt = 0
+        for dealt, candidate in enumerate(missing[: 2 * most], 1):
             desk.deal(candidate)
-        if len(paths) >= _FEWEST:  # on a slow disk, or beside a long queue, fewer are as much as can be done in a turn
-            took = max(time.monotonic() - began, 0.001)
-            self._pace = max(_FEWEST, int(len(paths) * _TURN_SECONDS / took))
+            if dealt >= _FEWEST and time.monotonic() > began + _TURN_SECONDS:
+                break
         more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
-        more |= len(missing) > 2 * most
+        more |= dealt < len(missing)
         return Outcome(desk.due, more)
 
 

@@ -340,6 +340,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
     _off_the_gate(desk, receipts)
     for receipt in receipts:
         desk.say(receipt.action, receipt.candidate_id, seq=receipt.seq, via=receipt.via, by=receipt.by)
+    desk.ledger.put_into_index()
     _file_cards(desk, [(r, d.cards[0].seen.data) for d, r in zip(decisions, receipts, strict=True)])
     for decision in decisions:
         for card in decision.cards:

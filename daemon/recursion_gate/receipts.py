@@ -8,6 +8,7 @@ there is no instant, not even after a power cut, at which the Record holds a lin
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
 import json
 import logging
@@ -258,6 +259,11 @@ class Ledger:
         self.size += len(data)
         return made
 
+    def put_into_index(self) -> None:
+        """Let the index know how far the receipts reach, so that it can tell should they be gone. Raises OSError."""
+        if self.last is not None:
+            self._decided.offset(self.place, self.last.candidate_id, self.size, self.head)
+
     def unfinished(self, waiting: Callable[[str], bool]) -> list[Receipt]:
         """The receipts at the end of the chain whose candidates are still `waiting` at the gate, oldest first: what
         a stop between the receipt and the gate leaves to be finished. Raises OSError, Parked."""
@@ -354,7 +360,10 @@ def receipts_in(place: Place) -> Iterator[tuple[int, bytes]]:
 def baseline_bytes(place: Place) -> bytes:
     """The Record as it is now, as ``baseline.json`` keeps it: what stood there before the first receipt."""
     files = {}
-    for name in RECORD_FILES:
+    names = set(RECORD_FILES)
+    with contextlib.suppress(OSError):
+        names.update(name for name in os.listdir(place.home) if fnmatch.fnmatchcase(name, "self*.md"))
+    for name in sorted(names):
         absent = contextlib.suppress(FileNotFoundError, IsADirectoryError, UnicodeDecodeError)
         with absent, open_plain(place.home / name) as file:
             files[name] = file.read().decode()

@@ -7,9 +7,10 @@ for it, since the daemon that put them there may have been killed before it was.
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,33 +20,49 @@ from .errors import NotYet, Refusal
 from .layout import STATES, is_ignored
 from .model import Candidate
 
-__all__ = ["drop_paths", "stage"]
+__all__ = ["clear_staged", "drop_paths", "stage"]
+
+#: So many files are read, and taken away, in a turn, however long it takes.
+_FEWEST = 50
 
 
 @dataclass(slots=True)
-class _Read:
+class Staged:
+    """A drop that was read."""
+
     path: Path
     seen: files.Seen
     proposals: list[drops.Proposal]
 
 
-def drop_paths(desk: Desk, most: int) -> tuple[list[Path], bool]:
+def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[Path], bool]:
     """What lies in the drop zone to be looked at, oldest first, at most so many; and whether there is more.
 
     A list that is longer than that is worked off, turn by turn, before the folder is listed again: to list a flood
-    takes as long as to stage a part of it.
+    takes as long as to stage a part of it. Where even the listing takes longer than `until` (monotonic), it goes on in
+    the next turn.
     """
     was_listed_before = bool(desk.backlog)
-    names = desk.backlog or _names(desk)
-    desk.backlog = names[most:]
-    return [desk.place.inbox / name for name in names[:most]], bool(desk.backlog) or was_listed_before
+    if not was_listed_before:
+        desk.listing = desk.listing or _listing(desk)
+        for names in desk.listing:
+            if names is not None:
+                desk.backlog = names
+            elif time.monotonic() > until:
+                return [], True
+        desk.listing = None
+    names, desk.backlog = desk.backlog[:most], desk.backlog[most:]
+    return [desk.place.inbox / name for name in names], bool(desk.backlog) or was_listed_before
 
 
-def _names(desk: Desk) -> list[str]:
+def _listing(desk: Desk) -> Iterator[list[str] | None]:
+    """The names in the drop zone, at the end; None now and then until then."""
     found = []
     here = time.monotonic()
     with os.scandir(desk.place.inbox) as entries:
-        for entry in entries:
+        for number, entry in enumerate(entries, 1):
+            if number % 1_000 == 0:
+                yield None
             if entry.name in STATES or is_ignored(entry.name):
                 continue
             try:
@@ -58,14 +75,28 @@ def _names(desk: Desk) -> list[str]:
             elif not desk.is_stuck(entry.path, files.mark(st)):
                 found.append((st.st_mtime_ns, entry.name))
     found.sort()
-    return [name for _, name in found]
+    yield [name for _, name in found]
 
 
-def stage(desk: Desk, paths: Iterable[Path]) -> None:
-    """Stage the files at `paths`: one gate write for all of them. Raises OSError, Parked."""
-    read = [r for path in paths if (r := _read(desk, path)) is not None]
+def stage(desk: Desk, paths: Sequence[Path], seconds: float = math.inf) -> None:
+    """Stage the files at `paths`: one gate write for all of them. What was not come to in about so many seconds goes
+    into the desk's `backlog`, or `staged`, for the next turn. Raises OSError, Parked."""
+    began = time.monotonic()
+    read: list[Staged] = []
+    for number, path in enumerate(paths):
+        if number >= _FEWEST and time.monotonic() > began + seconds / 2:
+            desk.backlog[:0] = [path.name for path in paths[number:]]
+            break
+        item = _read(desk, path)
+        if item is not None:
+            read.append(item)
+    desk.staged += _clear(desk, _put_on_the_gate(desk, read), began + seconds)
+
+
+def _put_on_the_gate(desk: Desk, read: list[Staged]) -> list[Staged]:
+    """On disk when this returns, those that it gives."""
     taken: dict[str, Candidate] = {}
-    done: list[_Read] = []
+    done: list[Staged] = []
     for item in read:
         try:
             new = _new(desk, item.proposals, taken)
@@ -82,19 +113,35 @@ def stage(desk: Desk, paths: Iterable[Path]) -> None:
         durable.sync_folder(desk.place.home)
         for candidate in taken.values():
             desk.say("staged", candidate.id, source=candidate.source)
+    return done
+
+
+def clear_staged(desk: Desk, until: float) -> None:
+    """Go on taking away what the last turn has staged. Raises OSError."""
+    desk.staged = _clear(desk, desk.staged, until)
+
+
+def _clear(desk: Desk, done: list[Staged], until: float) -> list[Staged]:
+    """Take away drops that are on the gate, some always, the rest as long as it is not later than `until` (monotonic):
+    where many write into the folder at once each may take a while. Gives those that are left."""
     folders = set()
-    for item in done:
+    left: list[Staged] = []
+    for number, item in enumerate(done, 1):
         # What was rewritten since it was read is another drop, and stays for the next look.
         if files.same_file(item.path, item.seen):
             desk.clear(item.path, "it is staged")
             folders.add(item.path.parent)
         else:
             desk.note_due(0.05)
+        if number >= _FEWEST and time.monotonic() > until:
+            left = done[number:]
+            break
     for folder in folders:
         durable.sync_folder(folder)
+    return left
 
 
-def _read(desk: Desk, path: Path) -> _Read | None:
+def _read(desk: Desk, path: Path) -> Staged | None:
     """The file, parsed; None when it is gone, refused, or not complete yet."""
     settings = desk.settings
     seen: files.Seen | None = None
@@ -104,7 +151,7 @@ def _read(desk: Desk, path: Path) -> _Read | None:
             found = drops.parse(path.name, seen.data, seen.stat.st_mtime_ns, settings)
             desk.settled(path, seen, whole=path.name.lower().endswith(".json"))
             desk.not_before.pop(str(path), None)
-            return _Read(path, seen, found)
+            return Staged(path, seen, found)
         except Refusal as err:
             if seen is None:
                 seen = files.Seen(b"", os.lstat(path), False)

@@ -305,7 +305,7 @@ class _Cuts:
         self._chance = random.Random(seed)
         self.count = Count()
         #: The daemon's index as it is when all is done. It learns of receipts that are on disk, so it is never ahead of
-        #: all of them; but it is not synced, and may be missing.
+        #: them; but it is not synced, and may be missing.
         self.index = folder.with_name(f"{folder.name}-index-{chapter.story}-{chapter.act}")
 
     def at_each(self, ops: list[Op], start: int) -> None:
@@ -325,7 +325,8 @@ class _Cuts:
 
     def _come_up(self, tree: Tree, when: str) -> None:
         place = start_again(tree, self._folder)
-        if self.count.states % 2 and b"\n" in (tree.files.get(place.shown(place.ledger)) or b""):
+        ledger = place.shown(place.ledger)
+        if self.count.states % 2 and tree.files.get(ledger) == self._chapter.after.get(ledger):
             shutil.copytree(self.index, self._folder / ".daemon", dirs_exist_ok=True)
         self.count.states += 1
         at = f"{self._chapter.story}/{self._chapter.act}, {when}"

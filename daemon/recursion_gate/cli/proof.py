@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import root_of
-from .output import LeftOut, json_option, one_line, print_json, table, user_option, users_of
+from .output import LeftOut, json_option, one_line, print_json, say, table, user_option, users_of
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -270,9 +270,9 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     """One paragraph each, the word for how grave it is in front."""
     for f in findings:
         click.echo(click.style(f.severity.ljust(8), fg=_COLORS[f.severity], bold=True) + (f.where or "this machine"))
-        click.echo(f"        {one_line(f.problem, 300)}")
+        say(one_line(f.problem, 300), " " * 8, " " * 8)
         if f.remedy:
-            click.echo(f"        -> {f.remedy}")
+            say(f.remedy, " " * 8 + "-> ", " " * 11)
 
 
 @click.command()
