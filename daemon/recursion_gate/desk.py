@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -21,9 +20,6 @@ from .layout import STATES, TEMP_NAME, Place, is_ignored
 from .model import Candidate, Receipt
 from .receipts import Decided, Ledger
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from .staging import Staged
 
 __all__ = ["Desk", "now", "numbered"]
 
@@ -62,6 +58,7 @@ class Desk:
         for folder in (place.home, place.receipts, place.pending, place.refused):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
+        self._pending = os.fspath(place.pending)
         self.gate = Gate.load(place)
         self.ledger = Ledger.open(place, decided)
         #: The cards in pending/, by file name; None: not a card of ours.
@@ -75,7 +72,7 @@ class Desk:
         #: The names of the drops that the last look found and did not come to, oldest first.
         self.backlog: list[str] = []
         #: Drops that are on the gate, and still to be taken away.
-        self.staged: list[Staged] = []
+        self.staged: list[tuple[Path, object]] = []
         #: A look at the drop zone that takes more than one turn.
         self.listing: Iterator[list[str] | None] | None = None
         #: Drops that were not complete: not looked at again before this time (monotonic), unless they change.
@@ -220,11 +217,11 @@ class Desk:
     def deal(self, candidate: Candidate, note: str | None = None, *, sync: bool = False) -> None:
         """Make the card of `candidate` in pending/; it need not be synced, since it can be made again."""
         data = self.clean_card(candidate, note)
-        folder = self.place.pending
+        folder = self._pending
         known = self._is_known(os.stat(folder).st_mtime_ns)
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
-            if durable.create(folder / name, data, sync=sync):
+            if durable.create(f"{folder}/{name}", data, sync=sync):
                 self.pending[name] = candidate.id
                 self._names = None
                 if known:  # then our card is all that is new, so that a long queue is not listed for each; whatever

@@ -199,7 +199,8 @@ def validate(fields: Any, settings: Settings) -> Drop:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
     for name, value in fields.items():
-        _check(printable(name[:60]), [name, value])
+        if not (isinstance(value, str) and value.isascii() and name.isascii()):
+            _check(printable(name[:60]), [name, value])
     try:
         drop = Drop.model_validate(fields)
     except ValidationError as err:

@@ -23,7 +23,7 @@ from .layout import GATE_NAME, STATES, Root, valid_user
 from .model import Candidate
 from .receipts import Decided
 from .settings import Settings
-from .staging import clear_staged, drop_paths, stage
+from .staging import clear, drop_paths, stage
 
 __all__ = ["Keeper", "Outcome"]
 
@@ -192,18 +192,16 @@ class Keeper:
         desk.due = None
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
-        clear_staged(desk, began + _TURN_SECONDS)
-        more = bool(desk.staged)
-        if not more:
+        more = True
+        if desk.backlog or not desk.staged:  # those that are still to be taken away would be listed again
             paths, more = drop_paths(desk, most, began + _TURN_SECONDS / 2)
-            stage(desk, paths, _TURN_SECONDS)
-            more |= bool(desk.backlog or desk.staged)
+            desk.staged += stage(desk, paths, began + _TURN_SECONDS / 2)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
         strays = list(desk.look_at_pending())
         look = merging.look_at_decisions(desk)
-        stage(desk, look.strays[:most])
-        stage(desk, _never_staged(desk, strays[:most], look.held))
+        clear(desk, stage(desk, look.strays[:most]))
+        clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
         dealt = 0
@@ -211,6 +209,11 @@ class Keeper:
             desk.deal(candidate)
             if dealt >= _FEWEST and time.monotonic() > began + _TURN_SECONDS:
                 break
+        # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
+        # the last minutes ext4 is slow in making new ones, since it does not give out their places again at once.
+        if not desk.backlog and dealt == len(missing):
+            desk.staged = clear(desk, desk.staged, began + _TURN_SECONDS)
+        more |= bool(desk.backlog or desk.staged)
         more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
         more |= dealt < len(missing)
         return Outcome(desk.due, more)

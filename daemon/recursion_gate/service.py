@@ -38,7 +38,7 @@ log = logging.getLogger("recursion_gate")
 #: (each costs more than the look that finds the file), so the watch is ended and all users are looked at every
 #: _FLOOD_LOOK seconds, until there was nothing to do for _FLOOD_REST seconds; as network drivers do under load. With
 #: more than _FLOOD_USERS users, to place the watches again would cost more than it saves.
-_FLOOD, _FLOOD_LOOK, _FLOOD_REST, _FLOOD_USERS = 64, 0.02, 0.25, 200
+_FLOOD, _FLOOD_LOOK, _FLOOD_REST, _FLOOD_USERS = 32, 0.02, 0.25, 200
 
 #: A turn that does fewer things does not make a flood go on: to listen costs less than to look.
 _TRICKLE = 8

@@ -20,16 +20,18 @@ from .errors import NotYet, Refusal
 from .layout import STATES, is_ignored
 from .model import Candidate
 
-__all__ = ["clear_staged", "drop_paths", "stage"]
+__all__ = ["clear", "drop_paths", "stage"]
 
 #: So many files are read, and taken away, in a turn, however long it takes.
 _FEWEST = 50
 
 
-@dataclass(slots=True)
-class Staged:
-    """A drop that was read."""
+#: A drop that is on the gate: where it lies, and its `files.mark` as it was read.
+Staged = tuple[Path, object]
 
+
+@dataclass(slots=True)
+class _Read:
     path: Path
     seen: files.Seen
     proposals: list[drops.Proposal]
@@ -52,7 +54,8 @@ def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[Pat
                 return [], True
         desk.listing = None
     names, desk.backlog = desk.backlog[:most], desk.backlog[most:]
-    return [desk.place.inbox / name for name in names], bool(desk.backlog) or was_listed_before
+    inbox = desk.place.inbox
+    return [inbox / name for name in names], bool(desk.backlog) or was_listed_before
 
 
 def _listing(desk: Desk) -> Iterator[list[str] | None]:
@@ -78,23 +81,18 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
     yield [name for _, name in found]
 
 
-def stage(desk: Desk, paths: Sequence[Path], seconds: float = math.inf) -> None:
-    """Stage the files at `paths`: one gate write for all of them. What was not come to in about so many seconds goes
-    into the desk's `backlog`, or `staged`, for the next turn. Raises OSError, Parked."""
-    began = time.monotonic()
-    read: list[Staged] = []
+def stage(desk: Desk, paths: Sequence[Path], until: float = math.inf) -> list[Staged]:
+    """Stage the files at `paths`: one gate write for all of them, on disk when this returns. Gives those that are to be
+    taken away now. What was not come to by `until` (monotonic) goes back into the desk's `backlog`. Raises OSError,
+    Parked."""
+    read: list[_Read] = []
     for number, path in enumerate(paths):
-        if number >= _FEWEST and time.monotonic() > began + seconds / 2:
+        if number >= _FEWEST and time.monotonic() > until:
             desk.backlog[:0] = [path.name for path in paths[number:]]
             break
         item = _read(desk, path)
         if item is not None:
             read.append(item)
-    desk.staged += _clear(desk, _put_on_the_gate(desk, read), began + seconds)
-
-
-def _put_on_the_gate(desk: Desk, read: list[Staged]) -> list[Staged]:
-    """On disk when this returns, those that it gives."""
     taken: dict[str, Candidate] = {}
     done: list[Staged] = []
     for item in read:
@@ -104,7 +102,7 @@ def _put_on_the_gate(desk: Desk, read: list[Staged]) -> list[Staged]:
             desk.refuse(item.path, err)
             continue
         taken.update((c.id, c) for c in new)
-        done.append(item)
+        done.append((item.path, item.seen.mark))
     for candidate in taken.values():
         desk.gate.add(candidate)
     if taken:
@@ -116,21 +114,16 @@ def _put_on_the_gate(desk: Desk, read: list[Staged]) -> list[Staged]:
     return done
 
 
-def clear_staged(desk: Desk, until: float) -> None:
-    """Go on taking away what the last turn has staged. Raises OSError."""
-    desk.staged = _clear(desk, desk.staged, until)
-
-
-def _clear(desk: Desk, done: list[Staged], until: float) -> list[Staged]:
-    """Take away drops that are on the gate, some always, the rest as long as it is not later than `until` (monotonic):
-    where many write into the folder at once each may take a while. Gives those that are left."""
+def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Staged]:
+    """Take away drops that are on the gate: some always, the rest as long as it is not later than `until` (monotonic),
+    since where many write into a folder at once each may take a while. Gives those that are left. Raises OSError."""
     folders = set()
     left: list[Staged] = []
-    for number, item in enumerate(done, 1):
+    for number, (path, mark) in enumerate(done, 1):
         # What was rewritten since it was read is another drop, and stays for the next look.
-        if files.same_file(item.path, item.seen):
-            desk.clear(item.path, "it is staged")
-            folders.add(item.path.parent)
+        if files.mark_at(path) == mark:
+            desk.clear(path, "it is staged")
+            folders.add(os.path.dirname(path))
         else:
             desk.note_due(0.05)
         if number >= _FEWEST and time.monotonic() > until:
@@ -141,7 +134,7 @@ def _clear(desk: Desk, done: list[Staged], until: float) -> list[Staged]:
     return left
 
 
-def _read(desk: Desk, path: Path) -> Staged | None:
+def _read(desk: Desk, path: Path) -> _Read | None:
     """The file, parsed; None when it is gone, refused, or not complete yet."""
     settings = desk.settings
     seen: files.Seen | None = None
@@ -151,7 +144,7 @@ def _read(desk: Desk, path: Path) -> Staged | None:
             found = drops.parse(path.name, seen.data, seen.stat.st_mtime_ns, settings)
             desk.settled(path, seen, whole=path.name.lower().endswith(".json"))
             desk.not_before.pop(str(path), None)
-            return Staged(path, seen, found)
+            return _Read(path, seen, found)
         except Refusal as err:
             if seen is None:
                 seen = files.Seen(b"", os.lstat(path), False)

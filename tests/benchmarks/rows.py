@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mailbox
 import multiprocessing
 import os
-import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -95,12 +96,30 @@ def card(one: Candidate) -> bytes:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on the disk that is measured ($TMPDIR), gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="recursion-gate-"))
+    """A folder to measure in.
+
+    ext4 puts new files near their folder, and does not give out the place of a removed file for some minutes: it looks
+    at each such place first, so that beside ten thousand of them a new file takes twenty times as long. What one
+    measurement has removed must not slow down the next, so each is made in another part of the disk: a folder with the
+    flag T has its subfolders spread (chattr(1)).
+    """
+    with tempfile.TemporaryDirectory(prefix="recursion-gate-") as spread:
+        _spread_subfolders(spread)
+        yield Path(tempfile.mkdtemp(dir=spread))  # which part of the disk depends on its name
+
+
+def _spread_subfolders(folder: str) -> None:
+    get, put, flag = 0x80086601, 0x40086602, 0x20000  # FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_TOPDIR_FL
+    fd = os.open(folder, os.O_RDONLY)
     try:
-        yield path
+        flags = bytearray(8)
+        fcntl.ioctl(fd, get, flags)
+        (now,) = struct.unpack("l", flags)
+        fcntl.ioctl(fd, put, struct.pack("l", now | flag))
+    except OSError:  # not ext4: nothing to be spread
+        pass
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        os.close(fd)
 
 
 def timed(work: Callable[[], object]) -> float:
