@@ -650,3 +650,25 @@ def test_text_is_wrapped_by_columns(text: str, lines: list[str], monkeypatch: py
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "20")
     assert wrapped(text, "", "  ").split("\n") == lines
+
+
+def test_a_text_that_is_not_utf8_is_said_in_a_line(root: Root) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "--root", str(root.path), "stage", b"caf\xe9"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: the text is not UTF-8, or holds half a character: save it as UTF-8\n",
+    )
+
+
+def test_a_clock_that_is_no_time_is_said_in_a_line(root: Root) -> None:
+    done = call(root, "once", env=os.environ | {"RECURSION_GATE_NOW": "soon"})
+    assert (done.returncode, done.stderr) == (1, "Error: $RECURSION_GATE_NOW: 'soon' is not an instant (ISO 8601)\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_standard_stream_is_no_fault(root: Root, closed: str) -> None:
+    shell = f'"$0" -m recursion_gate --root "$1" pending {closed}'
+    done = subprocess.run(["sh", "-c", shell, sys.executable, root.path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -13,7 +13,7 @@ from . import durable
 from .errors import GateError, NoRoot, printable
 from .layout import find_root, valid_user
 
-__all__ = ["NoInbox", "NotAllowed", "stage"]
+__all__ = ["NoInbox", "NotAllowed", "NotText", "stage"]
 
 
 class NoInbox(GateError):
@@ -28,6 +28,13 @@ class NoInbox(GateError):
         return (
             f"there is no inbox of a user '{shown}' ({self.path}). Add the user with 'recursion-gate user add {shown}'."
         )
+
+
+class NotText(GateError):
+    """The text, or a field, holds what is not UTF-8."""
+
+    def __str__(self) -> str:
+        return "the text is not UTF-8, or holds half a character: save it as UTF-8"
 
 
 class NotAllowed(GateError):
@@ -58,7 +65,7 @@ def stage(
 
     `text` says what was done, self-contained. `section` "none" means evidence only; without it the section follows
     from the words. `fields` may give any other field of a drop. The file is on disk, whole, when this returns; gives
-    its path. Raises NoRoot, NoInbox, NotAllowed, OSError.
+    its path. Raises NoRoot, NoInbox, NotText, NotAllowed, OSError.
     """
     found = find_root(root)
     if found is None:
@@ -74,7 +81,10 @@ def stage(
     if source is not None:
         drop["source"] = source
     name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{os.urandom(3).hex()}.json"
-    data = json.dumps(drop, ensure_ascii=False).encode() + b"\n"
+    try:
+        data = json.dumps(drop, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        raise NotText from None
     try:
         return durable.deliver(place.inbox, name, data)
     except PermissionError:

@@ -109,8 +109,9 @@ def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes
     if not fields:
         raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
     head = text[: len(text) - len(body)].rstrip("\n").split("\n")[:-1]
-    kept = [line for line in head if not line.startswith(("via:", "reason:"))]
-    if reason and fold(reason):
+    anew = bool(reason and fold(reason))  # else the reason that a person has written on the card stays
+    kept = [line for line in head if not line.startswith(("via:", "reason:") if anew else "via:")]
+    if reason and anew:
         kept.append(f"reason: {frontmatter.quote(fold(reason))}")
     without = "\n".join([*kept, "---"]) + "\n" + body
     signed = "\n".join([*kept, f"via: {via} {action} {_digest(without)}", "---", body])

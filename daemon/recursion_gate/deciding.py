@@ -191,10 +191,12 @@ def decide(
     if item.state != "pending":
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
     data = item.data()
-    _check_unchanged(data, shown)
     assert item.card is not None  # `data` has seen it
+    seen = files.mark_at(item.card)
+    _check_unchanged(item.data(), shown or digest(data))
     _deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason), own=True)
-    durable.remove(item.card)
+    if files.mark_at(item.card) == seen:  # else somebody has saved it meanwhile: the daemon keeps what was written
+        durable.remove(item.card)
 
 
 def digest(card: bytes) -> str:

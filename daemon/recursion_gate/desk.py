@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from . import cards, durable, files, record
-from .errors import NotYet, Parked, Refusal, printable
+from .errors import BadSettings, NotYet, Parked, Refusal, printable
 from .gate import Gate
 from .layout import STATES, TEMP_NAME, Place, is_ignored
 from .model import Candidate, Receipt
@@ -44,7 +44,10 @@ def now() -> datetime:
     """The time that goes into receipts. ``$RECURSION_GATE_NOW`` (ISO 8601) stops the clock, so that two runs of the
     same story can be compared byte for byte."""
     fixed = os.environ.get("RECURSION_GATE_NOW")
-    return datetime.fromisoformat(fixed) if fixed else datetime.now(UTC)
+    try:
+        return datetime.fromisoformat(fixed) if fixed else datetime.now(UTC)
+    except ValueError:
+        raise BadSettings("$RECURSION_GATE_NOW", f"'{printable(str(fixed))}' is not an instant (ISO 8601)") from None
 
 
 class Desk:

@@ -65,6 +65,11 @@ class _Turns:
             self._queued.add(user)
             self._ready.append(user)
 
+    @property
+    def someone_has_more(self) -> bool:
+        """Whether the last user was left with more to be done at once."""
+        return self._again is not None
+
     def __len__(self) -> int:
         return len(self._ready) + (self._again is not None)
 
@@ -250,7 +255,7 @@ class Service:
                 return
             self._watch.stop()
             self._next_look = 0.0
-        if done >= _TRICKLE or self._flood_until is None:
+        if done >= _TRICKLE or self._turns.someone_has_more or self._flood_until is None:
             self._flood_until = time.monotonic() + _FLOOD_REST
 
     def _has_few_users(self) -> bool:

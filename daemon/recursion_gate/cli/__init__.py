@@ -86,6 +86,9 @@ class _Commands(click.Group):
             raise to_click(err) from err
 
     def invoke(self, ctx: click.Context) -> Any:
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:  # closed by whoever called us
+                setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
         try:
             return super().invoke(ctx)
         except GateError as err:
