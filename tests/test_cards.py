@@ -369,8 +369,8 @@ def test_front_matter_in_braces_is_not_signed() -> None:
 def test_a_reason_that_was_written_on_the_card_stays_unless_another_is_given() -> None:
     one = candidate()
     card = cards.render(one, []).replace(b"---\nid:", b"---\nreason: too early\nid:", 1)
-    for given, kept in ((None, "too early"), ("", "too early"), ("not hers", "not hers")):
-        signed = cards.sign(card, "rejected", "cli", given)
+    for reason, kept in ((None, "too early"), ("", "too early"), ("not hers", "not hers")):
+        signed = cards.sign(card, "rejected", "cli", reason)
         verdict = cards.read(signed, one, Settings())
         assert (verdict.reason, verdict.edited) == (kept, False)
         assert cards.via_of(signed, verdict.via, "rejected") == "cli"

@@ -654,7 +654,11 @@ def test_text_is_wrapped_by_columns(text: str, lines: list[str], monkeypatch: py
 
 def test_a_text_that_is_not_utf8_is_said_in_a_line(root: Root) -> None:
     done = subprocess.run(
-        [*PROGRAM, "--root", str(root.path), "stage", b"caf\xe9"], capture_output=True, text=True, timeout=60, check=False
+        [*PROGRAM, "--root", str(root.path), "stage", b"caf\xe9"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (
         1,
