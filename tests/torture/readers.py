@@ -1,6 +1,6 @@
 """Readers in a loop while merges run: what they see must be, each time, the state after exactly k merges.
 
-    python tests/torture/readers.py --merges 10000
+    python -m tests.torture.readers --merges 10000
 
 One process writes as the daemon does (`Keeper.keep`): it stages, approves and rejects, in passes of one to many
 decisions. The others take snapshots as fast as they can and note what they saw. Afterwards each is held against the
