@@ -74,6 +74,7 @@ def test_two_thousand_drops_of_eight_agents_are_each_staged_or_decided_once(root
         wait_for(lambda: len(world.gate()) + len(thirds) == len(wanted))
         wait_for(lambda: len(world.names("pending")) == len(wanted) - len(thirds))
         wait_for(lambda: not world.names("approved"))
+        wait_for(lambda: not world.names())  # the drops of a flood are taken away last
     receipts, gate = Counter(r["candidate_id"] for r in world.receipts()), Counter(world.gate_ids())
     assert set((receipts + gate).values()) == {1}
     assert receipts.keys() == thirds == decided
