@@ -173,7 +173,7 @@ def fuzz_record(data: bytes) -> None:
     assert any(text == new[:start] + new[start + size :] for start in range(at, max(-1, at - size - 1), -1))
     third, made = record.insert(new, heading, [line])
     assert made == [line], "the section was not found again"
-    assert len(third) - len(new) in (len(line) + 1, len(line) + 2)
+    assert len(third) - len(new) in (len(line.encode()) + 1, len(line.encode()) + 2)
 
 
 def fuzz_ledger(data: bytes) -> None:
