@@ -12,7 +12,7 @@ from recursion_gate.settings import Settings
 
 # The same inputs every time, so that a red run is a change's fault; `--hypothesis-profile=deep` goes looking for more.
 _CALM = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
-hypothesis_settings.register_profile("ci", max_examples=100, derandomize=True, **_CALM)  # type: ignore[arg-type]
+hypothesis_settings.register_profile("ci", max_examples=60, derandomize=True, **_CALM)  # type: ignore[arg-type]
 hypothesis_settings.register_profile("deep", max_examples=5_000, **_CALM)  # type: ignore[arg-type]
 hypothesis_settings.load_profile("ci")
 

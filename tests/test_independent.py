@@ -153,7 +153,7 @@ def edit(card: Path, number: int) -> None:
     card.write_bytes((head + text[marker.start() :]).encode())
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(_STORY, st.randoms(use_true_random=False))
 def test_both_read_alike_whatever_was_dropped_edited_linked_and_decided(story: list[Any], chance: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ def test_whatever_agents_people_and_kills_do_the_promises_hold() -> None:
     run_state_machine_as_test(
         Protocol,
         settings=settings(
-            max_examples=150,
+            max_examples=80,
             stateful_step_count=30,
             deadline=None,
             database=None,
