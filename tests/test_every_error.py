@@ -7,8 +7,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 from recursion_gate.layout import Root
 
-from .conftest import add_user, make_root
+from .conftest import add_user, make_root, mounted
 from .daemon import Daemon, call
 from .torture.errors import ERRNOS, each_call, each_look
 from .torture.harness import chapters, memory, stopped_clock
@@ -74,17 +72,8 @@ def _status(root: Root) -> dict[str, Any]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte."""
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("to mount a small disk one must be root on Linux")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no small disk can be mounted here: {made.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "1m") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def _fill(disk: Path) -> Path:

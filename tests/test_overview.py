@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any
 
 import pytest
 from recursion_gate.layout import Root
-from recursion_gate.lock import hold, holder
-from recursion_gate.overview import lock_holder, overview
+from recursion_gate.lock import hold, holder, lock_holder
+from recursion_gate.overview import overview
 
 from .accounts import lanes_at, why_not
-from .conftest import make_root
+from .conftest import make_root, mounted
 from .daemon import Daemon, call
 from .world import World, wait_for
 
@@ -117,17 +115,8 @@ def test_the_kernel_knows_who_holds_the_lock_where_the_file_does_not(root: Root)
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 200 kilobytes."""
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("to mount a small disk one must be root on Linux")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", disk], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no small disk can be mounted here: {made.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "200k") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_a_daemon_first_started_on_a_full_disk_is_named_and_so_is_the_disk(small_disk: Path, tmp_path: Path) -> None:

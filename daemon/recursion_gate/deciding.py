@@ -65,11 +65,15 @@ class Waiting:
         """The candidate as its card says now."""
         return self.edited or self.candidate
 
-    def data(self) -> bytes:
-        """The card's bytes. Raises Refusal, OSError."""
+    def look(self) -> tuple[Path, files.Seen]:
+        """The card, and what stands in it. Raises Refusal, OSError."""
         if self.card is None:
             raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
-        return files.look(self.card, Settings().max_card_bytes).data
+        return self.card, files.look(self.card, Settings().max_card_bytes)
+
+    def data(self) -> bytes:
+        """The card's bytes. Raises Refusal, OSError."""
+        return self.look()[1].data
 
     def as_edited(self, settings: Settings, data: bytes | None = None) -> Candidate:
         """The candidate with the edits that a person has made to its card, or to `data`, which was its card a moment
@@ -190,13 +194,11 @@ def decide(
     """
     if item.state != "pending":
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
-    data = item.data()
-    assert item.card is not None  # `data` has seen it
-    seen = files.mark_at(item.card)
-    _check_unchanged(item.data(), shown or digest(data))
-    _deliver(item.place.state(action), item.card.name, cards.sign(data, action, via, reason), own=True)
-    if files.mark_at(item.card) == seen:  # else somebody has saved it meanwhile: the daemon keeps what was written
-        durable.remove(item.card)
+    card, seen = item.look()
+    _check_unchanged(seen.data, shown)
+    _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason), own=True)
+    if files.same_file(card, seen):  # else somebody has saved it meanwhile: the daemon keeps what was written
+        durable.remove(card)
 
 
 def digest(card: bytes) -> str:

@@ -115,8 +115,7 @@ class Keeper:
             return False
         inbox, home, receipts = (f"{folder}/{user}" for folder in self._folders)
         try:
-            inside = os.listdir(inbox)
-            if len(inside) != len(STATES) or set(inside) != _STATES:
+            if set(os.listdir(inbox)) != _STATES:
                 return False
             for state in _WITH_WORK:
                 if os.listdir(f"{inbox}/{state}"):

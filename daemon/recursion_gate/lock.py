@@ -19,7 +19,7 @@ from . import durable
 from .errors import AlreadyRunning
 from .layout import Root
 
-__all__ = ["Held", "hold", "holder", "is_held"]
+__all__ = ["Held", "hold", "holder", "is_held", "lock_holder"]
 
 
 class Held:
@@ -60,7 +60,7 @@ def _take(root: Root) -> tuple[portalocker.Lock, IO[Any]]:
     try:
         file = lock.acquire()
     except portalocker.exceptions.LockException:
-        raise AlreadyRunning(str(root.path), holder(root)) from None
+        raise AlreadyRunning(str(root.path), holder(root) or lock_holder(root)) from None
     try:
         durable.fit(file.fileno(), root.daemon, most=0o600)  # who can open it can hold it, and keep us from starting
     except OSError:
@@ -103,29 +103,35 @@ def is_held(root: Root) -> bool | None:
     except FileNotFoundError:
         return False
     except PermissionError:
-        return _listed(root)
+        listed = _listed(root)
+        return None if listed is None else bool(listed)
     except OSError:
         return None
 
 
-def _listed(root: Root) -> bool | None:
-    """Whether the kernel lists the lock as held, which tells those who may not open the file; None where it has no such
-    list."""
+def lock_holder(root: Root) -> int | None:
+    """The process that the kernel says holds the lock: for a full disk, where the lock has no room for it. None where
+    the kernel does not tell."""
+    return next((pid for surely, pid in _listed(root) or () if surely and pid), None)
+
+
+def _listed(root: Root) -> list[tuple[bool, int]] | None:
+    """The locks on the file that the kernel lists, which tells those who may not open it; None where it has no such
+    list. Of each, whether it is surely one of this file, and its process (0: one that is not seen from here)."""
     try:
         st = os.stat(root.lock)
         with open("/proc/locks") as file:
             entries = [line.split() for line in file]
     except OSError:
         return None
+    device = (os.major(st.st_dev), os.minor(st.st_dev))
+    found = []
     for entry in entries:  # 1: FLOCK  ADVISORY  WRITE 8892 fe:00:2237702 0 EOF
         if len(entry) < 6 or entry[1:4:2] != ["FLOCK", "WRITE"]:
             continue
         major, minor, inode = entry[5].split(":")
+        surely = (int(major, 16), int(minor, 16)) == device
         # Of a file system without a device of its own (btrfs) stat names another number than the list.
-        same_disk = os.major(st.st_dev) == 0 or (int(major, 16), int(minor, 16)) == (
-            os.major(st.st_dev),
-            os.minor(st.st_dev),
-        )
-        if int(inode) == st.st_ino and same_disk:
-            return True
-    return False
+        if int(inode) == st.st_ino and (surely or not device[0]):
+            found.append((surely, max(int(entry[4]), 0)))
+    return found

@@ -15,10 +15,10 @@ from typing import Any
 from . import cards, files
 from .errors import Parked, Refusal
 from .layout import STATES, Place, Root, is_ignored
-from .lock import holder, is_held
+from .lock import holder, is_held, lock_holder
 from .settings import Settings
 
-__all__ = ["decided_last", "lock_holder", "overview"]
+__all__ = ["decided_last", "overview"]
 
 #: With fewer free bytes than this a disk counts as full: there is no room for a gate and a card.
 _FULL = 16_384
@@ -71,22 +71,6 @@ def _said(root: Root) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def lock_holder(root: Root) -> int | None:
-    """The process that the kernel says holds the daemon's lock: for a full disk, where the lock has no room for it.
-    None where the kernel does not tell."""
-    try:
-        st = os.stat(root.lock)
-        table = Path("/proc/locks").read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        return None
-    here = f"{os.major(st.st_dev):02x}:{os.minor(st.st_dev):02x}:{st.st_ino}"
-    for line in table.splitlines():
-        words = line.split()  # 3: FLOCK  ADVISORY  WRITE 1234 00:1f:5678 0 EOF
-        if len(words) > 5 and words[3] == "WRITE" and words[5] == here and words[4].isdecimal():
-            return int(words[4]) or None  # 0: a process that is not seen from here
-    return None
 
 
 def _disk(root: Root) -> str:

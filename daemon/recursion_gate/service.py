@@ -238,7 +238,7 @@ class Service:
         """Give turns until nobody is left to be looked at."""
         while self._turns and not self._stopping:
             with contextlib.suppress(OSError):  # the next look tells of it
-                self._keep_the_lock()
+                self._renew_the_lock()
             before = self._done
             self._turns.take()
             self._see_to_a_flood(self._done - before)
@@ -354,6 +354,9 @@ class Service:
         """Raises AlreadyRunning where another daemon has taken our place; OSError where the root is away."""
         for folder in (self.root.inbox, self.root.homes):
             os.stat(folder)
+        self._renew_the_lock()
+
+    def _renew_the_lock(self) -> None:
         if self._lock is not None and self._lock.renew():
             log.warning("event=lock-renewed")
 

@@ -6,8 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,20 +43,6 @@ def _log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
     logging.getLogger("recursion_gate").setLevel(level)
 
 
-@contextmanager
-def _names_the_first(root: Root) -> Iterator[None]:
-    """Where the lock had no room for the number of the daemon that holds it, the kernel knows it (promise 6)."""
-    from ..errors import AlreadyRunning
-    from ..overview import lock_holder
-
-    try:
-        yield
-    except AlreadyRunning as err:
-        if err.pid is None:
-            err.pid = lock_holder(root)
-        raise
-
-
 @click.command()
 @click.option("--poll", is_flag=True, help="Look every poll_seconds: for disks that tell of no file events.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -81,8 +66,7 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
     _log_to_stderr(verbose=verbose)
     settings = load_settings(root)
     check_account(settings)
-    with _names_the_first(root):
-        Service(root, settings, poll=poll).run()
+    Service(root, settings, poll=poll).run()
 
 
 @click.command()
@@ -117,8 +101,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     show = sys.stderr.isatty() and not verbose
     settings = load_settings(root)
     check_account(settings)
-    with _names_the_first(root):
-        keeper = service.once(root, settings, told)
+    keeper = service.once(root, settings, told)
     _write_down(root, keeper)
     if show and sum(done.values()) >= 100:
         click.echo("\r\033[K", nl=False, err=True)
