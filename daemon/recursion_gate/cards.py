@@ -39,6 +39,9 @@ MARKER = "<!-- recursion-gate: edit only above this line; below is what approvin
 
 _END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
 
+_TAIL = re.compile("[a-z0-9]{4,12}")
+_NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
+
 _MOST_NAME = 100  # bytes; contract, "A card"
 _SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
 _EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
@@ -48,17 +51,17 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
     """What the card is called: skill, the first words, and a part of the id; legal on Linux, macOS, Windows, SMB and
     Syncthing, at most 100 bytes. `taken` > 0 gives another name where this one is not free."""
     tail = candidate.id.rsplit("-", 1)[-1] if candidate.id.startswith("cand-") else ""
-    if taken or not re.fullmatch(r"[a-z0-9]{4,12}", tail):  # an id that was given may end as another one does
+    if taken or not _TAIL.fullmatch(tail):  # an id that was given may end as another one does
         tail = short_hash(candidate.id.encode(), 7)
     end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
     text = unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower())
     # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
     words = (
-        re.findall("[a-z0-9]+", text)
+        text.translate(_NO_WORD)
         if text.isascii()
-        else "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text).split()
+        else "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
     )
-    slug = "-".join(words)[:60]
+    slug = "-".join(words.split())[:60]
     start = f"{candidate.skill_tag.lower()}_{slug}"
     room = _MOST_NAME - len(end.encode())
     return start.encode()[:room].decode(errors="ignore").rstrip("-_") + end

@@ -75,7 +75,7 @@ class Desk:
         #: The names of the drops that the last look found and did not come to, oldest first.
         self.backlog: list[str] = []
         #: Drops that are on the gate, and still to be taken away.
-        self.staged: list[tuple[Path, object]] = []
+        self.staged: list[tuple[str, object]] = []
         #: A look at the drop zone that takes more than one turn.
         self.listing: Iterator[list[str] | None] | None = None
         #: Drops that were not complete: not looked at again before this time (monotonic), unless they change.
@@ -110,7 +110,7 @@ class Desk:
 
     # -- files that may still be being written --------------------------------------------------------------------
 
-    def quiet(self, path: Path, mark: object, ctime_ns: int) -> float:
+    def quiet(self, path: Path | str, mark: object, ctime_ns: int) -> float:
         """For how many seconds the file has not changed: by its ctime, which nobody can set, or, where the clocks
         disagree, by how long it has looked the same to us."""
         key = str(path)
@@ -123,7 +123,7 @@ class Desk:
         since_change = time.time() - ctime_ns / 1e9
         return max(here - known[1], since_change)
 
-    def settled(self, path: Path, seen: files.Seen, *, whole: bool, cut_short: bool = False) -> None:
+    def settled(self, path: Path | str, seen: files.Seen, *, whole: bool, cut_short: bool = False) -> None:
         """Raise NotYet while the file may still change. `whole`: its form shows that nothing is missing.
         `cut_short`: it would be right if more came."""
         settings, writers = self.settings, seen.open_elsewhere
@@ -236,16 +236,16 @@ class Desk:
 
     # -- refusing -------------------------------------------------------------------------------------------------
 
-    def refuse(self, path: Path, refusal: Refusal, what: str = "could not be staged") -> None:
+    def refuse(self, path: Path | str, refusal: Refusal, what: str = "could not be staged") -> None:
         """Move a file to refused/, with the reason beside it; the reason first, and synced, so that there is no
         instant at which it lies there without one. A stop in between leaves a reason without a file; the file is then
         refused again, under the same name. Raises OSError."""
-        place = self.place
+        place, name = self.place, os.path.basename(path)
         if self.is_stuck(path, files.mark_at(path)):
             return
-        kept = self._free_pair(path.name)
+        kept = self._free_pair(name)
         why = place.refused / (kept + _WHY)
-        durable.replace(why, _why(path.name, place, refusal, what).encode())
+        durable.replace(why, _why(name, place, refusal, what).encode())
         durable.sync_folder(place.refused)
         try:
             durable.move(path, place.refused / kept)
@@ -276,7 +276,7 @@ class Desk:
         why = self.place.refused / (kept + _WHY)
         return files.mark_at(self.place.refused / kept) is None and (files.mark_at(why) is None or _is_why(why))
 
-    def clear(self, path: Path, why: str) -> None:
+    def clear(self, path: Path | str, why: str) -> None:
         """Remove a file that is done with; one that is not ours to remove is left, and tried again later."""
         try:
             durable.remove(path)
@@ -285,7 +285,7 @@ class Desk:
                 raise
             self._cannot_move(path, Refusal(why))
 
-    def _cannot_move(self, path: Path, refusal: Refusal) -> None:
+    def _cannot_move(self, path: Path | str, refusal: Refusal) -> None:
         """Not ours to move, as it seems: try again at the next look, or when it changes."""
         mark = files.mark(os.lstat(path))
         known = self._stuck.get(str(path))
@@ -297,7 +297,7 @@ class Desk:
 
     def is_stuck(self, path: Path | str, mark: object) -> bool:
         """Whether this file should have been moved away and could not be, a moment ago."""
-        known = self._stuck.get(str(path))
+        known = self._stuck.get(str(path)) if self._stuck else None
         if known is None or known[0] != mark:
             return False
         left = known[1] - time.monotonic()

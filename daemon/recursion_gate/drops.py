@@ -80,8 +80,8 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
     `mtime_ns` is the file's modification time. Ids that are made here depend on the name, the time and the bytes
     alone, so that the same drop read again after a crash gives the same candidates. Raises Refusal.
     """
-    form = next((f for f in DROP_FORMS if name.lower().endswith(f)), None)
-    if form is None:
+    form = name[name.rfind(".") :].lower()
+    if form not in DROP_FORMS:
         raise Refusal("only .json, .jsonl, .md and .txt files can be staged", "Save it in one of these forms.")
     text = decode(data)
     if not text.strip():
@@ -267,23 +267,22 @@ def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, set
     except Refusal as err:  # front matter alone may be the beginning of a file that is still being written
         unfinished = name.lower().endswith(".md") and not (fields.get("raw_text") or fields.get("text"))
         raise Refusal(where + err.problem, err.remedy, maybe_unfinished=unfinished) from None
-    given = {k for k in drop.model_fields_set if getattr(drop, k) is not None or k == "suggested_ix_section"}
-    if "suggested_ix_section" in drop.model_fields_set:
+    values = drop.__dict__
+    given = frozenset(k for k in drop.model_fields_set if values[k] is not None or k == "suggested_ix_section")
+    if "suggested_ix_section" in given:
         section = drop.suggested_ix_section
     elif drop.mind_category:
         section = SECTION_OF[drop.mind_category]
     else:
         section = infer_section(drop.raw_text, drop.skill_tag)
-    values = drop.__dict__ | {
+    values = values | {
         "suggested_ix_section": section,
         "mind_category": drop.mind_category or (CATEGORY_OF[section] if section else None),
         "id": drop.id or made_id(name, where, data, mtime_ns),
         "created_at": drop.created_at or instant(_moment(mtime_ns)),
         "source": drop.source if drop.source is not None else printable(name[:255]),
     }
-    ordered = {k: values[k] for k in Candidate.model_fields}
-    candidate = Candidate.model_construct(_fields_set=set(ordered), **ordered)
-    return Proposal(candidate, frozenset(given))
+    return Proposal(Candidate.model_validate(values), given)
 
 
 def made_id(name: str, where: str, data: bytes, mtime_ns: int) -> str:

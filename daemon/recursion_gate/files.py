@@ -10,9 +10,9 @@ import errno
 import os
 import signal
 import stat
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import Refusal
 
@@ -32,8 +32,7 @@ _READ = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A file as it was at one look: its bytes and what the file system says of them."""
 
     data: bytes

@@ -125,10 +125,10 @@ class Place:
     def state(self, name: str) -> Path:
         return self.inbox / name
 
-    def shown(self, path: Path) -> str:
+    def shown(self, path: Path | str) -> str:
         """`path` as messages name it: from the root on, with ``/``."""
         try:
-            return path.relative_to(self.root).as_posix()
+            return Path(path).relative_to(self.root).as_posix()
         except ValueError:
             return str(path)
 

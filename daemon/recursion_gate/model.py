@@ -198,9 +198,9 @@ def chain_hash(data: dict[str, Any]) -> str:
 
 def short_hash(data: bytes, length: int) -> str:
     """`length` letters and digits that stand for `data`."""
-    number = int.from_bytes(hashlib.sha256(data).digest()[:16], "big")
+    number = int.from_bytes(hashlib.sha256(data).digest()[:16], "big") % 36**length
     digits = ""
-    while len(digits) < length:
+    for _ in range(length):
         number, rest = divmod(number, 36)
         digits += "0123456789abcdefghijklmnopqrstuvwxyz"[rest]
     return digits

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .model import Candidate, act_id
 
@@ -36,16 +36,18 @@ _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1f\x85\u2028\u2029]")  # with all th
 
 def clean(text: str) -> str:
     """`text` with its lines kept, all ended by line feeds, without control characters and direction overrides."""
+    if text.isprintable():  # the common case: one line, and none of these signs in it
+        return text.strip()
     return _UNSEEN.sub("", _LINE_ENDS.sub("\n", text)).strip()
 
 
 def fold(text: str) -> str:
     """`text` as one line: white space folded, control characters and direction overrides dropped."""
-    return " ".join(_UNSEEN.sub("", " ".join(text.split())).split())
+    line = " ".join(text.split())
+    return line if line.isprintable() else " ".join(_UNSEEN.sub("", line).split())
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(NamedTuple):
     """One line that approving adds: to which file, under which heading."""
 
     file: str

@@ -26,19 +26,20 @@ __all__ = ["clear", "drop_paths", "stage"]
 _FEWEST = 50
 
 
-#: A drop that is on the gate: where it lies, and its `files.mark` as it was read.
-Staged = tuple[Path, object]
+#: A drop that is on the gate: where it lies, and its `files.mark` as it was read. Paths are strings here: in a flood,
+#: making a Path takes as long as reading the file.
+Staged = tuple[str, object]
 
 
 @dataclass(slots=True)
 class _Read:
-    path: Path
+    path: str
     seen: files.Seen
     proposals: list[drops.Proposal]
 
 
-def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[Path], bool]:
-    """What lies in the drop zone to be looked at, oldest first, at most so many; and whether there is more.
+def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[str], bool]:
+    """The paths of what is to be looked at in the drop zone, oldest first, at most so many; and whether there is more.
 
     A list that is longer than that is worked off, turn by turn, before the folder is listed again: to list a flood
     takes as long as to stage a part of it. Where even the listing takes longer than `until` (monotonic), it goes on in
@@ -54,8 +55,8 @@ def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[Pat
                 return [], True
         desk.listing = None
     names, desk.backlog = desk.backlog[:most], desk.backlog[most:]
-    inbox = desk.place.inbox
-    return [inbox / name for name in names], bool(desk.backlog) or was_listed_before
+    inbox = os.fspath(desk.place.inbox)
+    return [f"{inbox}/{name}" for name in names], bool(desk.backlog) or was_listed_before
 
 
 def _listing(desk: Desk) -> Iterator[list[str] | None]:
@@ -81,16 +82,16 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
     yield [name for _, name in found]
 
 
-def stage(desk: Desk, paths: Sequence[Path], until: float = math.inf) -> list[Staged]:
+def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> list[Staged]:
     """Stage the files at `paths`: one gate write for all of them, on disk when this returns. Gives those that are to be
     taken away now. What was not come to by `until` (monotonic) goes back into the desk's `backlog`. Raises OSError,
     Parked."""
     read: list[_Read] = []
     for number, path in enumerate(paths):
         if number >= _FEWEST and time.monotonic() > until:
-            desk.backlog[:0] = [path.name for path in paths[number:]]
+            desk.backlog[:0] = [os.path.basename(path) for path in paths[number:]]
             break
-        item = _read(desk, path)
+        item = _read(desk, os.fspath(path))
         if item is not None:
             read.append(item)
     taken: dict[str, Candidate] = {}
@@ -134,16 +135,17 @@ def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Stage
     return left
 
 
-def _read(desk: Desk, path: Path) -> _Read | None:
+def _read(desk: Desk, path: str) -> _Read | None:
     """The file, parsed; None when it is gone, refused, or not complete yet."""
     settings = desk.settings
+    name = os.path.basename(path)
     seen: files.Seen | None = None
     try:
         try:
             seen = files.look(path, settings.max_drop_bytes, ask_writers=True)
-            found = drops.parse(path.name, seen.data, seen.stat.st_mtime_ns, settings)
-            desk.settled(path, seen, whole=path.name.lower().endswith(".json"))
-            desk.not_before.pop(str(path), None)
+            found = drops.parse(name, seen.data, seen.stat.st_mtime_ns, settings)
+            desk.settled(path, seen, whole=name.lower().endswith(".json"))
+            desk.not_before.pop(path, None)
             return _Read(path, seen, found)
         except Refusal as err:
             if seen is None:
@@ -155,7 +157,7 @@ def _read(desk: Desk, path: Path) -> _Read | None:
         if seen is not None:
             if len(desk.not_before) > 100_000:
                 desk.not_before.clear()
-            desk.not_before[str(path)] = (seen.mark, time.monotonic() + err.seconds)
+            desk.not_before[path] = (seen.mark, time.monotonic() + err.seconds)
     except FileNotFoundError:
         pass
     return None
