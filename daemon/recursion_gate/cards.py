@@ -16,7 +16,7 @@ from typing import Any
 from . import frontmatter
 from .drops import CARD_ONLY, MARKER_LINE, decode, validate
 from .errors import Refusal
-from .model import CATEGORY_OF, Candidate, short_hash
+from .model import CATEGORY_OF, Candidate, id_hash
 from .record import Addition, clean, fold
 from .settings import Settings
 
@@ -52,7 +52,7 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
     Syncthing, at most 100 bytes. `taken` > 0 gives another name where this one is not free."""
     tail = candidate.id.rsplit("-", 1)[-1] if candidate.id.startswith("cand-") else ""
     if taken or not _TAIL.fullmatch(tail):  # an id that was given may end as another one does
-        tail = short_hash(candidate.id.encode(), 7)
+        tail = id_hash(candidate.id)[:7]
     end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
     text = unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower())
     # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
@@ -69,18 +69,18 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
 
 def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = None) -> bytes:
     """The card of `candidate`, with the `lines` that approving would add, file by file."""
-    fields: list[tuple[str, str | None]] = [
-        ("id", candidate.id),
-        ("skill_tag", candidate.skill_tag),
-        ("suggested_ix_section", candidate.suggested_ix_section),
-        ("created_at", candidate.created_at),
-        ("source", candidate.source),
-    ]
-    fields += [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
+    quote = frontmatter.quote
+    source = "null" if candidate.source is None else quote(candidate.source)
+    more = [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
     if note:
-        fields.append(("note", note))
-    head = "\n".join(f"{name}: {'null' if value is None else frontmatter.quote(value)}" for name, value in fields)
-    return f"---\n{head}\n---\n\n{clean(candidate.raw_text)}\n\n{MARKER}{_preview(lines)}".encode()
+        more.append(("note", note))
+    return (
+        f"---\nid: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
+        f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
+        f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
+        + "".join(f"{name}: {quote(value)}\n" for name, value in more)
+        + f"---\n\n{clean(candidate.raw_text)}\n\n{MARKER}{_preview(lines)}"
+    ).encode()
 
 
 def _preview(lines: Sequence[Addition]) -> str:

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,10 +95,17 @@ class Desk:
 
     def say(self, event: str, which: str, **more: object) -> None:
         """Log one event; nothing of raw_text."""
-        self.did(event, self.place.user, which)
-        if log.isEnabledFor(logging.INFO):
-            rest = "".join(f" {k}={_plain(v)}" for k, v in more.items() if v is not None)
-            log.info("event=%s user=%s id=%s%s", event, self.place.user, _plain(which), rest)
+        self.say_all([(event, which, more)])
+
+    def say_all(self, events: Iterable[tuple[str, str, Mapping[str, object]]]) -> None:
+        """Log events, each with what it is about and what else there is to say: a line each, in one go."""
+        user, lines = self.place.user, []
+        for event, which, more in events:
+            self.did(event, user, which)
+            rest = "".join([f" {k}={_plain(str(v))}" for k, v in more.items() if v is not None])
+            lines.append(f"event={event} user={user} id={_plain(which)}{rest}")
+        if lines:
+            log.info("%s", "\n".join(lines))
 
     def decided_candidate(self, receipt: Receipt, *, approved: bool = False) -> Candidate:
         """The candidate of a receipt as it was staged, or as it was approved. Raises Parked."""
@@ -221,10 +228,11 @@ class Desk:
         """Make the card of `candidate` in pending/; it need not be synced, since it can be made again."""
         data = self.clean_card(candidate, note)
         folder = self._pending
-        known = self._is_known(os.stat(folder).st_mtime_ns)
+        inside = os.stat(folder)
+        known = self._is_known(inside.st_mtime_ns)
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
-            if durable.create(f"{folder}/{name}", data, sync=sync):
+            if durable.create(f"{folder}/{name}", data, sync=sync, inside=inside):
                 self.pending[name] = candidate.id
                 self._names = None
                 if known:  # then our card is all that is new, so that a long queue is not listed for each; whatever
@@ -345,9 +353,11 @@ def _cut(name: str, most: int) -> str:
     return name
 
 
-def _plain(value: object) -> str:
+def _plain(value: str) -> str:
     """A value for a log line: one word, or quoted."""
-    text = printable(str(value))
+    if value.isalnum():
+        return value
+    text = printable(value)
     return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text or not text else text
 
 

@@ -139,9 +139,8 @@ def _write_all(fd: int, data: bytes | bytearray) -> None:
         view = view[calls.write(fd, view) :]
 
 
-def _lane_mode(folder: Path | str) -> int | None:
-    """The mode of a file made in `folder`; None where the umask decides."""
-    mode = os.stat(folder).st_mode
+def _lane_mode(mode: int) -> int | None:
+    """The mode of a file made in a folder that has `mode`; None where the umask decides."""
     if not mode & stat.S_ISGID:
         return None
     if mode & stat.S_ISVTX:  # an inbox: each one's file is his own, and the daemon, which is in the group, reads it
@@ -152,14 +151,25 @@ def _lane_mode(folder: Path | str) -> int | None:
 def fit(fd: int, folder: Path | str, *, most: int = 0o666) -> None:
     """Give the open file, which lies in `folder`, the mode that files there have, but no right beyond `most`. Raises
     OSError."""
-    mode = _lane_mode(folder)
+    _fit(fd, os.stat(folder).st_mode, most=most)
+
+
+def _fit(fd: int, folder_mode: int, *, most: int = 0o666) -> None:
+    mode = _lane_mode(folder_mode)
     if mode is not None:
         mode &= most
     if mode is not None and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
         calls.fchmod(fd, mode)
 
 
-def _write_temp(folder: str, data: bytes | bytearray, *, sync: bool, like: os.stat_result | None) -> str:
+def _write_temp(
+    folder: str,
+    data: bytes | bytearray,
+    *,
+    sync: bool,
+    like: os.stat_result | None = None,
+    inside: os.stat_result | None = None,
+) -> str:
     """A new file in `folder` with `data`, still under its temporary name."""
     temp = os.path.join(folder, TEMP_NAME)
     try:
@@ -170,7 +180,7 @@ def _write_temp(folder: str, data: bytes | bytearray, *, sync: bool, like: os.st
     try:
         _write_all(fd, data)
         if like is None:
-            fit(fd, folder)
+            _fit(fd, (inside or os.stat(folder)).st_mode)
         else:
             calls.fchmod(fd, stat.S_IMODE(like.st_mode))
             made = os.fstat(fd)
@@ -272,16 +282,17 @@ def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
     return False
 
 
-def create(path: Path | str, data: bytes, *, sync: bool = False) -> bool:
+def create(path: Path | str, data: bytes, *, sync: bool = False, inside: os.stat_result | None = None) -> bool:
     """Make the file `path`, whole or not at all. False when something of that name is there already: it is left
-    alone. With `sync` its bytes are on disk before it has its name; the folder is not synced. Raises OSError."""
+    alone. With `sync` its bytes are on disk before it has its name; the folder is not synced. `inside` is what the
+    caller has seen of the folder, if it has just looked. Raises OSError."""
     target = str(path)
     if os.path.lexists(target):  # saves the temporary file in the common case; the link below is what decides
         temp = os.path.join(os.path.dirname(target), TEMP_NAME)
         if os.path.lexists(temp):  # a stop came between the link and the unlink below
             calls.unlink(temp)
         return False
-    temp = _write_temp(os.path.dirname(target), data, sync=sync, like=None)
+    temp = _write_temp(os.path.dirname(target), data, sync=sync, inside=inside)
     try:
         calls.link(temp, target)
     except FileExistsError:

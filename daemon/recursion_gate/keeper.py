@@ -75,6 +75,8 @@ class Keeper:
         self.unsettled: dict[str, float] = {}
         #: Called with what was done, to whom, to which id or file.
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
+        #: Called with how many drops, or decisions, were found, before they are taken up.
+        self.found: Callable[[int], None] = lambda count: None
 
     def close(self) -> None:
         self._decided.close()
@@ -194,6 +196,7 @@ class Keeper:
         more = True
         if desk.backlog or not desk.staged:  # those that are still to be taken away would be listed again
             paths, more = drop_paths(desk, most, began + _TURN_SECONDS / 2)
+            self.found(len(paths))
             desk.staged += stage(desk, paths, began + _TURN_SECONDS / 2)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
@@ -201,6 +204,7 @@ class Keeper:
         look = merging.look_at_decisions(desk)
         clear(desk, stage(desk, look.strays[:most]))
         clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
+        self.found(len(look.decisions))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
         dealt = 0

@@ -338,8 +338,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
     receipts = desk.ledger.append(drafts)
     texts.write()
     _off_the_gate(desk, receipts)
-    for receipt in receipts:
-        desk.say(receipt.action, receipt.candidate_id, seq=receipt.seq, via=receipt.via, by=receipt.by)
+    desk.say_all((r.action, r.candidate_id, {"seq": r.seq, "via": r.via, "by": r.by}) for r in receipts)
     desk.ledger.put_into_index()
     _file_cards(desk, [(r, d.cards[0].seen.data) for d, r in zip(decisions, receipts, strict=True)])
     for decision in decisions:

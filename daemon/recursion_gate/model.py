@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,6 +20,7 @@ __all__ = [
     "act_id",
     "canonical",
     "chain_hash",
+    "id_hash",
     "infer_section",
     "instant",
     "short_hash",
@@ -206,7 +208,13 @@ def short_hash(data: bytes, length: int) -> str:
     return digits
 
 
+@lru_cache(maxsize=8)  # a candidate's is asked for several times in a row
+def id_hash(candidate_id: str) -> str:
+    """Ten letters and digits that stand for an id."""
+    return short_hash(candidate_id.encode(), 10)
+
+
 def act_id(candidate: Candidate) -> str:
     """The evidence id of a candidate (contract, "A merge"): always the same for the same candidate, and as unique as
     its id, of which the ten characters of the suffix (50 bits) are a digest."""
-    return f"ACT-{candidate.created_at[:10]}-{short_hash(candidate.id.encode(), 10)}"
+    return f"ACT-{candidate.created_at[:10]}-{id_hash(candidate.id)}"

@@ -84,7 +84,7 @@ def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[A
     text = fold(candidate.raw_text)
     made = []
     if not linked:
-        summary = fold(candidate.evidence_summary or "") or text
+        summary = (fold(candidate.evidence_summary) if candidate.evidence_summary else "") or text
         line = f"- {evidence_id} — {summary} — {candidate.created_at[:10]} — {candidate.skill_tag}"
         made.append(("self-evidence.md", line))
     if candidate.suggested_ix_section:

@@ -16,6 +16,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
@@ -34,7 +35,7 @@ __all__ = ["Service", "once"]
 
 log = logging.getLogger("recursion_gate")
 
-#: A turn that does so many things at once is a flood. Its file events would only slow down the work that they tell of
+#: So many things to do in one turn are a flood. Its file events would only slow down the work that they tell of
 #: (each costs more than the look that finds the file), so the watch is ended and all users are looked at every
 #: _FLOOD_LOOK seconds, until there was nothing to do for _FLOOD_REST seconds; as network drivers do under load. With
 #: more than _FLOOD_USERS users, to place the watches again would cost more than it saves.
@@ -162,7 +163,7 @@ class Service:
         self._watch = Watch(root, self._note, self._note_loss)
         self._keeper = Keeper(root, settings)
         self._turns = _Turns(self._keeper)
-        self._last: deque[dict[str, str]] = deque(maxlen=20)
+        self._last: deque[tuple[datetime, str, str, str]] = deque(maxlen=20)
         self._started = instant(now())
         self._is_ready, self._ready_by = False, 0.0
         self._lock: Held | None = None
@@ -197,7 +198,7 @@ class Service:
     def run(self) -> None:
         """Work until `stop`, SIGTERM or SIGINT. Raises AlreadyRunning, OSError."""
         with hold(self.root) as self._lock:
-            self._keeper.did = self._did
+            self._keeper.did, self._keeper.found = self._did, self._found
             handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
             try:
                 self._feed()
@@ -210,7 +211,7 @@ class Service:
                     self._work()
             finally:
                 notify("STOPPING=1")
-                self._watch.stop()
+                self._watch.close()
                 self._keeper.close()
                 self._file.close()
                 log.info("event=stopped pid=%d", os.getpid())
@@ -241,21 +242,19 @@ class Service:
                 self._renew_the_lock()
             before = self._done
             self._turns.take()
-            self._see_to_a_flood(self._done - before)
+            if self._flood_until is not None and (self._done - before >= _TRICKLE or self._turns.someone_has_more):
+                self._flood_until = time.monotonic() + _FLOOD_REST
             self._feed()
             self._hear()
             self._write_status(now_and_then=True)
             if time.monotonic() > self._ready_by:
                 self._be_ready()
 
-    def _see_to_a_flood(self, done: int) -> None:
-        """Stop listening when a turn did as much as `done`; go on looking while there is something to do."""
-        if self._flood_until is None:
-            if self._poll or done < _FLOOD or not self._has_few_users():
-                return
+    def _found(self, count: int) -> None:
+        """Stop listening where as much as `count` is to be done."""
+        if self._flood_until is None and count >= _FLOOD and not self._poll and self._has_few_users():
             self._watch.stop()
             self._next_look = 0.0
-        if done >= _TRICKLE or self._turns.someone_has_more or self._flood_until is None:
             self._flood_until = time.monotonic() + _FLOOD_REST
 
     def _has_few_users(self) -> bool:
@@ -364,7 +363,7 @@ class Service:
 
     def _did(self, what: str, user: str, which: str) -> None:
         self._done += 1
-        self._last.append({"at": instant(now()), "what": what, "user": user, "id": which})
+        self._last.append((now(), what, user, which))
         self._status_is_old = True
 
     def _write_status(self, *, now_and_then: bool = False) -> None:
@@ -389,5 +388,5 @@ class Service:
             "parked": keeper.problems,
             "held": keeper.held(),
             "unknown": sorted(keeper.unknown),
-            "last": list(self._last),
+            "last": [{"at": instant(at), "what": what, "user": u, "id": which} for at, what, u, which in self._last],
         }

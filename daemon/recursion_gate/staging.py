@@ -110,8 +110,7 @@ def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> l
         desk.gate.save()
     if done:
         durable.sync_folder(desk.place.home)
-        for candidate in taken.values():
-            desk.say("staged", candidate.id, source=candidate.source)
+        desk.say_all(("staged", c.id, {"source": c.source}) for c in taken.values())
     return done
 
 

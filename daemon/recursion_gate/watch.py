@@ -90,6 +90,7 @@ class Watch:
         self._root, self._tell, self._lost = root, tell, lost
         self._observer: BaseObserver | None = None
         self._threads: list[threading.Thread] = []
+        self._ending: list[threading.Thread] = []
         self._is_on = self._has_lost = False
         self._hears = _Overflow(self._note_loss)
         self._folders: object = None
@@ -142,13 +143,23 @@ class Watch:
             observer.unschedule(observer.schedule(FileSystemEventHandler(), os.fspath(self._root.daemon)))
 
     def stop(self) -> None:
-        """End the watch; does nothing where there is none."""
+        """End the watch, without waiting for it; does nothing where there is none. watchdog takes up to half a second,
+        since it waits for the other half of a move."""
         self._is_on = False
         observer, self._observer = self._observer, None
         logging.getLogger("watchdog").removeHandler(self._hears)
+        self._ending = [thread for thread in self._ending if thread.is_alive()]
         if observer is not None:
-            observer.stop()
-            observer.join(1)
+            with _signals_for_the_main_thread():
+                ending = threading.Thread(target=observer.stop, daemon=True)
+                ending.start()
+            self._ending.append(ending)
+
+    def close(self) -> None:
+        """End the watch, for good, and wait for it, though not for long."""
+        self.stop()
+        for thread in self._ending:
+            thread.join(1)
 
     def works(self) -> bool:
         """Whether the watch still runs, has lost nothing, has room for what may be added, and is on the folders that

@@ -23,21 +23,26 @@ __all__ = ["once", "run", "status"]
 _PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 
 
-class _Journal(logging.Formatter):
-    """For the journal: the priority as sd-daemon(3) writes it, and no time, since the journal has one."""
+class _Lines(logging.Formatter):
+    """Each line with its time and level; for the journal, which has a time of its own, with the priority as
+    sd-daemon(3) writes it."""
+
+    def __init__(self, *, journal: bool) -> None:
+        super().__init__("%(message)s")
+        self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"<{_PRIORITY.get(record.levelname, 6)}>{super().format(record)}"
+        if self._journal:
+            start = f"<{_PRIORITY.get(record.levelname, 6)}>"
+        else:
+            at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            start = f"{at}.{int(record.msecs):03d}Z {record.levelname} "
+        return "\n".join([start + line for line in super().format(record).split("\n")])
 
 
 def _log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    if os.environ.get("JOURNAL_STREAM"):
-        handler.setFormatter(_Journal("%(message)s"))
-    else:
-        formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-        formatter.converter = time.gmtime
-        handler.setFormatter(formatter)
+    handler.setFormatter(_Lines(journal=bool(os.environ.get("JOURNAL_STREAM"))))
     logging.getLogger().addHandler(handler)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     logging.getLogger("recursion_gate").setLevel(level)
