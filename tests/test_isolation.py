@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from recursion_gate.agents import NoInbox, stage
 from recursion_gate.errors import GateError
-from recursion_gate.keeper import Keeper
+from recursion_gate.keeper import Keeper, Outcome
 from recursion_gate.layout import Place, Root, valid_user
 from recursion_gate.service import _Turns
 from recursion_gate.settings import Settings
@@ -135,6 +135,41 @@ def test_a_flood_for_one_user_lets_another_users_single_drop_through_at_its_next
     while turns:
         turns.take()
     assert _ids(alex) == {f"n{number}" for number in range(3_000)}
+
+
+def test_a_drop_is_taken_in_before_all_other_users_have_been_looked_at(root: Root) -> None:
+    users = [f"user{number}" for number in range(30)]
+    for user in users:
+        add_user(root, user)
+    turns = _Turns(Keeper(root, Settings()))
+    for user in users:
+        turns.add(user)
+    last = root.place(users[-1])
+    (last.inbox / "one.json").write_text('{"raw_text": "The only one.", "id": "one"}')
+    turns.add(last.user, called=True)
+    turns.take()
+    assert _ids(last) == {"one"}
+
+
+def test_users_to_whom_something_happens_all_the_time_do_not_keep_the_look_from_going_on(root: Root) -> None:
+    users = [f"user{number}" for number in range(30)]
+    for user in users:
+        add_user(root, user)
+    looked_at: list[str] = []
+
+    class Noting(Keeper):
+        def keep(self, user: str) -> Outcome:
+            looked_at.append(user)
+            return super().keep(user)
+
+    turns = _Turns(Noting(root, Settings()))
+    for user in users:
+        turns.add(user)
+    for _ in range(60):
+        for busy in ("alex", "bob"):
+            turns.add(busy, called=True)
+        turns.take()
+    assert [u for u in looked_at if u in users] == users
 
 
 def _ids(place: Place) -> set[str]:

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -224,22 +224,38 @@ class Desk:
         lines = record.effect(candidate, self.gate.get, self._decided_as)
         return cards.render(candidate, lines, note)
 
-    def deal(self, candidate: Candidate, note: str | None = None, *, sync: bool = False) -> None:
-        """Make the card of `candidate` in pending/; it need not be synced, since it can be made again."""
-        data = self.clean_card(candidate, note)
+    def deal(self, candidates: Sequence[Candidate], at_least: int = 1, until: float = math.inf) -> int:
+        """Make the cards of `candidates` in pending/, some always, the rest as long as it is not later than `until`
+        (monotonic); gives how many. They need not be synced, since they can be made again. Raises OSError."""
+        dealt = 0
+        inside = os.stat(self._pending)
+        for candidate in candidates:
+            if dealt >= at_least and time.monotonic() > until:
+                break
+            inside = self._deal(candidate, self.clean_card(candidate), inside)
+            dealt += 1
+        return dealt
+
+    def deal_with_note(self, candidate: Candidate, note: str) -> None:
+        """Make the card of `candidate` in pending/, with a note, on disk when this returns but for its name. Raises
+        OSError."""
+        self._deal(candidate, self.clean_card(candidate, note), os.stat(self._pending), sync=True)
+
+    def _deal(self, candidate: Candidate, data: bytes, inside: os.stat_result, *, sync: bool = False) -> os.stat_result:
+        """Make one card in pending/, which was seen as `inside`; gives how it is seen afterwards."""
         folder = self._pending
-        inside = os.stat(folder)
         known = self._is_known(inside.st_mtime_ns)
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
             if durable.create(f"{folder}/{name}", data, sync=sync, inside=inside):
                 self.pending[name] = candidate.id
                 self._names = None
+                after = os.stat(folder)
                 if known:  # then our card is all that is new, so that a long queue is not listed for each; whatever
                     # came in the same tick of the clock is found by the periodic look
-                    self._pending_at = os.stat(folder).st_mtime_ns
+                    self._pending_at = after.st_mtime_ns
                     self._trusted_until = min(self._trusted_until, self._listed_at + self.settings.look_seconds)
-                return
+                return after
         raise OSError(f"no free name for the card of {candidate.id}")
 
     # -- refusing -------------------------------------------------------------------------------------------------

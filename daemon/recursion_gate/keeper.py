@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import cards, durable, files, merging
 from .desk import Desk
-from .errors import NotYet, Parked, Refusal, printable
+from .errors import AlreadyRunning, NotYet, Parked, Refusal, printable
 from .gate import EMPTY
 from .layout import GATE_NAME, STATES, Root, valid_user
 from .model import Candidate
@@ -66,6 +66,7 @@ class Keeper:
         self._decided = Decided(root)
         self._desks: dict[str, Desk] = {}
         self._waits: dict[str, float] = {}
+        self._left: dict[str, int] = {}
         self._synced: list[object] = []  # the root's own folders, as they were when they were synced
         #: What stops the work on a user, in words; gone as soon as it is mended.
         self.problems: dict[str, str] = {}
@@ -75,6 +76,8 @@ class Keeper:
         self.unsettled: dict[str, float] = {}
         #: Called with what was done, to whom, to which id or file.
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
+        #: Called before anything is changed for a user; may raise AlreadyRunning, which ends the work.
+        self.before: Callable[[], object] = lambda: None
         #: Called with how many drops, or decisions, were found, before they are taken up.
         self.found: Callable[[int], None] = lambda count: None
 
@@ -85,15 +88,23 @@ class Keeper:
         """The decisions that wait for another one: user -> candidate id -> why."""
         return {user: dict(desk.waiting) for user, desk in self._desks.items() if desk.waiting}
 
+    @property
+    def left(self) -> int:
+        """How many things are known to be left to be done at once."""
+        return sum(self._left.values())
+
     def keep(self, user: str) -> Outcome:
         """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
-        `problems` says why, and it is taken up again when the cause is gone."""
+        `problems` says why, and it is taken up again when the cause is gone. Only what `before` raises comes out."""
         try:
             if user not in self._desks and user not in self.problems and self._at_rest(user):
                 return Outcome()  # most users, most of the time: they cost a few looks and no memory
             if not self._is_user(user):
                 return Outcome(due=self._too_new(user))
+            self.before()
             outcome = self._turn(user)
+        except AlreadyRunning:
+            raise
         except Parked as err:
             return self._stopped(user, str(err), self.settings.look_seconds)
         except OSError as err:
@@ -172,6 +183,7 @@ class Keeper:
 
     def _stopped(self, user: str, problem: str, wait: float | None) -> Outcome:
         self._synced = []
+        self._left.pop(user, None)
         self._desks.pop(user, None)  # read everything again: what is in memory may not be what is on disk
         failed = wait is None
         if wait is None:
@@ -207,18 +219,17 @@ class Keeper:
         self.found(len(look.decisions))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
-        dealt = 0
-        for dealt, candidate in enumerate(missing[: 2 * most], 1):
-            desk.deal(candidate)
-            if dealt >= _FEWEST and time.monotonic() > began + _TURN_SECONDS:
-                break
+        dealt = desk.deal(missing[: 2 * most], _FEWEST, began + _TURN_SECONDS)
         # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
         # the last minutes ext4 is slow in making new ones, since it does not give out their places again at once.
         if not desk.backlog and dealt == len(missing):
             desk.staged = clear(desk, desk.staged, began + _TURN_SECONDS)
         more |= bool(desk.backlog or desk.staged)
-        more |= left or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
+        more |= left > 0 or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
         more |= dealt < len(missing)
+        self._left[user] = len(desk.backlog) + len(missing) - dealt + left
+        if not self._left[user]:
+            del self._left[user]
         return Outcome(desk.due, more)
 
 

@@ -26,7 +26,7 @@ class Held:
     """The lock, while it is held."""
 
     def __init__(self, root: Root) -> None:
-        self._root = root
+        self._root, self._path = root, os.fspath(root.lock)
         self._lock, self._file = _take(root)
 
     def renew(self) -> bool:
@@ -34,7 +34,7 @@ class Held:
         mounted another disk there: else a second daemon could start beside us. Gives whether that was so. Raises
         AlreadyRunning when one has, OSError."""
         try:
-            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._root.lock)):
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
                 return False
         except FileNotFoundError:
             pass

@@ -199,7 +199,7 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
             data = desk.clean_card(staged, note)
             durable.replace(there, data, still=lambda path: _note_on(path, staged, desk) is not None)
     else:
-        desk.deal(staged, note, sync=True)
+        desk.deal_with_note(staged, note)
     durable.sync_folder(desk.place.pending)
     for card in these:
         if card.verdict.edited:
@@ -247,9 +247,9 @@ def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -
 # -- carrying out -------------------------------------------------------------------------------------------------
 
 
-def carry_out(desk: Desk, look: Look) -> bool:
-    """Carry out what was decided, in order; linked entries after what they link to. Gives whether some had to be
-    left for the next turn. Raises OSError, Parked."""
+def carry_out(desk: Desk, look: Look) -> int:
+    """Carry out what was decided, in order; linked entries after what they link to. Gives how many had to be left for
+    the next turn. Raises OSError, Parked."""
     texts = _Texts(desk)
     most = max(1, desk.settings.max_per_turn)
     ready = look.decisions
@@ -260,8 +260,8 @@ def carry_out(desk: Desk, look: Look) -> bool:
     except _BeingSaved as err:
         desk.note_due(err.seconds)
         desk.waiting.update((decision.staged.id, f"waits until nobody writes {err.shown}") for decision in ready)
-        return False
-    return len(ready) > most
+        return 0
+    return max(0, len(ready) - most)
 
 
 def _in_order(desk: Desk, decisions: list[Decision], texts: _Texts) -> list[Decision]:

@@ -48,23 +48,48 @@ _TRICKLE = 8
 _READY_BY = 5.0
 
 
+class _Queue:
+    """Users, each at most once, first come, first served."""
+
+    def __init__(self) -> None:
+        self._order: deque[str] = deque()
+        self._members: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def put(self, user: str) -> None:
+        if user not in self._members:
+            self._members.add(user)
+            self._order.append(user)
+
+    def get(self) -> str:
+        user = self._order.popleft()
+        self._members.discard(user)
+        return user
+
+
 class _Turns:
-    """Which users to look at, first come, first served, and when to look at which again."""
+    """Which users to look at, and when to look at which again.
+
+    Those whom something happened to and those who are only looked at take turns, so that with many users a drop does
+    not wait until all have been looked at, and a user who is never left in peace does not keep that from going on.
+    """
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._ready: deque[str] = deque()
-        self._queued: set[str] = set()
+        self._called, self._looks = _Queue(), _Queue()
+        self._last_was_called = False
         self._again: str | None = None
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         #: Users on whom the disk failed: not looked at before their time, or each event would have it tried again.
         self._resting: set[str] = set()
 
-    def add(self, user: str) -> None:
-        if user not in self._queued and user not in self._resting:
-            self._queued.add(user)
-            self._ready.append(user)
+    def add(self, user: str, *, called: bool = False) -> None:
+        """Have `user` looked at; with `called` since something has happened there."""
+        if user not in self._resting:
+            (self._called if called else self._looks).put(user)
 
     @property
     def someone_has_more(self) -> bool:
@@ -72,15 +97,15 @@ class _Turns:
         return self._again is not None
 
     def __len__(self) -> int:
-        return len(self._ready) + (self._again is not None)
+        return len(self._called) + len(self._looks) + (self._again is not None)
 
     def take(self) -> None:
         """Give the next user a turn."""
         if self._again is not None:
             self.add(self._again)
             self._again = None
-        user = self._ready.popleft()
-        self._queued.discard(user)
+        self._last_was_called = bool(self._called) and not (self._last_was_called and self._looks)
+        user = (self._called if self._last_was_called else self._looks).get()
         self._due.pop(user, None)
         outcome = self._keeper.keep(user)
         if outcome.more:
@@ -112,11 +137,17 @@ class _Turns:
         return {user: max(0.0, at - here) for user, at in self._due.items()}
 
 
-def once(root: Root, settings: Settings, told: Callable[[int, str], None] = lambda count, what: None) -> Keeper:
+def once(
+    root: Root,
+    settings: Settings,
+    told: Callable[[str], object] = lambda what: None,
+    progress: Callable[[int, int], object] = lambda done, left: None,
+) -> Keeper:
     """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`.
 
-    `told` is called after each thing done, with how many there were so far and what it was. Gives the keeper, whose
-    `problems`, `unsettled` and `unknown` say what could not be done. Raises AlreadyRunning, OSError.
+    `told` is called after each thing done with what it was, `progress` after each turn with how many there were so far
+    and how many are known to be left. Gives the keeper, whose `problems`, `unsettled` and `unknown` say what could not
+    be done. Raises AlreadyRunning, OSError.
     """
     with hold(root) as held:
         keeper = Keeper(root, settings)
@@ -125,17 +156,17 @@ def once(root: Root, settings: Settings, told: Callable[[int, str], None] = lamb
         def did(what: str, user: str, which: str) -> None:
             nonlocal count
             count += 1
-            told(count, what)
+            told(what)
 
-        keeper.did = did
+        keeper.did, keeper.before = did, held.renew
         turns = _Turns(keeper)
         for user in sorted({*root.users(), *root.inboxes()}):
             turns.add(user)
         until = time.monotonic() + settings.patience_seconds
         while True:
             while turns:
-                held.renew()
                 turns.take()
+                progress(count, keeper.left)
             due = turns.next_due()
             if due is None or due > min(until, time.monotonic() + settings.settle_seconds + 0.1):
                 break
@@ -149,7 +180,16 @@ def once(root: Root, settings: Settings, told: Callable[[int, str], None] = lamb
 class Service:
     """The daemon of one root."""
 
-    def __init__(self, root: Root, settings: Settings, *, poll: bool = False) -> None:
+    def __init__(
+        self,
+        root: Root,
+        settings: Settings,
+        *,
+        poll: bool = False,
+        progress: Callable[[int, int], object] = lambda done, left: None,
+    ) -> None:
+        """`progress` is called after each turn with how many things were done, and how many are known to be left."""
+        self._progress = progress
         self.root, self.settings = root, settings
         self._poll = self._told_to_poll = poll
         self._next_try = 0.0  # at listening, while we poll because we cannot
@@ -198,7 +238,7 @@ class Service:
     def run(self) -> None:
         """Work until `stop`, SIGTERM or SIGINT. Raises AlreadyRunning, OSError."""
         with hold(self.root) as self._lock:
-            self._keeper.did, self._keeper.found = self._did, self._found
+            self._keeper.did, self._keeper.found, self._keeper.before = self._did, self._found, self._before_work
             handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
             try:
                 self._feed()
@@ -238,12 +278,11 @@ class Service:
     def _work(self) -> None:
         """Give turns until nobody is left to be looked at."""
         while self._turns and not self._stopping:
-            with contextlib.suppress(OSError):  # the next look tells of it
-                self._renew_the_lock()
             before = self._done
             self._turns.take()
             if self._flood_until is not None and (self._done - before >= _TRICKLE or self._turns.someone_has_more):
                 self._flood_until = time.monotonic() + _FLOOD_REST
+            self._progress(self._done, self._keeper.left)
             self._feed()
             self._hear()
             self._write_status(now_and_then=True)
@@ -285,7 +324,7 @@ class Service:
     def _take_in(self, user: str | None) -> None:
         if user is not None:
             self._noted.discard(user)
-            self._turns.add(user)
+            self._turns.add(user, called=True)
 
     def _wait(self) -> None:
         """Sleep until an event, a timer, or the next look."""
@@ -354,6 +393,10 @@ class Service:
         for folder in (self.root.inbox, self.root.homes):
             os.stat(folder)
         self._renew_the_lock()
+
+    def _before_work(self) -> None:
+        with contextlib.suppress(OSError):  # the next look tells of it
+            self._renew_the_lock()
 
     def _renew_the_lock(self) -> None:
         if self._lock is not None and self._lock.renew():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import click
 from ..layout import Root
 from . import root_of
 from .output import json_option, one_line, print_json, say
+from .progress import Log, Progress
 
 if TYPE_CHECKING:
     from ..keeper import Keeper
@@ -40,8 +40,8 @@ class _Lines(logging.Formatter):
         return "\n".join([start + line for line in super().format(record).split("\n")])
 
 
-def _log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+def _log_to_stderr(progress: Progress, *, verbose: bool, quiet: bool = False) -> None:
+    handler = Log(progress)
     handler.setFormatter(_Lines(journal=bool(os.environ.get("JOURNAL_STREAM"))))
     logging.getLogger().addHandler(handler)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
@@ -56,7 +56,8 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
     """The daemon, in the foreground.
 
     Stages what agents drop, carries out what a person decides, and logs one line an event on stderr. Ctrl-C or
-    SIGTERM ends it after the work in hand. There can be only one at a root.
+    SIGTERM ends it after the work in hand. There can be only one at a root. On a terminal the last line says how much
+    is left of a backlog.
 
     \b
     Examples:
@@ -68,10 +69,11 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
     from ..settings import load_settings
 
     root = root_of(ctx)
-    _log_to_stderr(verbose=verbose)
-    settings = load_settings(root)
-    check_account(settings)
-    Service(root, settings, poll=poll).run()
+    with Progress() as progress:
+        _log_to_stderr(progress, verbose=verbose)
+        settings = load_settings(root)
+        check_account(settings)
+        Service(root, settings, poll=poll, progress=progress).run()
 
 
 @click.command()
@@ -95,21 +97,13 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     from ..settings import load_settings
 
     root = root_of(ctx)
-    _log_to_stderr(verbose=verbose, quiet=not verbose)
     done: Counter[str] = Counter()
-
-    def told(count: int, what: str) -> None:
-        done[what] += 1
-        if show and count % 100 == 0:
-            click.echo(f"\r{count:,} done ", nl=False, err=True)
-
-    show = sys.stderr.isatty() and not verbose
-    settings = load_settings(root)
-    check_account(settings)
-    keeper = service.once(root, settings, told)
+    with Progress() as progress:
+        _log_to_stderr(progress, verbose=verbose, quiet=not verbose)
+        settings = load_settings(root)
+        check_account(settings)
+        keeper = service.once(root, settings, lambda what: done.update([what]), progress)
     _write_down(root, keeper)
-    if show and sum(done.values()) >= 100:
-        click.echo("\r\033[K", nl=False, err=True)
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
     if as_json:
         print_json(
