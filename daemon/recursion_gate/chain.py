@@ -7,7 +7,6 @@ and hash; and what it says must fit together. The memory needed does not grow wi
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
 from io import BufferedReader
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 from . import record
 from .audit import Finding
 from .layout import Place
-from .model import Candidate, Receipt, act_id
+from .model import Candidate, Receipt, act_id, chain_hash, line_of
 
 __all__ = ["Chain", "Link", "inconsistent"]
 
@@ -27,9 +26,6 @@ _LONGEST = 64 << 20
 #: What a power cut that keeps the length of a file but not all its bytes leaves of them: at least one sector.
 _HOLE = b"\0" * 512
 _BACKUP = "Put back a copy of the file that is whole; the lines before this one are in order."
-
-_as_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 class Link(NamedTuple):
@@ -87,7 +83,7 @@ class Chain:
         try:
             receipt = Receipt.model_validate_json(line)
             fields = receipt.__dict__
-            written = _as_written(fields).encode()
+            written = line_of(fields)
         except (ValidationError, ValueError):
             if _HOLE in line:
                 self._holes.append(number)
@@ -95,8 +91,7 @@ class Chain:
                 self._fault("receipt-unreadable", number, "this line is not a receipt")
             self._gap = True
             return None
-        rest = {name: value for name, value in fields.items() if name != "hash"}
-        digest = hashlib.sha256(_canonical(rest).encode()).hexdigest()
+        digest = chain_hash(fields)
         sound = digest == receipt.hash
         if not sound:
             self._fault("receipt-changed", number, f"receipt {receipt.seq} was changed: its hash does not fit")
@@ -210,7 +205,7 @@ class Chain:
 def _lacks_only_its_line_end(text: bytes) -> bool:
     try:
         fields = Receipt.model_validate_json(text).__dict__
-        return _as_written(fields).encode() == text
+        return line_of(fields) == text
     except (ValidationError, ValueError):
         return False
 

@@ -7,14 +7,12 @@ its own receipt, in the order in which the people decided, and the bytes are tho
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,27 +20,22 @@ from . import cards, durable, files, record, redo, who
 from .cards import Verdict
 from .desk import Desk, now, numbered
 from .drops import PUT_BACK
-from .errors import NotYet, Parked, Refusal
+from .errors import NotYet, Refusal
 from .layout import is_ignored
 from .model import Candidate, Receipt, act_id, instant
 from .receipts import baseline_bytes
+from .recordfiles import BeingSaved, RecordFiles
 
 __all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions"]
 
 Action = Literal["approved", "rejected"]
-
-#: In how many seconds to look again whether a Record file is still being written.
-_SAVING = 0.1
-
-#: How often somebody may save a Record file while it is being written, before it is left in peace for a while.
-_SAVES = 10
 
 
 @dataclass(slots=True)
 class Card:
     """A card of a candidate at the gate, as it stands in approved/ or rejected/."""
 
-    path: Path
+    path: str
     action: Action
     seen: files.Seen
     verdict: Verdict
@@ -64,7 +57,7 @@ class Decision:
     @property
     def order(self) -> tuple[int, str]:
         """When the card was put there: a move sets the ctime, and nobody can set it otherwise."""
-        return min((c.seen.stat.st_ctime_ns, c.path.name) for c in self.cards)
+        return min((c.seen.stat.st_ctime_ns, os.path.basename(c.path)) for c in self.cards)
 
 
 @dataclass(slots=True)
@@ -72,7 +65,7 @@ class Look:
     """What stands in approved/ and rejected/."""
 
     decisions: list[Decision] = field(default_factory=list)
-    strays: list[Path] = field(default_factory=list)  # never staged
+    strays: list[str] = field(default_factory=list)  # never staged
     held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
     unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
 
@@ -85,12 +78,13 @@ def look_at_decisions(desk: Desk) -> Look:
     itself goes back to pending/."""
     found: dict[str, list[Card]] = defaultdict(list)
     look = Look()
+    inbox = os.fspath(desk.place.inbox)
     for action in ("approved", "rejected"):
-        folder = desk.place.state(action)
+        folder = f"{inbox}/{action}"
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if not is_ignored(e.name))
         for name in names:
-            _look_at_card(desk, folder / name, action, found, look)
+            _look_at_card(desk, f"{folder}/{name}", action, found, look)
     for candidate_id, these in found.items():
         staged = desk.gate.get(candidate_id)
         if staged is None or candidate_id in look.unsettled:
@@ -104,7 +98,7 @@ def look_at_decisions(desk: Desk) -> Look:
     return look
 
 
-def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[Card]], look: Look) -> None:
+def _look_at_card(desk: Desk, path: str, action: Action, found: dict[str, list[Card]], look: Look) -> None:
     try:
         seen = files.look(path, desk.settings.max_card_bytes, ask_writers=True)
     except FileNotFoundError:
@@ -121,7 +115,7 @@ def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[
         else:
             look.strays.append(path)
         return
-    stranger = who.stranger(path, seen.stat, desk.place.inbox)
+    stranger = who.stranger(path, seen.stat)
     if stranger:
         told = f"{stranger}, so neither what it says nor where it lay is a person's decision"
         desk.refuse(path, Refusal(told, "Move the card that is in pending/."), "was not carried out")
@@ -142,7 +136,7 @@ def _look_at_card(desk: Desk, path: Path, action: Action, found: dict[str, list[
     found[staged.id].append(Card(path, action, seen, verdict))
 
 
-def _verdict(desk: Desk, path: Path, seen: files.Seen, staged: Candidate, action: Action) -> Verdict:
+def _verdict(desk: Desk, path: str, seen: files.Seen, staged: Candidate, action: Action) -> Verdict:
     if seen.data == desk.clean_card(staged):  # whole, and not edited
         return Verdict(staged, False, None, None)
     try:
@@ -218,7 +212,7 @@ def _note_on(path: Path | str, staged: Candidate, desk: Desk) -> str | None:
         return None
 
 
-def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -> None:
+def clear_leftover(desk: Desk, path: Path | str, seen: files.Seen, receipt: Receipt) -> None:
     """A card of a candidate that has been decided: the very card that was decided on is filed, a mere copy removed;
     one that somebody has edited since is kept in refused/."""
     if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
@@ -250,21 +244,21 @@ def clear_leftover(desk: Desk, path: Path, seen: files.Seen, receipt: Receipt) -
 def carry_out(desk: Desk, look: Look) -> int:
     """Carry out what was decided, in order; linked entries after what they link to. Gives how many had to be left for
     the next turn. Raises OSError, Parked."""
-    texts = _Texts(desk)
+    texts = RecordFiles(desk)
     most = max(1, desk.settings.max_per_turn)
     ready = look.decisions
     try:
         ready = _in_order(desk, sorted(look.decisions, key=lambda d: d.order), texts)
         if ready:
             _commit(desk, ready[:most], texts)
-    except _BeingSaved as err:
+    except BeingSaved as err:
         desk.note_due(err.seconds)
         desk.waiting.update((decision.staged.id, f"waits until nobody writes {err.shown}") for decision in ready)
         return 0
     return max(0, len(ready) - most)
 
 
-def _in_order(desk: Desk, decisions: list[Decision], texts: _Texts) -> list[Decision]:
+def _in_order(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> list[Decision]:
     batch = {d.staged.id: d for d in decisions}
     placed: dict[str, Decision] = {}
     left = decisions
@@ -288,7 +282,7 @@ def _in_order(desk: Desk, decisions: list[Decision], texts: _Texts) -> list[Deci
     return list(placed.values())
 
 
-def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decision], texts: _Texts) -> bool:
+def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decision], texts: RecordFiles) -> bool:
     """Find the evidence that `link` means; False when the decision waits or was sent back."""
     target = placed.get(link)
     if target is not None:
@@ -318,7 +312,7 @@ def _names(evidence: bytes, link: str) -> bool:
     return re.search(rb"^- %b(?![\w\x80-\xff-])" % re.escape(link.encode()), evidence, re.MULTILINE) is not None
 
 
-def _commit(desk: Desk, decisions: list[Decision], texts: _Texts) -> None:
+def _commit(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> None:
     moment = instant(now())
     drafts: list[dict[str, Any]] = []
     for decision in decisions:
@@ -371,92 +365,8 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
         "candidate": decision.staged.as_json(),
         "approved": candidate.as_json() if candidate != decision.staged else None,
         "sha256": hashlib.sha256(card.seen.data).hexdigest(),
-        "card": card.path.name.encode(errors="replace").decode(),
+        "card": os.path.basename(card.path).encode(errors="replace").decode(),
     }
-
-
-class _BeingSaved(NotYet):
-    """Somebody has a Record file open for writing: what stands in it may be half of what is meant."""
-
-    def __init__(self, path: Path, shown: str) -> None:
-        super().__init__(_SAVING)
-        self.path, self.shown = path, shown
-
-    def in_the_midst(self) -> OSError:
-        """The same where the receipts are there already: what is left to do is taken up as after a stop."""
-        return BlockingIOError(errno.EAGAIN, "another program is writing this file", str(self.path))
-
-
-class _Texts:
-    """The Record files that a pass reads and changes, each read once and written once."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._texts: dict[str, tuple[bytes, object]] = {}
-        self._wanted: dict[str, list[tuple[str, dict[str, list[str]]]]] = {}
-
-    def text(self, file: str) -> bytes:
-        return self._load(file)[0]
-
-    def _load(self, file: str) -> tuple[bytes, object]:
-        if file not in self._texts:
-            self._texts[file] = _read_record(self.desk, file)
-        return self._texts[file]
-
-    def add(self, file: str, line: str, lines: dict[str, list[str]]) -> None:
-        """Want `line` in `file`; what is really put in will be noted in `lines`."""
-        lines[file] = []  # in the order of the candidate's own lines, whatever else goes into the file
-        self._wanted.setdefault(file, []).append((line, lines))
-
-    def plan(self) -> None:
-        """Put the wanted lines in, in memory. Raises Parked when a file cannot take them."""
-        for file, wanted in self._wanted.items():
-            text, mark = self._load(file)
-            new, added = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])
-            made = added[: len(added) - len(wanted)]  # the heading, where it was missing, is the first one's
-            for line, lines in wanted:
-                lines[file] = [*made, line]
-                made = []
-            self._texts[file] = (new, mark)
-
-    def write(self) -> None:
-        """Put the planned texts on disk, synced. A file that somebody has saved since it was read is read again."""
-        place = self.desk.place
-        for file, wanted in self._wanted.items():
-            path = place.home / file
-            new, mark = self._texts[file]
-            for _ in range(_SAVES):
-                if durable.replace(path, new, still=partial(files.untouched, seen=mark)):
-                    break
-                try:
-                    text, mark = _read_record(self.desk, file)
-                except _BeingSaved as err:
-                    raise err.in_the_midst() from None
-                new = record.insert(text, record.HEADINGS[file], [line for line, _ in wanted])[0]
-            else:
-                raise _BeingSaved(path, place.shown(path)).in_the_midst()
-        if self._wanted:
-            durable.sync_folder(place.home)
-
-
-def _read_record(desk: Desk, file: str) -> tuple[bytes, object]:
-    """A Record file, and what tells whether it has changed since. Raises _BeingSaved, Parked, OSError."""
-    path = desk.place.home / file
-    shown = desk.place.shown(path)
-    try:
-        seen = files.look(path, 1 << 30, ask_writers=True)
-        if seen.open_elsewhere:
-            raise _BeingSaved(path, shown)
-        if b"\0" in seen.data:
-            raise Parked(shown, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
-        seen.data.decode()
-        return seen.data, seen.mark
-    except FileNotFoundError:
-        return b"", None
-    except Refusal as err:
-        raise Parked(shown, err.problem, "A Record file must be a plain file that the daemon may read") from None
-    except UnicodeDecodeError as err:
-        raise Parked(shown, f"this is not UTF-8 (byte {err.start + 1:,})", "Save the file as UTF-8") from None
 
 
 def _off_the_gate(desk: Desk, receipts: list[Receipt]) -> None:
@@ -472,28 +382,28 @@ _MANY = 8
 def _file_cards(desk: Desk, decided: Collection[tuple[Receipt, bytes]]) -> None:
     """Put the cards as they were decided into the month's folder, for people to browse; on disk when this returns,
     since the cards themselves are removed next."""
-    months = set()
+    months: dict[str, str] = {}
     for receipt, data in decided:
-        month = desk.place.month(receipt.at)
-        if month not in months:
+        month = months.get(receipt.at[:7])
+        if month is None:
+            month = months[receipt.at[:7]] = os.fspath(desk.place.month(receipt.at))
             durable.make_folder(month)
-            months.add(month)
         _file_card(month, receipt, data, sync=len(decided) < _MANY)
     if len(decided) >= _MANY:
         durable.sync_disk(desk.place.receipts)
     else:
-        for month in months:
+        for month in months.values():
             durable.sync_folder(month)
             durable.sync_folder(desk.place.receipts)
 
 
-def _file_card(month: Path, receipt: Receipt, data: bytes, *, sync: bool) -> None:
+def _file_card(month: str, receipt: Receipt, data: bytes, *, sync: bool) -> None:
     for taken in range(1000):
         number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
-        target = month / numbered(receipt.card, number)
+        target = f"{month}/{numbered(receipt.card, number)}"
         if durable.create(target, data, sync=sync):
             return
-        there = target.read_bytes() if target.is_file() else None
+        there = Path(target).read_bytes() if os.path.isfile(target) else None
         if there == data:
             return
         if there is not None and cards.is_torn(there, data):
@@ -508,12 +418,12 @@ def finish(desk: Desk) -> None:
     receipts = desk.ledger.unfinished(lambda candidate_id: candidate_id in desk.gate)
     if receipts:
         durable.append(desk.place.ledger, b"")  # synced, should this folder be a disk of its own (see `Keeper`)
-        texts = _Texts(desk)
+        texts = RecordFiles(desk)
         try:
             for _, file, line in redo.missing(receipts, texts.text, desk.place.ledger):
                 texts.add(file, line, {})
             texts.plan()
-        except _BeingSaved as err:
+        except BeingSaved as err:
             raise err.in_the_midst() from None
         texts.write()
         durable.sync_folder(desk.place.home)

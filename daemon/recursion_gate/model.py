@@ -23,6 +23,7 @@ __all__ = [
     "id_hash",
     "infer_section",
     "instant",
+    "line_of",
     "short_hash",
 ]
 
@@ -188,9 +189,18 @@ class Receipt(BaseModel):
         return self.merged_at or self.rejected_at or ""
 
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def canonical(data: dict[str, Any]) -> bytes:
     """Canonical JSON: keys sorted, no white space, UTF-8 as it is."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _canonical(data).encode()
+
+
+def line_of(data: dict[str, Any]) -> bytes:
+    """A receipt as it is written, its fields in the order of `Receipt`; without its line end."""
+    return _written(data).encode()
 
 
 def chain_hash(data: dict[str, Any]) -> str:

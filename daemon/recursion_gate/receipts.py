@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import hashlib
-import json
 import logging
 import os
 import re
@@ -24,7 +23,7 @@ from . import durable
 from .errors import Parked
 from .files import open_plain
 from .layout import RECORD_FILES, Place, Root
-from .model import Receipt, canonical, chain_hash
+from .model import Receipt, canonical, chain_hash, line_of
 from .tail import is_receipt, whole_lines
 
 __all__ = ["Decided", "Ledger", "baseline_bytes", "receipts_in"]
@@ -252,8 +251,8 @@ class Ledger:
             seq += 1
             fields = {"seq": seq, **draft, "prev_hash": head}
             head = fields["hash"] = chain_hash(fields)
-            data += json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            made.append(Receipt.model_construct(**fields))
+            data += line_of(fields) + b"\n"
+            made.append(Receipt.model_validate(fields))
         durable.append(self.place.ledger, bytes(data))
         self.seq, self.head, self.last = seq, head, made[-1]
         self.size += len(data)

@@ -44,26 +44,27 @@ def members(gid: int) -> set[str]:
     return {*grp.getgrgid(gid).gr_mem, *(p.pw_name for p in pwd.getpwall() if p.pw_gid == gid)}
 
 
-def _has_lanes(folder: Path) -> os.stat_result | None:
-    """What the folder is, where the lanes are those of accounts (`lanes`): then its group are the people."""
-    st = os.lstat(folder)
+def _lane_of(card: Path | str) -> os.stat_result | None:
+    """What the folder of a card is, where the lanes are those of accounts (`lanes`): then its group are the people."""
+    st = os.lstat(os.path.dirname(card))
     return st if st.st_mode & stat.S_ISGID and hasattr(os, "getgrouplist") else None
 
 
-def stranger(card: Path, st: os.stat_result, inbox: Path) -> str | None:
+def stranger(card: Path | str, st: os.stat_result) -> str | None:
     """Who else than the daemon and those who may write in its folder could have written `card`, in words; None where
     nobody could, or nobody can tell.
 
     Where such a file lies is no decision: a person may have taken a drop for a card. Its other names do not matter,
     since each gives only the rights that its mode gives. Raises OSError.
     """
-    people = _has_lanes(card.parent)
+    people = _lane_of(card)
     if people is None:
         return None
     if not _may_decide(st.st_uid, people.st_gid):
         return f"this file belongs to '{account(st.st_uid)}', who may not decide"
     group, users, groups = _writers(card, st)
     gids = [st.st_gid, *groups] if group else groups
+    inbox = os.path.dirname(os.path.dirname(card))
     if st.st_mode & stat.S_IWOTH or os.lstat(inbox).st_gid in gids:
         return "agents can write this file"
     for uid in users:
@@ -75,7 +76,7 @@ def stranger(card: Path, st: os.stat_result, inbox: Path) -> str | None:
     return None
 
 
-def _writers(card: Path, st: os.stat_result) -> tuple[bool, list[int], list[int]]:
+def _writers(card: Path | str, st: os.stat_result) -> tuple[bool, list[int], list[int]]:
     """Whether the file's group can write it, and which accounts and groups else, but for the owner and all others."""
     listed = None
     with contextlib.suppress(FileNotFoundError):  # taken away in the meantime
@@ -113,11 +114,11 @@ def is_unmoved(st: os.stat_result) -> bool:
     return st.st_ctime_ns - st.st_mtime_ns < _AT_ONCE_NS
 
 
-def wrote(card: Path, st: os.stat_result) -> str | None:
+def wrote(card: Path | str, st: os.stat_result) -> str | None:
     """The account that ran `approve`, `reject` or `review`, which write the card anew, so that it is theirs. (Who
     moved a file stands nowhere that could be read without rights over the whole system.) Raises OSError."""
-    if st.st_uid == os.geteuid() and _has_lanes(card.parent):
+    if st.st_uid == os.geteuid() and _lane_of(card):
         return None  # we decide nothing: somebody has written into a card that we made
-    if _has_lanes(card.parent) and st.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if _lane_of(card) and st.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return None  # another person may have written it
     return account(st.st_uid)
