@@ -83,8 +83,9 @@ def look_at_decisions(desk: Desk) -> Look:
         folder = f"{inbox}/{action}"
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if not is_ignored(e.name))
+        people = who.lane_of(folder)
         for name in names:
-            _look_at_card(desk, f"{folder}/{name}", action, found, look)
+            _look_at_card(desk, f"{folder}/{name}", action, people, found, look)
     for candidate_id, these in found.items():
         staged = desk.gate.get(candidate_id)
         if staged is None or candidate_id in look.unsettled:
@@ -98,7 +99,14 @@ def look_at_decisions(desk: Desk) -> Look:
     return look
 
 
-def _look_at_card(desk: Desk, path: str, action: Action, found: dict[str, list[Card]], look: Look) -> None:
+def _look_at_card(
+    desk: Desk,
+    path: str,
+    action: Action,
+    people: os.stat_result | None,
+    found: dict[str, list[Card]],
+    look: Look,
+) -> None:
     try:
         seen = files.look(path, desk.settings.max_card_bytes, ask_writers=True)
     except FileNotFoundError:
@@ -115,7 +123,7 @@ def _look_at_card(desk: Desk, path: str, action: Action, found: dict[str, list[C
         else:
             look.strays.append(path)
         return
-    stranger = who.stranger(path, seen.stat)
+    stranger = who.stranger(path, seen.stat, people)
     if stranger:
         told = f"{stranger}, so neither what it says nor where it lay is a person's decision"
         desk.refuse(path, Refusal(told, "Move the card that is in pending/."), "was not carried out")

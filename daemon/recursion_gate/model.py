@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import to_json
 
 __all__ = [
     "CATEGORY_OF",
@@ -189,7 +190,6 @@ class Receipt(BaseModel):
         return self.merged_at or self.rejected_at or ""
 
 
-_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -200,7 +200,7 @@ def canonical(data: dict[str, Any]) -> bytes:
 
 def line_of(data: dict[str, Any]) -> bytes:
     """A receipt as it is written, its fields in the order of `Receipt`; without its line end."""
-    return _written(data).encode()
+    return to_json(data)
 
 
 def chain_hash(data: dict[str, Any]) -> str:

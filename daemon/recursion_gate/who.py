@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import acl
 
-__all__ = ["account", "is_unmoved", "members", "stranger", "wrote"]
+__all__ = ["account", "is_unmoved", "lane_of", "members", "stranger", "wrote"]
 
 #: How long after its last write a file may get its name: `durable.deliver` syncs it in between.
 _AT_ONCE_NS = 5_000_000_000
@@ -44,20 +44,20 @@ def members(gid: int) -> set[str]:
     return {*grp.getgrgid(gid).gr_mem, *(p.pw_name for p in pwd.getpwall() if p.pw_gid == gid)}
 
 
-def _lane_of(card: Path | str) -> os.stat_result | None:
-    """What the folder of a card is, where the lanes are those of accounts (`lanes`): then its group are the people."""
-    st = os.lstat(os.path.dirname(card))
+def lane_of(folder: Path | str) -> os.stat_result | None:
+    """What the folder is, where the lanes are those of accounts (`lanes`): then its group are the people. Raises
+    OSError."""
+    st = os.lstat(folder)
     return st if st.st_mode & stat.S_ISGID and hasattr(os, "getgrouplist") else None
 
 
-def stranger(card: Path | str, st: os.stat_result) -> str | None:
-    """Who else than the daemon and those who may write in its folder could have written `card`, in words; None where
-    nobody could, or nobody can tell.
+def stranger(card: Path | str, st: os.stat_result, people: os.stat_result | None) -> str | None:
+    """Who else than the daemon and those who may write in its folder, of which `people` is the `lane_of`, could have
+    written `card`, in words; None where nobody could, or nobody can tell.
 
     Where such a file lies is no decision: a person may have taken a drop for a card. Its other names do not matter,
     since each gives only the rights that its mode gives. Raises OSError.
     """
-    people = _lane_of(card)
     if people is None:
         return None
     if not _may_decide(st.st_uid, people.st_gid):
@@ -117,8 +117,9 @@ def is_unmoved(st: os.stat_result) -> bool:
 def wrote(card: Path | str, st: os.stat_result) -> str | None:
     """The account that ran `approve`, `reject` or `review`, which write the card anew, so that it is theirs. (Who
     moved a file stands nowhere that could be read without rights over the whole system.) Raises OSError."""
-    if st.st_uid == os.geteuid() and _lane_of(card):
+    has_lanes = lane_of(os.path.dirname(card)) is not None
+    if has_lanes and st.st_uid == os.geteuid():
         return None  # we decide nothing: somebody has written into a card that we made
-    if _lane_of(card) and st.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if has_lanes and st.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return None  # another person may have written it
     return account(st.st_uid)
