@@ -161,7 +161,7 @@ def _verdict(desk: Desk, path: str, seen: files.Seen, staged: Candidate, action:
 def _contradiction(these: list[Card]) -> str | None:
     if len({c.action for c in these}) > 1:
         return "this card was in approved/ and in rejected/ at once; put it into one of them"
-    if these[0].action == "approved" and any(c.verdict.candidate != these[0].verdict.candidate for c in these):
+    if these[0].action == "approved" and any(c.verdict.candidate != these[0].verdict.candidate for c in these[1:]):
         return "there were two cards of this entry with different texts in approved/; put one of them there"
     return None
 
@@ -371,7 +371,7 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
         "evidence_id": evidence,
         "lines": {},
         "candidate": decision.staged.as_json(),
-        "approved": candidate.as_json() if candidate != decision.staged else None,
+        "approved": candidate.as_json() if verdict.edited and candidate != decision.staged else None,
         "sha256": hashlib.sha256(card.seen.data).hexdigest(),
         "card": os.path.basename(card.path).encode(errors="replace").decode(),
     }
@@ -390,26 +390,27 @@ _MANY = 8
 def _file_cards(desk: Desk, decided: Collection[tuple[Receipt, bytes]]) -> None:
     """Put the cards as they were decided into the month's folder, for people to browse; on disk when this returns,
     since the cards themselves are removed next."""
-    months: dict[str, str] = {}
+    months: dict[str, tuple[str, os.stat_result]] = {}
     for receipt, data in decided:
-        month = months.get(receipt.at[:7])
-        if month is None:
-            month = months[receipt.at[:7]] = os.fspath(desk.place.month(receipt.at))
+        which = receipt.at[:7]
+        if which not in months:
+            month = os.fspath(desk.place.month(receipt.at))
             durable.make_folder(month)
-        _file_card(month, receipt, data, sync=len(decided) < _MANY)
+            months[which] = (month, os.stat(month))
+        _file_card(*months[which], receipt, data, sync=len(decided) < _MANY)
     if len(decided) >= _MANY:
         durable.sync_disk(desk.place.receipts)
     else:
-        for month in months.values():
+        for month, _ in months.values():
             durable.sync_folder(month)
             durable.sync_folder(desk.place.receipts)
 
 
-def _file_card(month: str, receipt: Receipt, data: bytes, *, sync: bool) -> None:
+def _file_card(month: str, inside: os.stat_result, receipt: Receipt, data: bytes, *, sync: bool) -> None:
     for taken in range(1000):
         number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
         target = f"{month}/{numbered(receipt.card, number)}"
-        if durable.create(target, data, sync=sync):
+        if durable.create(target, data, sync=sync, inside=inside):
             return
         there = Path(target).read_bytes() if os.path.isfile(target) else None
         if there == data:
