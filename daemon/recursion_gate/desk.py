@@ -74,6 +74,8 @@ class Desk:
         self.due: float | None = None
         #: The names of the drops that the last look found and did not come to, oldest first.
         self.backlog: list[str] = []
+        #: How many candidates the last turn has left without a card.
+        self.undealt = 0
         #: Drops that are on the gate, and still to be taken away.
         self.staged: list[tuple[str, object]] = []
         #: A look at the drop zone that takes more than one turn.

@@ -206,10 +206,12 @@ class Keeper:
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
         more = True
-        if desk.backlog or not desk.staged:  # those that are still to be taken away would be listed again
-            paths, more = drop_paths(desk, most, began + _TURN_SECONDS / 2)
+        # In a flood, one turn stages and the next deals: then the gate, which is written whole, is written less often.
+        # And drops that are still to be taken away would be listed again.
+        if not desk.undealt and (desk.backlog or not desk.staged):
+            paths, more = drop_paths(desk, most, began + _TURN_SECONDS)
             self.found(len(paths))
-            desk.staged += stage(desk, paths, began + _TURN_SECONDS / 2)
+            desk.staged += stage(desk, paths, began + _TURN_SECONDS)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
         strays = list(desk.look_at_pending())
@@ -226,8 +228,9 @@ class Keeper:
             desk.staged = clear(desk, desk.staged, began + _TURN_SECONDS)
         more |= bool(desk.backlog or desk.staged)
         more |= left > 0 or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
-        more |= dealt < len(missing)
-        self._left[user] = len(desk.backlog) + len(missing) - dealt + left
+        desk.undealt = len(missing) - dealt
+        more |= desk.undealt > 0
+        self._left[user] = len(desk.backlog) + desk.undealt + left
         if not self._left[user]:
             del self._left[user]
         return Outcome(desk.due, more)

@@ -54,7 +54,7 @@ class Settings:
     #: The most candidates in one .jsonl drop.
     max_lines: int = 1_000
     #: The most drops, and the most decisions, that one user gets done before it is the next user's turn.
-    max_per_turn: int = 1_000
+    max_per_turn: int = 2_000
     #: The most candidates that may wait at one user's gate; further drops are refused, with the remedy.
     max_pending: int = 100_000
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
