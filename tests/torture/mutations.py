@@ -78,7 +78,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the Record's folder is not synced before the candidate leaves the gate",
-        "merging.py",
+        "recordfiles.py",
         "        if self._wanted:\n            durable.sync_folder(place.home)\n",
         "",
         f"{_CUT}[one]",
@@ -86,8 +86,8 @@ MUTATIONS = (
     Mutation(
         "the reason is not synced before the file is refused",
         "desk.py",
-        "        durable.replace(why, _why(path.name, place, refusal, what).encode())\n",
-        "        durable.replace(why, _why(path.name, place, refusal, what).encode(), sync=False)\n",
+        "        durable.replace(why, _why(name, place, refusal, what).encode())\n",
+        "        durable.replace(why, _why(name, place, refusal, what).encode(), sync=False)\n",
         f"{_CUT}[refused]",
     ),
     Mutation(
@@ -107,8 +107,8 @@ MUTATIONS = (
     Mutation(
         "a decided card is removed before its picture is synced",
         "merging.py",
-        "_file_card(month, receipt, data, sync=len(decided) < _MANY)",
-        "_file_card(month, receipt, data, sync=False)",
+        "_file_card(*months[which], receipt, data, sync=len(decided) < _MANY)",
+        "_file_card(*months[which], receipt, data, sync=False)",
         f"{_CUT}[one]",
     ),
     Mutation(
@@ -169,8 +169,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a Record file that is being saved is merged into",
-        "merging.py",
-        "        if seen.open_elsewhere:\n            raise _BeingSaved(path, shown)\n",
+        "recordfiles.py",
+        "        if seen.open_elsewhere:\n            raise BeingSaved(path, shown)\n",
         "",
         f"{_HAND}::test_a_record_file_that_is_being_saved_in_place_is_waited_for",
     ),
@@ -199,8 +199,8 @@ MUTATIONS = (
     Mutation(
         "the gate before the Record",
         "merging.py",
-        "    texts.write()\n    _off_the_gate(desk, receipts)\n    for receipt",
-        "    _off_the_gate(desk, receipts)\n    texts.write()\n    for receipt",
+        "    texts.write()\n    _off_the_gate(desk, receipts)\n    desk.say_all",
+        "    _off_the_gate(desk, receipts)\n    texts.write()\n    desk.say_all",
         _KILL,
     ),
     Mutation(
@@ -213,9 +213,8 @@ MUTATIONS = (
     Mutation(
         "the decided card is removed before it is filed",
         "merging.py",
-        "    for receipt in receipts:\n        desk.say(receipt.action,",
-        "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n"
-        "    for receipt in receipts:\n        desk.say(receipt.action,",
+        "    desk.say_all(",
+        "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n    desk.say_all(",
         _KILL,
     ),
     Mutation(
