@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recursion_gate import record
+from recursion_gate import entries, record
 from recursion_gate.layout import RECORD_FILES
 from recursion_gate.model import Candidate, act_id
 from recursion_gate.record import HEADINGS, Addition, additions, clean, effect, fold
@@ -190,6 +190,29 @@ def test_a_section_that_is_missing_is_made_and_counted_as_added(before: str, aft
 def test_what_stands_in_code_or_front_matter_is_no_heading(before: str, after: str | None) -> None:
     expected = after if after is not None else before.replace("- old\n", "- old\n{A}\n")
     assert insert(before, "H", [A]) == (expected.replace("{A}", A), [A])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<!--\n## H\n-->\n## H\n- old\n", "<!--\n## H\n-->\n## H\n- old\n{A}\n"),
+        ("## H\n- old\n\n<!-- for later:\n## Next\n-->\n", "## H\n- old\n\n<!-- for later:\n## Next\n-->\n{A}\n"),
+        (" \t<!--\r\n## H\r\n-->\r\n## H\r\n", " \t<!--\r\n## H\r\n-->\r\n## H\r\n{A}\r\n"),
+        ("<!-- a --> <!--\n## H\n-->\n", "<!-- a --> <!--\n## H\n-->\n{A}\n"),
+        ("- a <!--\n## H\n-->\n", "- a <!--\n## H\n-->\n{A}\n"),
+        ("<!-- not closed\n## H\n- old\n", "<!-- not closed\n## H\n- old\n{A}\n"),
+        ("<!--\n```\n-->\n## H\n- old\n```\n## N\n```\n", "<!--\n```\n-->\n## H\n- old\n```\n## N\n```\n{A}\n"),
+    ],
+)
+def test_what_stands_in_a_comment_is_no_heading(before: str, after: str) -> None:
+    """As readers see it: a comment is what begins a line and is closed."""
+    assert insert(before, "H", [A]) == (after.replace("{A}", A), [A])
+    assert A.removeprefix("- • ") in [text for _, _, text in entries._items(after.replace("{A}", A))]
+
+
+def test_many_comments_take_no_longer_than_their_number() -> None:
+    text = "<!--\n## H\n-->\n" * 50_000 + "<!-- x\n" * 50_000 + "## H\n"
+    assert insert(text, "H", [A])[0] == text + A + "\n"
 
 
 def test_line_ends_are_those_of_the_section_the_line_goes_to() -> None:

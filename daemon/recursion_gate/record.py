@@ -6,6 +6,7 @@ Nothing is ever rewritten: the new bytes are the old ones with whole lines put i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -108,10 +109,12 @@ _BLANK = b" \t\r\n"
 
 
 def _outline(text: bytes) -> Iterator[re.Match[bytes]]:
-    """The headings and rules of `text`, without those inside front matter or fenced code. Each begins at `start()`,
-    and ends one before `end()`: they are matches in the text with a line end before it."""
+    """The headings and rules of `text`, without those inside front matter, comments or fenced code. Each begins at
+    `start()`, and ends one before `end()`: they are matches in the text with a line end before it."""
     front = _FRONT_MATTER.match(text)
-    found = list(_OUTLINE.finditer(b"\n" + text, front.end() if front else 0))
+    begin = front.end() if front else 0
+    hidden = list(_comments(text, begin))
+    found = [mark for mark in _OUTLINE.finditer(b"\n" + text, begin) if not _is_inside(mark.start(), hidden)]
     # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
     closed: set[int] = set()
     longest = {b"`": 0, b"~": 0}
@@ -132,6 +135,28 @@ def _outline(text: bytes) -> Iterator[re.Match[bytes]]:
             fence = this if mark.start() in closed else b""
         elif mark[0].strip() == this and this.startswith(fence):
             fence = b""
+
+
+def _comments(text: bytes, begin: int) -> Iterator[tuple[int, int]]:
+    """From where to where there are comments, as `entries` has it: each begins a line, and is closed."""
+    start = text.find(b"<!--", begin)
+    while start >= 0:
+        end = text.find(b"-->", start + 4)
+        if end < 0:
+            return
+        line = start
+        while line > begin and text[line - 1] in b" \t":
+            line -= 1
+        if line == begin or _starts_line(text, line):
+            yield start, end
+            start = end
+        start = text.find(b"<!--", start + 3)
+
+
+def _is_inside(at: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether `at` lies in one of `spans`, which are in order and apart from each other."""
+    before = bisect_left(spans, (at,))
+    return before > 0 and at < spans[before - 1][1]
 
 
 def _title(mark: re.Match[bytes]) -> bytes:
