@@ -141,12 +141,20 @@ def test_a_new_user_starts_with_the_roots_own_template_and_keeps_a_filled_inbox(
     assert [p for p in root.homes.iterdir() if p.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("name", ["../x", "_template", ".hidden", "a/b", "a b", "", "x" * 65, "-rf", "Alex", "alex"])
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "_template", ".hidden", "a/b", "a b", "", "x" * 65, "-rf", "Alex", "alex", "con", "Lpt1", "nul.md", "a."],
+)
 def test_a_name_that_no_user_can_have_makes_nothing(root: Root, name: str) -> None:
     before = tree(root.path)
     result = run(root, "user", "add", "--", name)
     assert result.exit_code == 1
     assert tree(root.path) == before
+
+
+@pytest.mark.parametrize("name", ["connie", "console", "com", "lpt10", "a.con"])
+def test_a_name_that_only_begins_as_a_device_does_is_one(root: Root, name: str) -> None:
+    assert run(root, "user", "add", name).exit_code == 0
 
 
 # -- stage ------------------------------------------------------------------------------------------------------------

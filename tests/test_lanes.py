@@ -816,6 +816,14 @@ def test_the_daemons_account_can_add_a_user_and_others_are_told_who_can(another:
     assert not another.root.place("eve").home.exists()
 
 
+def test_nothing_is_made_for_a_user_whose_agents_group_the_daemon_is_not_in(another: Lanes) -> None:
+    for who in (["user", "add", "eve", "--agents=root"], ["user", "add", "eve", "--agents=no-such-group"]):
+        done = another.daemon.call(another.root, *who)
+        assert done.returncode == 1
+        assert "usermod -aG root" in done.stderr or "groupadd --system no-such-group" in done.stderr
+    assert not any(folder.exists() for folder in (another.root.inbox / "eve", another.root.place("eve").receipts))
+
+
 def test_a_user_from_an_archive_comes_into_the_lanes(scene: Scene, another: Lanes, tmp_path: Path) -> None:
     archive = str(tmp_path / "bob.zip")
     setup(scene.lanes.root, "export", "--all", archive, "--user", "bob")

@@ -29,6 +29,7 @@ __all__ = [
     "apply",
     "apply_user",
     "check_account",
+    "check_applicable",
     "chosen",
     "hand_over",
     "keep",
@@ -220,6 +221,16 @@ def apply(root: Root, lanes: Lanes) -> None:
             hand_over(root, spot, ids)
 
 
+def check_applicable(lanes: Lanes) -> None:
+    """To be called before anything is made that `apply_user` is to hand over. Raises BadLanes where it could not."""
+    _check_may_apply(Ids(lanes))
+
+
+def _check_may_apply(ids: Ids) -> None:
+    if os.geteuid() not in (0, ids.uid):
+        raise BadLanes(f"only root, or the daemon's account '{ids.lanes.daemon}', can set up the lanes")
+
+
 def apply_user(root: Root, user: str, home: Path, lanes: Lanes) -> None:
     """The same for a new user, whose folder is still called `home`. Raises BadLanes, OSError."""
     ids = Ids(lanes)
@@ -230,8 +241,7 @@ def apply_user(root: Root, user: str, home: Path, lanes: Lanes) -> None:
 
 def hand_over(root: Root, spot: Spot, ids: Ids) -> None:
     """Make one of them so. Raises BadLanes, OSError."""
-    if os.geteuid() not in (0, ids.uid):
-        raise BadLanes(f"only root, or the daemon's account '{ids.lanes.daemon}', can set up the lanes")
+    _check_may_apply(ids)
     if made_by := stranger(root, spot, ids):
         raise BadLanes(f"{spot.path} belongs to '{made_by}': look into it, then remove it and try again")
     durable.hand_over(spot.path, ids.uid, ids.gid(spot.row.group, spot.user), spot.row.mode, _encoded(spot, ids))

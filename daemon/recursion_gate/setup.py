@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,10 @@ from .layout import RECORD_FILES, STATES, Root, valid_user
 from .settings import Lanes, load_settings
 
 __all__ = ["add_user", "make_root", "set_lanes"]
+
+
+#: Names that Windows keeps for devices, whatever stands behind a dot.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
 class BadUser(GateError):
@@ -64,6 +69,8 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
             name,
             "cannot be a user's name: at most 64 letters, digits, '.', '_' and '-', the first a letter or a digit",
         )
+    if _DEVICE.fullmatch(name) or name.endswith("."):
+        raise BadUser(name, "cannot be a folder's name on Windows, where some may open the inbox through a share")
     place = root.place(name)
     if os.path.lexists(place.home):
         raise BadUser(name, f"is there already: {place.shown(place.home)}/")
@@ -73,6 +80,10 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
     lanes = load_settings(root).lanes
     if agents is not None:
         lanes = _with_agents(lanes, name, agents)
+    if lanes is not None:
+        from .lanes import check_applicable
+
+        check_applicable(lanes)
     made = []
     for folder in (place.inbox, *(place.state(s) for s in STATES), place.receipts):
         if not folder.is_dir():
