@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from recursion_gate import read, tail
 from recursion_gate.errors import Parked
 from recursion_gate.layout import Place, Root
 from recursion_gate.model import Candidate, Receipt, chain_hash
-from recursion_gate.receipts import Decided, Ledger, baseline_bytes, baseline_hash, receipts_in
+from recursion_gate.receipts import Decided, Ledger, baseline_bytes, baseline_hash
 
 from tests.conftest import RECORD, add_user
 from tests.samples import candidate, candidates, draft
@@ -98,7 +99,8 @@ def test_without_a_file_there_are_no_receipts(place: Place, decided: Decided) ->
     assert (ledger.size, ledger.seq, ledger.head, ledger.last) == (0, 0, START, None)
     assert ledger.find(_id(1)) is None
     assert ledger.unfinished(_everyone) == []
-    assert list(receipts_in(place)) == []
+    assert tail.end(place.ledger) == tail.End()
+    assert list(tail.forwards(place.ledger, 0)) == list(tail.backwards(place.ledger, 0)) == []
     assert not place.ledger.exists()
 
 
@@ -115,9 +117,11 @@ def test_a_receipt_of_any_candidate_is_read_as_it_was_written(
     ledger = Ledger.open(place, decided)
     assert ledger.last == written[-1]
     assert [ledger.find(c.id) for c in made] == written
-    for (number, line), receipt in zip(receipts_in(place), written, strict=True):
+    found = list(tail.forwards(place.ledger, ledger.size))
+    for (at, line), receipt in zip(found, written, strict=True):
         assert json.loads(line)["hash"] == chain_hash(json.loads(line)) == receipt.hash
-        assert number == receipt.seq
+        assert place.ledger.read_bytes()[at:].startswith(line)
+    assert [(at, line + b"\n") for at, line in tail.backwards(place.ledger, ledger.size)] == found[::-1]
 
 
 # -- what a stop leaves ---------------------------------------------------------------------------------------------
@@ -198,6 +202,17 @@ def test_a_receipt_longer_than_one_look_at_the_end_is_found(place: Place, decide
     ledger = Ledger.open(place, decided)
     assert ledger.last == made == ledger.find(long.id)
     assert [r.seq for r in ledger.unfinished(_everyone)] == [1, 2]
+    found = list(tail.forwards(place.ledger, ledger.size))
+    assert [at for at, _ in tail.backwards(place.ledger, ledger.size)] == [at for at, _ in found[::-1]]
+    assert list(tail.forwards(place.ledger, ledger.size, found[1][0])) == found[1:]
+
+
+def test_empty_lines_behind_the_last_receipt_hide_it_from_nobody(root: Root, place: Place, decided: Decided) -> None:
+    [made] = _append(place, decided, 1)
+    with place.ledger.open("ab") as file:
+        file.write(b"\n\n")
+    assert Ledger.open(place, decided).last == made
+    assert read.snapshot(root, "alex").head == made.hash
 
 
 def test_what_waits_at_the_gate_though_it_has_a_receipt_is_unfinished(place: Place, decided: Decided) -> None:

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import cards, durable, files, record
+from . import cards, durable, files, record, tail
 from .errors import GateError, Parked, Refusal
 from .gate import Gate
 from .layout import Place, Root, is_ignored
 from .model import Candidate
-from .receipts import receipts_in
 from .settings import Settings
 
 __all__ = ["Changed", "NoSuchCandidate", "Waiting", "decide", "digest", "find", "save_edit", "waiting"]
@@ -88,12 +87,13 @@ class Waiting:
 
     def _decided_as(self, candidate_id: str) -> str | None:
         start = b'"candidate_id":"%s"' % candidate_id.encode()
-        for _, line in receipts_in(self.place):
+        ledger = self.place.ledger
+        for _, line in tail.forwards(ledger, tail.end(ledger).size):
             if start in line[:200]:
                 try:
                     evidence = json.loads(line)["evidence_id"]
                 except (ValueError, KeyError, TypeError):
-                    shown, remedy = self.place.shown(self.place.ledger), "'recursion-gate verify' tells where it breaks"
+                    shown, remedy = self.place.shown(ledger), "'recursion-gate verify' tells where it breaks"
                     raise Parked(shown, "a line is not a receipt", remedy) from None
                 return str(evidence) if evidence else None
         return None

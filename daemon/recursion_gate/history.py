@@ -50,9 +50,9 @@ def _backwards(place: Place, prefix: str) -> Iterator[tuple[str, Receipt]]:
     return _receipts(place, tail.backwards(place.ledger, tail.end(place.ledger).size), prefix)
 
 
-def _receipts(place: Place, lines: Iterator[bytes], prefix: str) -> Iterator[tuple[str, Receipt]]:
+def _receipts(place: Place, lines: Iterator[tuple[int, bytes]], prefix: str) -> Iterator[tuple[str, Receipt]]:
     wanted = re.compile(rb'\{"seq":\d+,"candidate_id":"' + re.escape(prefix.encode()))
-    for line in lines:
+    for _, line in lines:
         if prefix and not wanted.match(line):
             continue
         try:

@@ -90,13 +90,13 @@ class Snapshot:
 
     def receipts(self) -> Iterator[Receipt]:
         """All receipts up to the moment, oldest first, read as they are asked for. Raises Parked, OSError."""
-        for line in tail.forwards(self.place.ledger, self.size):
+        for _, line in tail.forwards(self.place.ledger, self.size):
             yield _receipt(self.place, line)
 
     def latest(self, most: int) -> list[Receipt]:
         """The last `most` receipts, newest first, without reading those before. Raises Parked, OSError."""
         found: list[Receipt] = []
-        for line in tail.backwards(self.place.ledger, self.size) if most > 0 else ():
+        for _, line in tail.backwards(self.place.ledger, self.size) if most > 0 else ():
             found.append(_receipt(self.place, line))
             if len(found) == most:
                 break
@@ -241,12 +241,11 @@ def _unfinished(place: Place, end: tail.End, waiting: Mapping[str, Candidate]) -
     """The last receipts whose candidates were still `waiting` at the gate, oldest first, and the end that they have.
     Where a power cut took a part out of an append that had not returned, none of that append counts."""
     found: list[Receipt] = []
-    size, last = end.size, b""
-    for line in tail.backwards(place.ledger, end.size) if waiting else ():
-        size -= len(line) + 1
+    last = b""
+    for at, line in tail.backwards(place.ledger, end.size) if waiting else ():
         if b"\0" in line:
             found, last = [], b""
-            end = tail.End(max(size, 0))
+            end = tail.End(at)
             continue
         last = last or line
         receipt = _receipt(place, line)

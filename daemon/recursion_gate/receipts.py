@@ -19,19 +19,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import durable
+from . import durable, tail
 from .errors import Parked
 from .files import open_plain
 from .layout import RECORD_FILES, Place, Root
 from .model import Receipt, canonical, chain_hash, line_of
-from .tail import is_receipt, whole_lines
 
-__all__ = ["Decided", "Ledger", "baseline_bytes", "receipts_in"]
+__all__ = ["Decided", "Ledger", "baseline_bytes"]
 
 log = logging.getLogger("recursion_gate")
 
 _START = "0" * 64
-_TAIL = 65_536
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
 
@@ -118,17 +116,10 @@ class Decided:
             raise
 
     def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, int]]:
-        with open_plain(place.ledger) as file:
-            file.seek(start)
-            at = start
-            while at < size:
-                line = file.readline()
-                if not line:  # shorter than it was
-                    return
-                head = _HEAD.match(line)
-                if head:
-                    yield place.user, head[2].decode(), at
-                at += len(line)
+        for at, line in tail.forwards(place.ledger, size, start):
+            head = _HEAD.match(line)
+            if head:
+                yield place.user, head[2].decode(), at
 
     def reached(self, place: Place) -> int:
         """How far the file of `place` was known to be whole receipts; 0 where it is another one now, or that cannot be
@@ -180,19 +171,17 @@ class Ledger:
     def _read_end(self) -> None:
         place = self.place
         self.size, self.seq, self.head, self.last = 0, 0, _START, None
-        start, tail = _read_tail(place)
-        good = whole_lines(tail)
-        if good < len(tail) and is_receipt(tail[good:]):  # only its line end is missing
-            durable.append(place.ledger, b"\n")
-            tail += b"\n"
-            good = len(tail)
-        elif good < len(tail):
-            self._cut(start + good)
-        self.size = start + good
-        if self.size == 0:
+        end = tail.end(place.ledger)
+        if end.more:
+            self._cut(end.size)
+        if end.size == 0:
             self._begin()
             return
-        self.last = _receipt(place, tail[:good].rstrip(b"\n").rpartition(b"\n")[2])
+        self.size = end.size
+        if not end.last.endswith(b"\n"):
+            durable.append(place.ledger, b"\n")
+            self.size += 1
+        self.last = _receipt(place, end.last)
         self.seq, self.head = self.last.seq, self.last.hash
 
     def _begin(self) -> None:
@@ -268,7 +257,7 @@ class Ledger:
         a stop between the receipt and the gate leaves to be finished. Raises OSError, Parked."""
         while self.last is not None and waiting(self.last.candidate_id):
             found: list[Receipt] = []
-            for at, line in _backwards(self.place, self.size):
+            for at, line in tail.backwards(self.place.ledger, self.size):
                 if b"\0" in line:  # a power cut took a part out of an append that had not returned: none of it counts
                     self._cut(at)
                     self._read_end()
@@ -282,24 +271,6 @@ class Ledger:
         return []
 
 
-def _read_tail(place: Place) -> tuple[int, bytes]:
-    """The end of the receipts file, with the last whole line in it, and where it begins. Raises OSError."""
-    try:
-        file = open_plain(place.ledger)
-    except FileNotFoundError:
-        return 0, b""
-    with file:
-        total = os.fstat(file.fileno()).st_size
-        step = _TAIL
-        while True:
-            start = max(0, total - step)
-            file.seek(start)
-            tail = file.read(total - start)
-            if not start or b"\n" in tail[: max(0, whole_lines(tail) - 1)]:
-                return start, tail
-            step *= 4  # one receipt can be longer than what was read
-
-
 def _receipt(place: Place, line: bytes) -> Receipt:
     try:
         return Receipt.model_validate_json(line)
@@ -309,25 +280,6 @@ def _receipt(place: Place, line: bytes) -> Receipt:
             "a line is not a receipt",
             "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
         ) from None
-
-
-def _backwards(place: Place, size: int) -> Iterator[tuple[int, bytes]]:
-    """The lines of the receipts file from the last to the first, and where each begins."""
-    with open_plain(place.ledger) as file:
-        at, rest, end = size, b"", size
-        while at > 0:
-            step = min(at, _TAIL)
-            at -= step
-            file.seek(at)
-            lines = (file.read(step) + rest).split(b"\n")
-            rest = lines.pop(0)
-            for line in reversed(lines):
-                end -= len(line)
-                if line:
-                    yield end, line
-                end -= 1
-        if rest:
-            yield 0, rest
 
 
 def _ends_with(place: Place, size: int, head: str) -> bool:
@@ -344,16 +296,6 @@ def _has_months(place: Place) -> bool:
         return any(_MONTH.fullmatch(name) for name in os.listdir(place.receipts))
     except FileNotFoundError:
         return False
-
-
-def receipts_in(place: Place) -> Iterator[tuple[int, bytes]]:
-    """Each line of the receipts file with its number, without its line end; nothing where there is no file."""
-    try:
-        with open_plain(place.ledger) as file:
-            for number, line in enumerate(file, 1):
-                yield number, line.rstrip(b"\n")
-    except FileNotFoundError:
-        return
 
 
 def baseline_bytes(place: Place) -> bytes:

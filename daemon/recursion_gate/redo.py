@@ -49,7 +49,7 @@ def _earlier(ledger: Path, before: int, evidence: set[str]) -> Counter[Place]:
     """How often the receipts `before` that number put which line into which file, of those that name this evidence."""
     ids = [name.encode() for name in evidence]
     found: Counter[Place] = Counter()
-    for number, line in enumerate(tail.forwards(ledger, sys.maxsize), 1):
+    for number, (_, line) in enumerate(tail.forwards(ledger, sys.maxsize), 1):
         if number >= before:
             break
         if any(name in line for name in ids):

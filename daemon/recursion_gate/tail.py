@@ -1,4 +1,4 @@
-"""Read the receipts file from its end, while it may be growing. Reads only, and no more than it must.
+"""Read the receipts file, from its end or its start, while it may be growing. Reads only, and no more than it must.
 
 Only whole lines count: what an append has written so far, or what one that was cut short left, is not there yet
 (`receipts` mends it). A last line that lacks nothing but its line end is whole.
@@ -15,7 +15,7 @@ from pathlib import Path
 from .files import open_plain
 from .model import chain_hash
 
-__all__ = ["End", "Since", "backwards", "end", "forwards", "is_receipt", "since", "whole", "whole_lines"]
+__all__ = ["End", "Since", "backwards", "end", "forwards", "since"]
 
 _STEP = 65_536
 
@@ -25,7 +25,10 @@ class End:
     """How far the receipts file reached: the bytes that are whole receipts, and the last of those."""
 
     size: int = 0
+    #: As it stands there: with its line end, if it has one.
     last: bytes = b""
+    #: Whether more stands behind them: an append that is under way, or was cut short.
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Since:
     lines: list[bytes]
 
 
-def whole_lines(data: bytes) -> int:
+def _whole_lines(data: bytes) -> int:
     """How much of `data`, the end of a receipts file, is whole lines. An append that was cut short leaves no line end,
     or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds. Only at the end: what
     has a whole line behind it was perhaps decided long ago."""
@@ -49,13 +52,13 @@ def whole_lines(data: bytes) -> int:
     return stop
 
 
-def whole(data: bytes) -> int:
+def _whole(data: bytes) -> int:
     """How much of it is whole receipts: the last may lack its line end."""
-    stop = whole_lines(data)
-    return len(data) if stop < len(data) and is_receipt(data[stop:]) else stop
+    stop = _whole_lines(data)
+    return len(data) if stop < len(data) and _is_receipt(data[stop:]) else stop
 
 
-def is_receipt(line: bytes) -> bool:
+def _is_receipt(line: bytes) -> bool:
     """Whether `line` is a receipt that has the hash of what it says."""
     try:
         fields = json.loads(line)
@@ -78,11 +81,11 @@ def end(path: Path) -> End:
             start -= step
             file.seek(start)
             data = file.read(total - start)
-            stop = whole(data)
-            line = data.rfind(b"\n", 0, max(stop - 1, 0)) + 1
+            stop = _whole(data)
+            line = data.rfind(b"\n", 0, len(data[:stop].rstrip(b"\n"))) + 1
             if stop and (line or not start):
-                return End(start + stop, data[line:stop])
-        return End()
+                return End(start + stop, data[line:stop], start + stop < total)
+        return End(more=total > 0)
 
 
 def since(path: Path, start: End) -> Since | None:
@@ -96,35 +99,42 @@ def since(path: Path, start: End) -> Since | None:
     with file:
         file.seek(at)
         data = file.read()
-    data = data[: whole(data)]
+    data = data[: _whole(data)]
     if not data.startswith(start.last):
         return None
     return Since(at + len(data), [line for line in data[len(start.last) :].split(b"\n") if line.strip()])
 
 
-def backwards(path: Path, size: int) -> Iterator[bytes]:
-    """The receipts in the first `size` bytes, the last one first. Raises OSError."""
+def backwards(path: Path, size: int) -> Iterator[tuple[int, bytes]]:
+    """The receipts in the first `size` bytes, the last one first, without line ends, and where each begins. Raises
+    OSError."""
     if size <= 0:
         return
     with open_plain(path) as file:
-        at, rest = size, b""
+        at, rest, end = size, b"", size
         while at > 0:
             step = min(at, _STEP)
             at -= step
             file.seek(at)
             lines = (file.read(step) + rest).split(b"\n")
             rest = lines.pop(0)
-            yield from (line for line in reversed(lines) if line.strip())
+            for line in reversed(lines):
+                end -= len(line)
+                if line.strip():
+                    yield end, line
+                end -= 1
         if rest.strip():
-            yield rest
+            yield 0, rest
 
 
-def forwards(path: Path, size: int) -> Iterator[bytes]:
-    """The receipts in the first `size` bytes, the first one first. Raises OSError."""
-    if size <= 0:
+def forwards(path: Path, size: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The receipts from the byte `start` to the byte `size`, the first one first, and where each begins. Raises
+    OSError."""
+    if size <= start:
         return
     with open_plain(path) as file:
-        while size > 0 and (line := file.readline()):
-            size -= len(line)
+        at = file.seek(start)
+        while at < size and (line := file.readline()):
             if line.strip():
-                yield line
+                yield at, line
+            at += len(line)

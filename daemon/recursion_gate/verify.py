@@ -317,7 +317,7 @@ class _Look:
 
     def _receipts(self) -> Iterator[Receipt]:
         """The same receipts once more, to say what differs."""
-        for line in tail.forwards(self.place.ledger, self._size):
+        for _, line in tail.forwards(self.place.ledger, self._size):
             with suppress(ValidationError):
                 yield Receipt.model_validate_json(line)
 

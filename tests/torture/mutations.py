@@ -236,7 +236,7 @@ MUTATIONS = (
     Mutation(
         "the torn end of the receipts is not cut off",
         "receipts.py",
-        "            self._cut(start + good)\n",
+        "            self._cut(end.size)\n",
         "            pass\n",
         _KILL,
     ),
