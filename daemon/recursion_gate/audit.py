@@ -15,12 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
 from .errors import Parked
 from .files import open_plain
 from .layout import Place
-from .model import Candidate
+from .model import Candidate, candidates_in
 
 __all__ = ["SEVERITIES", "Finding", "Findings", "Severity", "candidates_at", "count", "numbers"]
 
@@ -98,26 +96,16 @@ class Findings:
         return sorted(found, key=lambda f: SEVERITIES.index(f.severity))
 
 
-_array = TypeAdapter(list[Candidate])
-
-
 def candidates_at(place: Place) -> list[Candidate]:
     """What waits at the gate; an id may stand twice. Raises Parked when it does not parse, OSError."""
+    shown = place.shown(place.gate)
     try:
         with open_plain(place.gate) as file:
-            return _array.validate_json(file.read())
+            return candidates_in(file.read(), shown)
     except FileNotFoundError:
         return []
     except IsADirectoryError:
-        raise Parked(place.shown(place.gate), "this is not a plain file", "Put the file itself here") from None
-    except ValidationError as err:
-        first = err.errors(include_url=False, include_input=False)[0]
-        at = ".".join(str(part) for part in first["loc"])
-        raise Parked(
-            place.shown(place.gate),
-            f"this is not a gate: {at + ': ' if at else ''}{first['msg']}",
-            "Put back a copy that is whole, or delete the file: the cards in pending/ are then staged again",
-        ) from None
+        raise Parked(shown, "this is not a plain file", "Put the file itself here") from None
 
 
 def count(number: int, one: str, many: str = "") -> str:

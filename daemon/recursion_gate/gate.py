@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView
 
-from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from . import durable
 from .errors import Parked
 from .files import mark_at, open_plain
 from .layout import Place
-from .model import Candidate
+from .model import Candidate, candidates_in
 
 __all__ = ["EMPTY", "Gate", "dump"]
 
-_array = TypeAdapter(list[Candidate])
 _END = b"\n]\n"
 
 #: A gate at which nobody waits.
@@ -60,16 +58,7 @@ class Gate:
                 data = file.read()
         except FileNotFoundError:
             return cls(place)
-        try:
-            candidates = _array.validate_json(data)
-        except ValidationError as err:
-            first = err.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise Parked(
-                shown,
-                f"this is not a gate: {where + ': ' if where else ''}{first['msg']}",
-                "Put back a copy that is whole, or delete the file: the cards in pending/ are then staged again",
-            ) from None
+        candidates = candidates_in(data, shown)
         gate = cls(place, candidates)
         gate._mark = before  # of what was read: a file put there since then is seen as changed
         if len(gate) != len(candidates):

@@ -29,22 +29,20 @@ from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from . import entries, record, redo, tail
 from .entries import Entry, Evidence, Record
 from .errors import GateError, Parked
 from .files import open_plain
 from .layout import RECORD_FILES, Place, Root, valid_user
-from .model import Candidate, Receipt, instant
+from .model import Candidate, Receipt, candidates_in, instant
 
 __all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
 
 #: How often the gate is read again when it was replaced meanwhile, and how often all is looked at again when the
 #: receipts file was cut back under us (a failed disk, or a person who put back a copy; no merge does that).
 _LOOKS = 3
-
-_array = TypeAdapter(list[Candidate])
 
 
 class NoUser(GateError):
@@ -193,13 +191,7 @@ class _Gate:
         """What waits, by id, in order. Raises Parked when this is no gate."""
         if self._parsed is None:
             shown = self._place.shown(self._place.gate)
-            try:
-                listed = _array.validate_json(self._data)
-            except ValidationError as err:
-                told = err.errors(include_url=False, include_input=False)[0]
-                where = ".".join(str(part) for part in told["loc"])
-                problem = f"this is not a gate: {where + ': ' if where else ''}{told['msg']}"
-                raise Parked(shown, problem, "'recursion-gate doctor' tells what to do") from None
+            listed = candidates_in(self._data, shown, "'recursion-gate doctor' tells what to do")
             self._parsed = {candidate.id: candidate for candidate in listed}
             if len(self._parsed) != len(listed):
                 raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")

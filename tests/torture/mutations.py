@@ -341,9 +341,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a gate that does not parse is taken for an empty one",
-        "gate.py",
-        "        except ValidationError as err:\n",
-        "        except ValidationError as err:\n            return cls(place)\n",
+        "model.py",
+        "    except ValidationError as err:\n",
+        "    except ValidationError as err:\n        return []\n",
         f"{_ERROR}::test_users_whose_files_do_not_parse_are_parked_and_the_others_go_on",
     ),
 )
