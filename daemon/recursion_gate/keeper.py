@@ -6,6 +6,7 @@ be done is read from the folders every time, so a lost, doubled or reordered eve
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -99,8 +100,9 @@ class Keeper:
         try:
             if user not in self._desks and user not in self.problems and self._at_rest(user):
                 return Outcome()  # most users, most of the time: they cost a few looks and no memory
-            if not self._is_user(user):
-                return Outcome(due=self._too_new(user))
+            if not self.root.is_user(user):
+                return Outcome(due=self._no_user(user))
+            self.unknown.discard(user)
             self.before()
             outcome = self._turn(user)
         except AlreadyRunning:
@@ -146,30 +148,25 @@ class Keeper:
         except (FileNotFoundError, NotADirectoryError):
             return False  # a turn makes them, or says what is wrong
 
-    def _too_new(self, user: str) -> float | None:
-        """For how many seconds yet an inbox without a user may be one that is being added."""
-        if user in self.unknown or not valid_user(user):
-            return None
-        try:
-            age = time.time() - os.stat(self.root.inbox / user).st_ctime
-        except FileNotFoundError:
-            return None
-        return _NEW - age if 0 <= age < _NEW else None
-
-    def _is_user(self, user: str) -> bool:
-        if self.root.is_user(user):
-            self.unknown.discard(user)
-            return True
+    def _no_user(self, user: str) -> float | None:
+        """There is no such user. A folder in the inbox is then unknown, unless it may be one that is being added: then
+        this gives for how many seconds yet. Raises OSError."""
         self._desks.pop(user, None)
         self.problems.pop(user, None)
-        if not (self.root.inbox / user).is_dir():
+        inbox = self.root.inbox / user
+        if not inbox.is_dir():
             self.unknown.discard(user)
-        elif user not in self.unknown and self._too_new(user) is None:
+        elif user not in self.unknown:
+            if valid_user(user):
+                with contextlib.suppress(FileNotFoundError):  # it is gone since
+                    age = time.time() - inbox.stat().st_ctime
+                    if 0 <= age < _NEW:
+                        return _NEW - age
             self.unknown.add(user)
             hint = f"recursion-gate user add {user}" if valid_user(user) else "rename it: not a possible user name"
             shown = printable(user)
             log.warning('event=unknown-user inbox=%s what-to-do="%s"', shown, hint)
-        return False
+        return None
 
     def _sync_root(self) -> None:
         """What others made and did not sync (a user's folders, the card of a decision) is taken for lasting from here
