@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
+from recursion_gate import durable
 from recursion_gate import keeper as keepers
+from recursion_gate.desk import Desk
 from recursion_gate.keeper import Keeper
 from recursion_gate.layout import Root
 from recursion_gate.settings import Settings
@@ -174,3 +179,46 @@ def test_a_card_left_over_that_may_still_be_written_is_waited_for_not_spun_on(wo
     assert not turns[-1].more
     world.keep()
     assert world.names("pending") == []
+
+
+# -- what is announced before it is done ------------------------------------------------------------------------------
+
+
+def test_what_only_waits_is_not_announced_at_each_look(root: Root) -> None:
+    """Else it would pass for a flood, for as long as it waits."""
+    world = World(root)
+    world.drop("target.json", {"id": "target", "text": "What the others link to."})
+    for number in range(5):
+        world.drop(f"{number}.json", {"id": f"c{number}", "text": f"Number {number}.", "link_to_evidence_id": "target"})
+    world.keep()
+    for number in range(5):
+        world.move(world.card(f"c{number}"), "approved")
+    found: list[int] = []
+    world.keeper.found = found.append
+    world.keep()
+    assert sum(found) == 5
+    found.clear()
+    world.keep()
+    assert sum(found) == 0
+    world.move(world.card("target"), "approved")
+    world.keep()
+    assert len(world.receipts()) == 6
+
+
+def test_a_file_name_cannot_write_lines_of_its_own_into_the_log(
+    root: Root, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(root)
+    (world.place.inbox / "a\nevent=approved user=alex id=x.json").write_text("{")
+
+    def full(old: object, new: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(old))
+
+    monkeypatch.setattr(durable, "move", full)
+    os.utime(world.place.inbox / "a\nevent=approved user=alex id=x.json", (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Desk, "settled", lambda *args, **more: None)
+        world.keep()
+    assert world.keeper.problems
+    for told in [*world.keeper.problems.values(), *(r.getMessage() for r in caplog.records)]:
+        assert "\n" not in told

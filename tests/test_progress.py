@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import re
@@ -73,6 +74,17 @@ def test_the_log_stands_above_it_and_the_end_leaves_nothing(often: None) -> None
         log.handle(logging.LogRecord("x", logging.INFO, "", 0, "one\ntwo", None, None))
         assert screen.lines == ["before", "one", "two", "100 done, 200 to go"]
     assert screen.lines == ["before", "one", "two"]
+
+
+def test_a_terminal_that_is_gone_ends_the_progress_and_not_the_work(often: None) -> None:
+    class Gone(Screen):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "input/output error")
+
+    with Progress(Gone()) as progress:
+        progress(100, 10_000)
+        progress(200, 9_000)
+        assert progress.above("one\n") == "one\n"
 
 
 def test_in_a_pipe_it_says_nothing() -> None:

@@ -96,7 +96,8 @@ class Keeper:
 
     def keep(self, user: str) -> Outcome:
         """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
-        `problems` says why, and it is taken up again when the cause is gone. Only what `before` raises comes out."""
+        `problems` says why, and it is taken up again when the cause is gone. Only AlreadyRunning comes out, which
+        `before` may raise."""
         try:
             if user not in self._desks and user not in self.problems and self._at_rest(user):
                 return Outcome()  # most users, most of the time: they cost a few looks and no memory
@@ -151,8 +152,8 @@ class Keeper:
     def _no_user(self, user: str) -> float | None:
         """There is no such user. A folder in the inbox is then unknown, unless it may be one that is being added: then
         this gives for how many seconds yet. Raises OSError."""
-        self._desks.pop(user, None)
-        self.problems.pop(user, None)
+        for known in (self._desks, self._left, self.problems):
+            known.pop(user, None)
         inbox = self.root.inbox / user
         if not inbox.is_dir():
             self.unknown.discard(user)
@@ -207,7 +208,7 @@ class Keeper:
         # And drops that are still to be taken away would be listed again.
         if not desk.undealt and (desk.backlog or not desk.staged):
             paths, more = drop_paths(desk, most, began + _TURN_SECONDS)
-            self.found(len(paths))
+            self.found(sum(path not in desk.not_before for path in paths))
             desk.staged += stage(desk, paths, began + _TURN_SECONDS)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
@@ -215,7 +216,7 @@ class Keeper:
         look = merging.look_at_decisions(desk)
         clear(desk, stage(desk, look.strays[:most]))
         clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
-        self.found(len(look.decisions))
+        self.found(sum(d.staged.id not in desk.waiting for d in look.decisions))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
         dealt = desk.deal(missing[: 2 * most], _FEWEST, began + _TURN_SECONDS)
@@ -227,9 +228,10 @@ class Keeper:
         more |= left > 0 or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
         desk.undealt = len(missing) - dealt
         more |= desk.undealt > 0
-        self._left[user] = len(desk.backlog) + desk.undealt + left
-        if not self._left[user]:
-            del self._left[user]
+        if left_over := len(desk.backlog) + desk.undealt + left:
+            self._left[user] = left_over
+        else:
+            self._left.pop(user, None)
         return Outcome(desk.due, more)
 
 
@@ -290,4 +292,4 @@ def _in_words(root: Root, err: OSError) -> str:
     what = (err.strerror or str(err)).lower()
     if err.filename is None:
         return what
-    return f"{os.path.relpath(os.fsdecode(err.filename), root.path)}: {what}"
+    return f"{printable(os.path.relpath(os.fsdecode(err.filename), root.path))}: {what}"

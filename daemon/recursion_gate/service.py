@@ -14,7 +14,7 @@ import os
 import queue
 import signal
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import datetime
 from types import FrameType
@@ -48,27 +48,6 @@ _TRICKLE = 8
 _READY_BY = 5.0
 
 
-class _Queue:
-    """Users, each at most once, first come, first served."""
-
-    def __init__(self) -> None:
-        self._order: deque[str] = deque()
-        self._members: set[str] = set()
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def put(self, user: str) -> None:
-        if user not in self._members:
-            self._members.add(user)
-            self._order.append(user)
-
-    def get(self) -> str:
-        user = self._order.popleft()
-        self._members.discard(user)
-        return user
-
-
 class _Turns:
     """Which users to look at, and when to look at which again.
 
@@ -78,7 +57,8 @@ class _Turns:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._called, self._looks = _Queue(), _Queue()
+        self._called: OrderedDict[str, None] = OrderedDict()
+        self._looks: OrderedDict[str, None] = OrderedDict()
         self._last_was_called = False
         self._again: str | None = None
         self._timers: list[tuple[float, str]] = []
@@ -89,7 +69,7 @@ class _Turns:
     def add(self, user: str, *, called: bool = False) -> None:
         """Have `user` looked at; with `called` since something has happened there."""
         if user not in self._resting:
-            (self._called if called else self._looks).put(user)
+            (self._called if called else self._looks).setdefault(user)
 
     @property
     def someone_has_more(self) -> bool:
@@ -105,7 +85,9 @@ class _Turns:
             self.add(self._again)
             self._again = None
         self._last_was_called = bool(self._called) and not (self._last_was_called and self._looks)
-        user = (self._called if self._last_was_called else self._looks).get()
+        first, other = (self._called, self._looks) if self._last_was_called else (self._looks, self._called)
+        user, _ = first.popitem(last=False)
+        other.pop(user, None)  # one turn does all that there is
         self._due.pop(user, None)
         outcome = self._keeper.keep(user)
         if outcome.more:
@@ -147,7 +129,7 @@ def once(
 
     `told` is called after each thing done with what it was, `progress` after each turn with how many there were so far
     and how many are known to be left. Gives the keeper, whose `problems`, `unsettled` and `unknown` say what could not
-    be done. Raises AlreadyRunning, OSError.
+    be done. Raises AlreadyRunning; OSError where the root is away.
     """
     with hold(root) as held:
         keeper = Keeper(root, settings)

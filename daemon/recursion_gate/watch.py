@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -58,6 +59,14 @@ def _signals_for_the_main_thread() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _is_no_noise(record: logging.LogRecord) -> bool:
+    """watchdog calls it an error that an event comes while it is ended."""
+    return "thread is inactive" not in record.getMessage()
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_is_no_noise)
 
 
 class _Handler(FileSystemEventHandler):
@@ -150,16 +159,20 @@ class Watch:
         logging.getLogger("watchdog").removeHandler(self._hears)
         self._ending = [thread for thread in self._ending if thread.is_alive()]
         if observer is not None:
-            with _signals_for_the_main_thread():
-                ending = threading.Thread(target=observer.stop, daemon=True)
-                ending.start()
-            self._ending.append(ending)
+            ending = threading.Thread(target=observer.stop, daemon=True)
+            try:
+                with _signals_for_the_main_thread():
+                    ending.start()
+                self._ending.append(ending)
+            except RuntimeError:  # no thread can be had
+                observer.stop()
 
     def close(self) -> None:
         """End the watch, for good, and wait for it, though not for long."""
         self.stop()
+        until = time.monotonic() + 1
         for thread in self._ending:
-            thread.join(1)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def works(self) -> bool:
         """Whether the watch still runs, has lost nothing, has room for what may be added, and is on the folders that

@@ -47,8 +47,11 @@ class Progress:
     def _put(self, line: str) -> None:
         if line or self._line:
             self._line = line
-            self._stream.write(_CLEAR + line)
-            self._stream.flush()
+            try:
+                self._stream.write(_CLEAR + line)
+                self._stream.flush()
+            except (OSError, ValueError):  # the terminal is gone; the work goes on
+                self._is_on, self._line = False, ""
 
     def above(self, text: str) -> str:
         """What is to be written for `text`, whole lines, to stand above the line."""
