@@ -54,13 +54,13 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
     if taken or not _TAIL.fullmatch(tail):  # an id that was given may end as another one does
         tail = id_hash(candidate.id)[:7]
     end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
-    text = unicodedata.normalize("NFC", fold(candidate.raw_text[:200]).lower())
-    # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
-    words = (
-        text.translate(_NO_WORD)
-        if text.isascii()
-        else "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
-    )
+    text = candidate.raw_text[:200]
+    if text.isascii() and text.isprintable():
+        words = text.lower().translate(_NO_WORD)
+    else:
+        # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
+        text = unicodedata.normalize("NFC", fold(text).lower())
+        words = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
     slug = "-".join(words.split())[:60]
     start = f"{candidate.skill_tag.lower()}_{slug}"
     room = _MOST_NAME - len(end.encode())

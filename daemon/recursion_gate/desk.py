@@ -231,11 +231,16 @@ class Desk:
         (monotonic); gives how many. They need not be synced, since they can be made again. Raises OSError."""
         dealt = 0
         inside = os.stat(self._pending)
+        known = self._is_known(inside.st_mtime_ns)
         for candidate in candidates:
             if dealt >= at_least and time.monotonic() > until:
                 break
-            inside = self._deal(candidate, self.clean_card(candidate), inside)
+            self._deal(candidate, self.clean_card(candidate), inside)
             dealt += 1
+        if dealt and known:  # then our cards are all that is new, so that a long queue is not listed for each; whatever
+            # else came meanwhile is found by the periodic look
+            self._pending_at = os.stat(self._pending).st_mtime_ns
+            self._trusted_until = min(self._trusted_until, self._listed_at + self.settings.look_seconds)
         return dealt
 
     def deal_with_note(self, candidate: Candidate, note: str) -> None:
@@ -243,21 +248,14 @@ class Desk:
         OSError."""
         self._deal(candidate, self.clean_card(candidate, note), os.stat(self._pending), sync=True)
 
-    def _deal(self, candidate: Candidate, data: bytes, inside: os.stat_result, *, sync: bool = False) -> os.stat_result:
-        """Make one card in pending/, which was seen as `inside`; gives how it is seen afterwards."""
-        folder = self._pending
-        known = self._is_known(inside.st_mtime_ns)
+    def _deal(self, candidate: Candidate, data: bytes, inside: os.stat_result, *, sync: bool = False) -> None:
+        """Make one card in pending/, which was seen as `inside`."""
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
-            if durable.create(f"{folder}/{name}", data, sync=sync, inside=inside):
+            if durable.create(f"{self._pending}/{name}", data, sync=sync, inside=inside):
                 self.pending[name] = candidate.id
                 self._names = None
-                after = os.stat(folder)
-                if known:  # then our card is all that is new, so that a long queue is not listed for each; whatever
-                    # came in the same tick of the clock is found by the periodic look
-                    self._pending_at = after.st_mtime_ns
-                    self._trusted_until = min(self._trusted_until, self._listed_at + self.settings.look_seconds)
-                return after
+                return
         raise OSError(f"no free name for the card of {candidate.id}")
 
     # -- refusing -------------------------------------------------------------------------------------------------
