@@ -234,7 +234,7 @@ def short_hash(data: bytes, length: int) -> str:
     return digits
 
 
-@lru_cache(maxsize=8)  # a candidate's is asked for several times in a row
+@lru_cache(maxsize=4_096)  # asked for several times in a turn
 def id_hash(candidate_id: str) -> str:
     """Ten letters and digits that stand for an id."""
     return short_hash(candidate_id.encode(), 10)
