@@ -29,7 +29,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "latency": rows.latency,
     "approvals": rows.approvals,
     "one-approval": lambda n: [rows.one_approval(n)],
-    "users": lambda n: rows.many_users(max(1, n // 2)),
+    "users": lambda n: rows.many_users(max(1, n - 2)),
     "history": lambda n: rows.history(max(1, n // 2)),
     "idle": lambda n: rows.idle(),
 }
