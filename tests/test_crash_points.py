@@ -114,7 +114,20 @@ def test_only_one_module_of_the_daemon_changes_the_disk() -> None:
     """So that the boundary at which these tests kill is the whole of it."""
     package = Path(recursion_gate.__file__).parent
     found = set()
-    for name in ("staging", "merging", "keeper", "desk", "service", "watch", "gate", "receipts", "lock", "files"):
+    for name in (
+        "staging",
+        "merging",
+        "recordfiles",
+        "keeper",
+        "desk",
+        "service",
+        "turns",
+        "watch",
+        "gate",
+        "receipts",
+        "lock",
+        "files",
+    ):
         for node in ast.walk(ast.parse((package / f"{name}.py").read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute | ast.Name):
                 continue

@@ -10,9 +10,9 @@ from recursion_gate.agents import NoInbox, stage
 from recursion_gate.errors import GateError
 from recursion_gate.keeper import Keeper, Outcome
 from recursion_gate.layout import Place, Root, valid_user
-from recursion_gate.service import _Turns
 from recursion_gate.settings import Settings
 from recursion_gate.setup import add_user, make_root
+from recursion_gate.turns import Turns
 
 from .world import World
 
@@ -120,7 +120,7 @@ def test_a_flood_for_one_user_lets_another_users_single_drop_through_at_its_next
     alex, bob = root.place("alex"), root.place("bob")
     for number in range(3_000):
         (alex.inbox / f"{number}.json").write_bytes(b'{"raw_text": "One of many.", "id": "n%d"}' % number)
-    turns = _Turns(Keeper(root, Settings(max_per_turn=50)))
+    turns = Turns(Keeper(root, Settings(max_per_turn=50)))
     turns.add("alex")
     for _ in range(3):  # it has begun
         turns.take()
@@ -141,7 +141,7 @@ def test_a_drop_is_taken_in_before_all_other_users_have_been_looked_at(root: Roo
     users = [f"user{number}" for number in range(30)]
     for user in users:
         add_user(root, user)
-    turns = _Turns(Keeper(root, Settings()))
+    turns = Turns(Keeper(root, Settings()))
     for user in users:
         turns.add(user)
     last = root.place(users[-1])
@@ -162,7 +162,7 @@ def test_users_to_whom_something_happens_all_the_time_do_not_keep_the_look_from_
             looked_at.append(user)
             return super().keep(user)
 
-    turns = _Turns(Noting(root, Settings()))
+    turns = Turns(Noting(root, Settings()))
     for user in users:
         turns.add(user)
     for _ in range(60):

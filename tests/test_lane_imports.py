@@ -19,7 +19,7 @@ from .world import World, tree
 
 #: What decides, merges, or writes gate, Record and receipts.
 MERGING = {"cli.deciding", "deciding", "desk", "gate", "keeper", "merging", "receipts", "restore", "service"}
-MERGING |= {"setup", "staging", "checking", "cases"}
+MERGING |= {"setup", "staging", "checking", "cases", "recordfiles", "turns"}
 
 _WATCHED = """
 import json, os, sys

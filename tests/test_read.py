@@ -279,7 +279,19 @@ def test_readers_in_a_loop_during_500_merges_see_only_states_that_there_were(tmp
 
 # -- without a trace --------------------------------------------------------------------------------------------------
 
-_FORBIDDEN = ("durable", "desk", "staging", "merging", "keeper", "service", "restore", "setup", "receipts", "gate")
+_FORBIDDEN = (
+    "durable",
+    "desk",
+    "staging",
+    "merging",
+    "recordfiles",
+    "keeper",
+    "service",
+    "restore",
+    "setup",
+    "receipts",
+    "gate",
+)
 
 _WATCHED = """
 import os, sys

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recursion_gate import service
+from recursion_gate import turns as module
 from recursion_gate.keeper import Keeper, Outcome
-from recursion_gate.service import _Turns
+from recursion_gate.turns import Turns
 
 
 @dataclass
@@ -39,13 +39,13 @@ class Scripted:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(service, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     return clock
 
 
-def turns(*outcomes: Outcome) -> tuple[_Turns, Scripted]:
+def turns(*outcomes: Outcome) -> tuple[Turns, Scripted]:
     keeper = Scripted(iter(outcomes))
-    return _Turns(cast(Keeper, keeper)), keeper
+    return Turns(cast(Keeper, keeper)), keeper
 
 
 def test_one_turn_is_for_all_reasons(clock: Clock) -> None:
@@ -84,7 +84,7 @@ steps = st.lists(
 def test_whatever_happens_nobody_is_forgotten(story: list[tuple[Any, ...]], given: list[Outcome]) -> None:
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "time", clock)
+        patch.setattr(module, "time", clock)
         these, keeper = turns(*given)
         resting: dict[str, float] = {}
         for what, *of in story:

@@ -8,13 +8,12 @@ itself feeds the service manager's watchdog: if it hangs, it is restarted.
 from __future__ import annotations
 
 import contextlib
-import heapq
 import logging
 import os
 import queue
 import signal
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from types import FrameType
@@ -29,6 +28,7 @@ from .model import instant
 from .notify import notify, watchdog_seconds
 from .settings import Settings
 from .statusfile import StatusFile
+from .turns import Turns
 from .watch import Watch
 
 __all__ = ["Service", "once"]
@@ -46,77 +46,6 @@ _TRICKLE = 8
 
 #: After so many seconds the daemon is ready, whatever there is still to be done.
 _READY_BY = 5.0
-
-
-class _Turns:
-    """Which users to look at, and when to look at which again.
-
-    Those whom something happened to and those who are only looked at take turns, so that with many users a drop does
-    not wait until all have been looked at, and a user who is never left in peace does not keep that from going on.
-    """
-
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._called: OrderedDict[str, None] = OrderedDict()
-        self._looks: OrderedDict[str, None] = OrderedDict()
-        self._last_was_called = False
-        self._again: str | None = None
-        self._timers: list[tuple[float, str]] = []
-        self._due: dict[str, float] = {}
-        #: Users on whom the disk failed: not looked at before their time, or each event would have it tried again.
-        self._resting: set[str] = set()
-
-    def add(self, user: str, *, called: bool = False) -> None:
-        """Have `user` looked at; with `called` since something has happened there."""
-        if user not in self._resting:
-            (self._called if called else self._looks).setdefault(user)
-
-    @property
-    def someone_has_more(self) -> bool:
-        """Whether the last user was left with more to be done at once."""
-        return self._again is not None
-
-    def __len__(self) -> int:
-        return len(self._called) + len(self._looks) + (self._again is not None)
-
-    def take(self) -> None:
-        """Give the next user a turn."""
-        if self._again is not None:
-            self.add(self._again)
-            self._again = None
-        self._last_was_called = bool(self._called) and not (self._last_was_called and self._looks)
-        first, other = (self._called, self._looks) if self._last_was_called else (self._looks, self._called)
-        user, _ = first.popitem(last=False)
-        other.pop(user, None)  # one turn does all that there is
-        self._due.pop(user, None)
-        outcome = self._keeper.keep(user)
-        if outcome.more:
-            self._again = user  # behind those who are added until the next turn begins
-        elif outcome.due is not None:
-            self._due[user] = time.monotonic() + outcome.due
-            if outcome.failed:
-                self._resting.add(user)
-            heapq.heappush(self._timers, (self._due[user], user))
-
-    def wake(self) -> None:
-        """Put those users into the queue whose time has come."""
-        here = time.monotonic()
-        while self._timers and self._timers[0][0] <= here:
-            at, user = heapq.heappop(self._timers)
-            if self._due.get(user) == at:
-                self._resting.discard(user)
-                self.add(user)
-
-    def next_due(self) -> float | None:
-        """The monotonic time at which the next timer ends."""
-        while self._timers and self._due.get(self._timers[0][1]) != self._timers[0][0]:
-            heapq.heappop(self._timers)  # that user has had a turn since
-        return self._timers[0][0] if self._timers else None
-
-    def due_users(self) -> dict[str, float]:
-        """The users that wait for time, and for how many seconds yet."""
-        here = time.monotonic()
-        return {user: max(0.0, at - here) for user, at in self._due.items()}
 
 
 def once(
@@ -141,7 +70,7 @@ def once(
             told(what)
 
         keeper.did, keeper.before = did, held.renew
-        turns = _Turns(keeper)
+        turns = Turns(keeper)
         for user in sorted({*root.users(), *root.inboxes()}):
             turns.add(user)
         until = time.monotonic() + settings.patience_seconds
@@ -184,7 +113,7 @@ class Service:
         self._events_lost = False
         self._watch = Watch(root, self._note, self._note_loss)
         self._keeper = Keeper(root, settings)
-        self._turns = _Turns(self._keeper)
+        self._turns = Turns(self._keeper)
         self._last: deque[tuple[datetime, str, str, str]] = deque(maxlen=20)
         self._started = instant(now())
         self._is_ready, self._ready_by = False, 0.0
