@@ -143,7 +143,23 @@ def test_a_new_user_starts_with_the_roots_own_template_and_keeps_a_filled_inbox(
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "_template", ".hidden", "a/b", "a b", "", "x" * 65, "-rf", "Alex", "alex", "con", "Lpt1", "nul.md", "a."],
+    [
+        "../x",
+        "_template",
+        ".hidden",
+        "a/b",
+        "a b",
+        "",
+        "x" * 65,
+        "-rf",
+        "Alex",
+        "alex",
+        "con",
+        "Lpt1",
+        "com¹",
+        "nul.md",
+        "a.",
+    ],
 )
 def test_a_name_that_no_user_can_have_makes_nothing(root: Root, name: str) -> None:
     before = tree(root.path)

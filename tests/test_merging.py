@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
+from recursion_gate import merging
 from recursion_gate.layout import Root
 from recursion_gate.model import act_id
 from recursion_gate.settings import Settings
@@ -376,3 +378,60 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
     world.restart()
     world.keep()
     assert world.names("approved") == []
+
+
+# -- both at once -----------------------------------------------------------------------------------------------------
+
+
+def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None], after: str) -> None:
+    """Have `do` done once, right after the folder `after` was listed."""
+    listed = merging._names_in
+    todo = [do]
+
+    def names_in(folder: str) -> set[str]:
+        names = listed(folder)
+        if todo and folder.endswith(after):
+            todo.pop()()
+        return names
+
+    monkeypatch.setattr(merging, "_names_in", names_in)
+
+
+@pytest.mark.parametrize("after", ["approved", "rejected"])
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_card_put_into_both_while_they_are_listed_counts_for_neither(
+    world: World, monkeypatch: pytest.MonkeyPatch, after: str, edited: bool
+) -> None:
+    card = world.stage("a", "I learned it.")
+    if edited:
+        card.write_text(card.read_text().replace("I learned it.", "I learned it well."))
+    os.utime(card, (0, 0))
+
+    def both() -> None:
+        shutil.copy2(card, world.place.approved / card.name)
+        card.rename(world.place.rejected / card.name)
+
+    _between_the_looks(monkeypatch, both, after)
+    world.keep()
+    assert world.receipts() == []
+    assert world.gate_ids() == ["a"]
+    assert "was in approved/ and in rejected/ at once" in world.card("a").read_text()
+
+
+def test_a_card_approved_while_they_are_listed_is_approved_in_the_next_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = world.stage("a", "I learned it.")
+    _between_the_looks(monkeypatch, lambda: world.move(card, "approved"), "rejected")
+    world.keep()
+    assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "approved")]
+
+
+def test_that_a_decision_waits_is_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "recursion_gate")
+    world.stage("target", "I learned it.")
+    world.move(world.stage("a", "Linked.", link_to_evidence_id="target"), "approved")
+    for _ in range(3):
+        world.keep()
+    told = [r.getMessage() for r in caplog.records if "event=waits" in r.getMessage()]
+    assert told == ['event=waits user=alex id=a why="waits until target is decided"']

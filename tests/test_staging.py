@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from recursion_gate import durable
+from recursion_gate.keeper import Keeper
 from recursion_gate.layout import Root
 from recursion_gate.service import once
 from recursion_gate.settings import Settings
@@ -315,3 +316,19 @@ def test_all_cards_that_are_missing_are_dealt_by_one_run_of_once(root: Root) -> 
         card.unlink()
     once(root, Settings(max_per_turn=1))
     assert len(world.names("pending")) == 5
+
+
+def test_drops_that_are_known_are_taken_away_at_once_so_that_a_daemon_that_is_killed_again_and_again_gets_on(
+    root: Root,
+) -> None:
+    world = World(root, Settings(max_per_turn=2))
+    for number in range(10):
+        world.drop(f"{number}.json", {"id": f"c{number}", "text": "One of many."})
+    left = []
+    for _ in range(8):  # each is killed after two turns
+        keeper = Keeper(root, world.settings)
+        keeper.keep("alex")
+        keeper.keep("alex")
+        left.append(len(world.names()))
+    assert left[-1] == 0
+    assert len(world.gate_ids()) == 10

@@ -209,13 +209,16 @@ class Keeper:
         if not desk.undealt and (desk.backlog or not desk.staged):
             paths, more = drop_paths(desk, most, began + _TURN_SECONDS)
             self.found(sum(path not in desk.not_before for path in paths))
-            desk.staged += stage(desk, paths, began + _TURN_SECONDS)
+            new, known = stage(desk, paths, began + _TURN_SECONDS)
+            desk.staged += new
+            clear(desk, known)  # at once, so that a daemon that is killed again and again gets on
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
         strays = list(desk.look_at_pending())
         look = merging.look_at_decisions(desk)
-        clear(desk, stage(desk, look.strays[:most]))
-        clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
+        for never_staged in (look.strays[:most], _never_staged(desk, strays[:most], look.held)):
+            for done in stage(desk, never_staged):
+                clear(desk, done)
         self.found(sum(d.staged.id not in desk.waiting for d in look.decisions))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
@@ -228,7 +231,7 @@ class Keeper:
         more |= left > 0 or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
         desk.undealt = len(missing) - dealt
         more |= desk.undealt > 0
-        if left_over := len(desk.backlog) + desk.undealt + left:
+        if left_over := len(desk.backlog) + left:
             self._left[user] = left_over
         else:
             self._left.pop(user, None)

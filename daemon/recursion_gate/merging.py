@@ -78,14 +78,14 @@ def look_at_decisions(desk: Desk) -> Look:
     itself goes back to pending/."""
     found: dict[str, list[Card]] = defaultdict(list)
     look = Look()
-    inbox = os.fspath(desk.place.inbox)
-    for action in ("approved", "rejected"):
-        folder = f"{inbox}/{action}"
-        with os.scandir(folder) as entries:
-            names = sorted(e.name for e in entries if not is_ignored(e.name))
-        people = who.lane_of(folder)
-        for name in names:
-            _look_at_card(desk, f"{folder}/{name}", action, people, found, look)
+    approved, rejected = (f"{os.fspath(desk.place.inbox)}/{action}" for action in ("approved", "rejected"))
+    # A card that is in both at once counts for neither. So that it is seen in both, approved/ is listed again: what
+    # came there meanwhile is looked at only where the same entry is in rejected/ too, and else in the next turn.
+    first, second, again = (_names_in(folder) for folder in (approved, rejected, approved))
+    _look_at_cards(desk, approved, "approved", first, found, look)
+    _look_at_cards(desk, rejected, "rejected", second, found, look)
+    if again - first:
+        _look_at_late(desk, approved, again - first, found, look)
     for candidate_id, these in found.items():
         staged = desk.gate.get(candidate_id)
         if staged is None or candidate_id in look.unsettled:
@@ -97,6 +97,30 @@ def look_at_decisions(desk: Desk) -> Look:
         elif _rested(desk, these):
             look.decisions.append(Decision(staged, these[0].action, these))
     return look
+
+
+def _names_in(folder: str) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {e.name for e in entries if not is_ignored(e.name)}
+
+
+def _look_at_cards(
+    desk: Desk, folder: str, action: Action, names: Iterable[str], found: dict[str, list[Card]], look: Look
+) -> None:
+    people = who.lane_of(folder)
+    for name in sorted(names):
+        _look_at_card(desk, f"{folder}/{name}", action, people, found, look)
+
+
+def _look_at_late(desk: Desk, folder: str, names: Iterable[str], found: dict[str, list[Card]], look: Look) -> None:
+    """Add those cards in approved/ whose entry is `found` already, since it is in rejected/ too."""
+    desk.note_due(0.0)
+    late, seen = defaultdict[str, list[Card]](list), Look()
+    _look_at_cards(desk, folder, "approved", names, late, seen)
+    look.unsettled |= seen.unsettled & found.keys()
+    look.held |= seen.held & found.keys()
+    for candidate_id in found.keys() & late.keys():
+        found[candidate_id] += late[candidate_id]
 
 
 def _look_at_card(
@@ -254,7 +278,7 @@ def carry_out(desk: Desk, look: Look) -> int:
     the next turn. Raises OSError, Parked."""
     texts = RecordFiles(desk)
     most = max(1, desk.settings.max_per_turn)
-    ready = look.decisions
+    ready, waited = look.decisions, dict(desk.waiting)
     try:
         ready = _in_order(desk, sorted(look.decisions, key=lambda d: d.order), texts)
         if ready:
@@ -263,6 +287,8 @@ def carry_out(desk: Desk, look: Look) -> int:
         desk.note_due(err.seconds)
         desk.waiting.update((decision.staged.id, f"waits until nobody writes {err.shown}") for decision in ready)
         return 0
+    finally:
+        desk.say_all(("waits", i, {"why": why}) for i, why in desk.waiting.items() if waited.get(i) != why)
     return max(0, len(ready) - most)
 
 

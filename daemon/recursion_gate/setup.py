@@ -17,7 +17,7 @@ __all__ = ["add_user", "make_root", "set_lanes"]
 
 
 #: Names that Windows keeps for devices, whatever stands behind a dot.
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 
 
 class BadUser(GateError):

@@ -82,10 +82,10 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
     yield [name for _, name in found]
 
 
-def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> list[Staged]:
+def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> tuple[list[Staged], list[Staged]]:
     """Stage the files at `paths`: one gate write for all of them, on disk when this returns. Gives those that are to be
-    taken away now. What was not come to by `until` (monotonic) goes back into the desk's `backlog`. Raises OSError,
-    Parked."""
+    taken away: those that were new, and those that were staged or decided before. What was not come to by `until`
+    (monotonic) goes back into the desk's `backlog`. Raises OSError, Parked."""
     read: list[_Read] = []
     for number, path in enumerate(paths):
         if number >= _FEWEST and time.monotonic() > until:
@@ -96,6 +96,7 @@ def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> l
             read.append(item)
     taken: dict[str, Candidate] = {}
     done: list[Staged] = []
+    known: list[Staged] = []
     for item in read:
         try:
             new = _new(desk, item.proposals, taken)
@@ -103,15 +104,15 @@ def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> l
             desk.refuse(item.path, err)
             continue
         taken.update((c.id, c) for c in new)
-        done.append((item.path, item.seen.mark))
+        (done if new else known).append((item.path, item.seen.mark))
     for candidate in taken.values():
         desk.gate.add(candidate)
     if taken:
         desk.gate.save()
-    if done:
+    if done or known:
         durable.sync_folder(desk.place.home)
         desk.say_all(("staged", c.id, {"source": c.source}) for c in taken.values())
-    return done
+    return done, known
 
 
 def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Staged]:
