@@ -383,7 +383,7 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
 # -- both at once -----------------------------------------------------------------------------------------------------
 
 
-def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None], after: str) -> None:
+def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object], after: str) -> None:
     """Have `do` done once, right after the folder `after` was listed."""
     listed = merging._names_in
     todo = [do]
