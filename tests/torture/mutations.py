@@ -346,6 +346,28 @@ MUTATIONS = (
         "    except ValidationError as err:\n        return []\n",
         f"{_ERROR}::test_users_whose_files_do_not_parse_are_parked_and_the_others_go_on",
     ),
+    Mutation(
+        "a card that is put into both folders while they are listed is seen in one of them",
+        "merging.py",
+        "    if again - first:\n",
+        "    if False:\n",
+        "tests/test_merging.py::test_a_card_put_into_both_while_they_are_listed_counts_for_neither",
+    ),
+    Mutation(
+        "a user on whom the disk failed is looked at for another reason, and then no more",
+        "turns.py",
+        "        other.pop(user, None)  # one turn does all that there is\n",
+        "",
+        "tests/test_turns.py::test_a_user_on_whom_the_disk_failed_rests_and_is_looked_at_again",
+    ),
+    Mutation(
+        "drops that are known wait until a flood is over",
+        "keeper.py",
+        "            clear(desk, known)",
+        "            desk.staged += known",
+        "tests/test_staging.py::test_drops_that_are_known_are_taken_away_at_once"
+        "_so_that_a_daemon_that_is_killed_again_and_again_gets_on",
+    ),
 )
 
 
