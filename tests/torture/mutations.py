@@ -213,7 +213,7 @@ MUTATIONS = (
     Mutation(
         "the decided card is removed before it is filed",
         "merging.py",
-        "    desk.say_all(",
+        "    desk.say_all((r.action,",
         "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n    desk.say_all(",
         _KILL,
     ),
