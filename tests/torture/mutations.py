@@ -214,7 +214,7 @@ MUTATIONS = (
         "the decided card is removed before it is filed",
         "merging.py",
         "    desk.say_all((r.action,",
-        "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n    desk.say_all(",
+        "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n    desk.say_all((r.action,",
         _KILL,
     ),
     Mutation(
