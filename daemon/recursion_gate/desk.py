@@ -102,10 +102,12 @@ class Desk:
     def say_all(self, events: Iterable[tuple[str, str, Mapping[str, object]]]) -> None:
         """Log events, each with what it is about and what else there is to say: a line each, in one go."""
         user, lines = self.place.user, []
+        is_logged = log.isEnabledFor(logging.INFO)
         for event, which, more in events:
             self.did(event, user, which)
-            rest = "".join([f" {k}={_plain(str(v))}" for k, v in more.items() if v is not None])
-            lines.append(f"event={event} user={user} id={_plain(which)}{rest}")
+            if is_logged:
+                rest = "".join([f" {k}={_plain(str(v))}" for k, v in more.items() if v is not None])
+                lines.append(f"event={event} user={user} id={_plain(which)}{rest}")
         if lines:
             log.info("%s", "\n".join(lines))
 

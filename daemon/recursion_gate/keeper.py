@@ -209,16 +209,13 @@ class Keeper:
         if not desk.undealt and (desk.backlog or not desk.staged):
             paths, more = drop_paths(desk, most, began + _TURN_SECONDS)
             self.found(sum(path not in desk.not_before for path in paths))
-            new, known = stage(desk, paths, began + _TURN_SECONDS)
-            desk.staged += new
-            clear(desk, known)  # at once, so that a daemon that is killed again and again gets on
+            desk.staged += stage(desk, paths, began + _TURN_SECONDS)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
         strays = list(desk.look_at_pending())
         look = merging.look_at_decisions(desk)
-        for never_staged in (look.strays[:most], _never_staged(desk, strays[:most], look.held)):
-            for done in stage(desk, never_staged):
-                clear(desk, done)
+        clear(desk, stage(desk, look.strays[:most]))
+        clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
         self.found(sum(d.staged.id not in desk.waiting for d in look.decisions))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)

@@ -82,10 +82,11 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
     yield [name for _, name in found]
 
 
-def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> tuple[list[Staged], list[Staged]]:
+def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> list[Staged]:
     """Stage the files at `paths`: one gate write for all of them, on disk when this returns. Gives those that are to be
-    taken away: those that were new, and those that were staged or decided before. What was not come to by `until`
-    (monotonic) goes back into the desk's `backlog`. Raises OSError, Parked."""
+    taken away now; those that were staged or decided before are gone already, so that a daemon that is killed again and
+    again gets on. What was not come to by `until` (monotonic) goes back into the desk's `backlog`. Raises OSError,
+    Parked."""
     read: list[_Read] = []
     for number, path in enumerate(paths):
         if number >= _FEWEST and time.monotonic() > until:
@@ -112,7 +113,8 @@ def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> t
     if done or known:
         durable.sync_folder(desk.place.home)
         desk.say_all(("staged", c.id, {"source": c.source}) for c in taken.values())
-    return done, known
+        clear(desk, known)
+    return done
 
 
 def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Staged]:

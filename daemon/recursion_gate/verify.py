@@ -40,15 +40,15 @@ from .errors import Parked
 from .files import open_plain
 from .history import Remembered
 from .layout import RECORD_FILES, Place, Root
-from .model import Receipt, short_hash
+from .model import Receipt, id_hash
 
 __all__ = ["Anchor", "Proof", "anchors_in", "head", "verify"]
 
 #: How often it is looked at again when files changed while they were read.
 _LOOKS = 3
 _NONE = "0" * 64
-#: How long the end of an ACT id is (`model.act_id`), and how many of them are evidence enough.
-_SUFFIX, _ENOUGH = 10, 4
+#: How many of the daemon's ids are evidence enough.
+_ENOUGH = 4
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -368,7 +368,7 @@ class _Look:
         path = self.place.ledger
         there = {act.rpartition("-")[2] for _, claim in unproved for act in claim.ids}
         if there:
-            known = (i for i in self._remembered.ids(self.place) if short_hash(i.encode(), _SUFFIX) in there)
+            known = (i for i in self._remembered.ids(self.place) if id_hash(i) in there)
             some = list(islice(known, _ENOUGH))
             if some:
                 told = (

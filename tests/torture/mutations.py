@@ -362,9 +362,9 @@ MUTATIONS = (
     ),
     Mutation(
         "drops that are known wait until a flood is over",
-        "keeper.py",
-        "            clear(desk, known)",
-        "            desk.staged += known",
+        "staging.py",
+        "        clear(desk, known)\n",
+        "        done += known\n",
         "tests/test_staging.py::test_drops_that_are_known_are_taken_away_at_once"
         "_so_that_a_daemon_that_is_killed_again_and_again_gets_on",
     ),
