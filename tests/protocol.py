@@ -117,7 +117,7 @@ class Model:
     partial: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # name -> what is yet to come, and the id
     refused: Counter[str] = field(default_factory=Counter)
     puts: dict[str, list[Put]] = field(default_factory=dict)  # id -> the cards outside of pending/
-    kept: int = 0  # at least so many edited or broken cards must have been kept in refused/
+    kept: int = 0  # at least so many edited or broken cards must have been kept in problems/
 
     def ids(self, *states: str) -> list[str]:
         return [i for i, c in self.candidates.items() if c.state in states]
@@ -552,7 +552,7 @@ class Protocol(RuleBasedStateMachine):
         there = {cards.id_of(p.read_bytes()) for p in world.place.pending.iterdir()}
         assert there | held["approved"] == set(model.ids("pending"))
         assert world.names() == sorted(model.partial), f"{world.names()}"
-        refused = world.names("refused")
+        refused = world.names("problems")
         assert all(name.endswith(".why.txt") or f"{name}.why.txt" in refused for name in refused)
         assert set(model.refused) <= set(refused)
         assert len(refused) // 2 >= model.refused.total() + model.kept

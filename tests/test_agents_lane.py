@@ -64,12 +64,12 @@ def test_an_agent_finds_its_own_reason_by_a_name_that_nobody_else_uses(lanes: La
             script = 'printf "%s" "$1" > "$2/.$3.tmp" && mv "$2/.$3.tmp" "$2/$3.json"'
             assert who.sh(script, text, place.inbox, name).returncode == 0
             wait_for(lambda: not drop.exists())  # noqa: B023
-        wait_for((place.refused / "x-2.json.why.txt").exists)
+        wait_for((place.problems / "x-2.json.why.txt").exists)
     told = {
-        name: lanes.agent.sh('cat "$1"', place.refused / f"{name}.json.why.txt").stdout
+        name: lanes.agent.sh('cat "$1"', place.problems / f"{name}.json.why.txt").stdout
         for name in ("mine-1", "x", "x-2")
     }
     assert "raw_text is missing" in told["mine-1"]
     assert "one JSON object is expected" in told["x"]  # the other agent's
     assert "raw_text is empty" in told["x-2"]
-    assert lanes.agent.sh('ls "$1"', place.refused).returncode != 0
+    assert lanes.agent.sh('ls "$1"', place.problems).returncode != 0

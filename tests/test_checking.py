@@ -77,8 +77,8 @@ def test_a_file_that_is_missing_is_shown(case: Path) -> None:
 def test_a_file_that_should_not_be_there_is_shown(case: Path) -> None:
     write(case, {"drops/typo.json": '{"txt": "x"}\n', "steps.txt": STEPS + "drop typo.json\n"})
     said = report(case)
-    assert '--- /dev/null\n+++ found/inbox/alex/refused/typo.json\n@@ -0,0 +1 @@\n+{"txt": "x"}\n' in said
-    assert "+++ found/inbox/alex/refused/typo.json.why.txt" in said
+    assert '--- /dev/null\n+++ found/inbox/alex/problems/typo.json\n@@ -0,0 +1 @@\n+{"txt": "x"}\n' in said
+    assert "+++ found/inbox/alex/problems/typo.json.why.txt" in said
 
 
 def test_an_empty_file_differs_from_none(case: Path) -> None:

@@ -233,18 +233,18 @@ def test_status_tells_what_waits_and_what_was_done_last(world: World) -> None:
     with Daemon(world.root):
         world.drop("a.json", {"id": "a", "text": "x"})
         world.drop("b.png", b"x")
-        wait_for(lambda: world.names("pending") and len(world.names("refused")) == 2)
+        wait_for(lambda: world.names("pending") and len(world.names("problems")) == 2)
         data = wait_for(
             lambda: (s := json.loads(call(world.root, "status", "--json").stdout))["daemon"].get("last") and s
         )
         assert data["alive"] is True
         assert data["waiting"]["alex"]["pending"] == 1
-        assert data["waiting"]["alex"]["refused"] == 1
+        assert data["waiting"]["alex"]["problems"] == 1
         assert data["unknown"] == ["robin"]
         assert {e["what"] for e in data["daemon"]["last"]} <= {"staged", "refused"}
         text = call(world.root, "status").stdout
         assert "recursion-gate user add robin" in text
-        assert "alex: 1 pending, 1 refused" in text
+        assert "alex: 1 pending, 1 problems" in text
 
 
 def test_pending_lists_what_waits_in_a_pipe_as_tabs(world: World) -> None:

@@ -169,7 +169,7 @@ def test_both_read_alike_whatever_was_dropped_edited_linked_and_decided(story: l
                 drop["link_to_evidence_id"] = f"c{link}"
             world.drop(f"{number}.json", drop)
         world.keep()
-        assert world.names("refused") == []
+        assert world.names("problems") == []
         assert len(compare(world.root.path, "alex").gate) == len(story)
         order = list(range(len(story)))
         chance.shuffle(order)

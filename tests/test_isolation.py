@@ -77,7 +77,7 @@ def test_no_name_of_a_drop_or_card_leads_elsewhere(root: Root) -> None:
         world.drop(name, '{"raw_text": "x"}' if name.endswith(".json") else "x")
     world.keep()
     cards = sorted(world.place.pending.iterdir())
-    assert len(cards) + len([n for n in world.names("refused") if not n.endswith(".why.txt")]) == len(names)
+    assert len(cards) + len([n for n in world.names("problems") if not n.endswith(".why.txt")]) == len(names)
     for card, name in zip(cards, names, strict=False):
         card.rename(world.place.approved / name)
     world.keep()
@@ -94,7 +94,7 @@ def test_links_between_users_are_not_followed(root: Root) -> None:
     alex.approved.joinpath("card.md").symlink_to(bob.home / "self.md")
     world.keep()
     assert everything(root.path, but="alex") == before
-    assert len([p for p in alex.refused.iterdir() if p.is_symlink()]) == 4
+    assert len([p for p in alex.problems.iterdir() if p.is_symlink()]) == 4
     assert world.gate() == []
 
 

@@ -123,7 +123,7 @@ def test_a_lost_gate_is_made_again_from_the_cards(world: World) -> None:
     assert sorted(c["id"] for c in world.gate()) == ["a", "b"]
     kept = ("id", "raw_text", "skill_tag", "suggested_ix_section", "mind_category", "created_at")
     assert sorted([c[k] for k in kept] for c in world.gate()) == sorted([c[k] for k in kept] for c in before)
-    assert world.names("refused") == []
+    assert world.names("problems") == []
 
 
 def test_a_lost_index_costs_nothing(world: World) -> None:

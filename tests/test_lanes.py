@@ -100,7 +100,7 @@ def scene(lanes: Lanes, daemon: Daemon) -> Scene:
     drop(lanes.other, place, "waits.json", {"id": "waits", "raw_text": "This waits."})
     drop(lanes.other, place, "bad.json", {"raw_text": "A private thought.", "skilltag": "THINK"})
     drop(lanes.other, place, "report.json.part", {"raw_text": "Half wri"})
-    wait_for((place.refused / "bad.json").exists)
+    wait_for((place.problems / "bad.json").exists)
     return Scene(lanes, daemon, card_of(place, "waits").name)
 
 
@@ -194,7 +194,7 @@ def test_the_daemon_denies(scene: Scene, dropped: Drop) -> None:
     assert len(receipts(place)) == decided
     assert record(place) == text
     if dropped.why:
-        told = lanes.agent.sh('cat "$1"', place.refused / f"{dropped.name}.why.txt")
+        told = lanes.agent.sh('cat "$1"', place.problems / f"{dropped.name}.why.txt")
         assert dropped.why in told.stdout
 
 
@@ -265,8 +265,8 @@ def test_an_agent_that_closes_its_drop_to_the_daemon_is_told_what_to_do(scene: S
         'echo {} > "$1.part" && chmod 600 "$1.part" && mv "$1.part" "$1"', place.inbox / "closed.json"
     )
     assert done.returncode == 0, done.stderr
-    why = place.refused / "closed.json.why.txt"
-    wait_for(lambda: (place.refused / "closed.json").exists())
+    why = place.problems / "closed.json.why.txt"
+    wait_for(lambda: (place.problems / "closed.json").exists())
     assert "chmod" in lanes.agent.sh('cat "$1"', why).stdout
 
 
@@ -274,28 +274,28 @@ def test_what_was_refused_stays_its_makers_and_nothing_reads_it_again(scene: Sce
     lanes, place = scene.lanes, scene.lanes.place
     drop(lanes.agent, place, "mine.json", {"raw_text": "x", "skil": "y"})
     assert lanes.agent.sh('mkdir "$1" && echo x > "$1/inner"', place.inbox / "folder").returncode == 0
-    wait_for((place.refused / "mine.json").exists)
-    wait_for((place.refused / "folder").exists)
+    wait_for((place.problems / "mine.json").exists)
+    wait_for((place.problems / "folder").exists)
     before = (waiting(place), receipts(place), record(place))
     again = {"id": "again", "raw_text": "Corrected where it lies."}
-    for path in (place.refused / "mine.json", place.refused / "folder" / "again.json"):
+    for path in (place.problems / "mine.json", place.problems / "folder" / "again.json"):
         assert lanes.agent.sh('printf %s "$2" > "$1"', path, json.dumps(again)).returncode == 0
     staged(lanes, f"after-{secrets.token_hex(3)}")
     assert "again" not in waiting(place)
     assert (receipts(place), record(place)) == before[1:]
     # People cannot remove the folder, and once it is closed the daemon's account cannot either; root can.
-    assert lanes.agent.sh('chmod 700 "$1"', place.refused / "folder").returncode == 0
+    assert lanes.agent.sh('chmod 700 "$1"', place.problems / "folder").returncode == 0
     for account in (lanes.joe, lanes.daemon):
-        assert account.sh('rm -rf "$1"', place.refused / "folder").returncode != 0
-    shutil.rmtree(place.refused / "folder")
-    assert lanes.joe.sh('rm "$1" "$1.why.txt"', place.refused / "mine.json").returncode == 0
+        assert account.sh('rm -rf "$1"', place.problems / "folder").returncode != 0
+    shutil.rmtree(place.problems / "folder")
+    assert lanes.joe.sh('rm "$1" "$1.why.txt"', place.problems / "mine.json").returncode == 0
 
 
 def test_people_read_what_was_refused_and_stage_a_corrected_copy(scene: Scene) -> None:
     lanes, place = scene.lanes, scene.lanes.place
     wrong = {"id": "corrected", "raw_text": "Built a kite.", "skil": "WORK"}
     drop(lanes.agent, place, "wrong.json", wrong, umask=0o077)
-    refused = place.refused / "wrong.json"
+    refused = place.problems / "wrong.json"
     wait_for(refused.exists)
     assert lanes.joe.sh('echo x >> "$1"', refused).returncode != 0
     done = lanes.joe.sh(
@@ -309,7 +309,7 @@ def test_people_read_what_was_refused_and_stage_a_corrected_copy(scene: Scene) -
 
 def test_the_reason_of_a_refusal_is_for_this_users_agents_and_people_and_holds_no_text(scene: Scene) -> None:
     lanes, place = scene.lanes, scene.lanes.place
-    why = place.refused / "bad.json.why.txt"
+    why = place.problems / "bad.json.why.txt"
     for allowed in (lanes.other, lanes.agent, lanes.joe):
         told = allowed.sh('cat "$1"', why).stdout
         assert "did you mean 'skill_tag'?" in told
@@ -378,7 +378,7 @@ def test_an_agents_file_that_somebody_took_for_a_card_decides_nothing(scene: Sce
     forged = drop(lanes.agent, place, f"{name}.part", card.read_text().replace("the moon", "nothing"))
     # No account of the lanes could move it there; root, or somebody in two lanes, can.
     os.rename(forged, place.state(state) / f"{name}.md")
-    why = place.refused / f"{name}.md.why.txt"
+    why = place.problems / f"{name}.md.why.txt"
     wait_for(why.exists)
     assert f"belongs to '{lanes.agent.name}', who may not decide" in why.read_text()
     assert name in waiting(place)
@@ -392,7 +392,7 @@ def test_a_card_that_agents_could_write_decides_nothing(scene: Scene) -> None:
     card = staged(lanes, "writable")
     done = lanes.joe.sh('cp "$1" "$2/.w" && chmod 666 "$2/.w" && mv "$2/.w" "$2/writable.md"', card, place.approved)
     assert done.returncode == 0, done.stderr
-    why = place.refused / "writable.md.why.txt"
+    why = place.problems / "writable.md.why.txt"
     wait_for(why.exists)
     assert "agents can write this file" in why.read_text()
     assert "writable" in waiting(place)
@@ -427,7 +427,7 @@ def test_a_card_that_a_list_lets_others_than_people_write_decides_nothing(scene:
     if told is None:
         assert receipt_of(place, name)["action"] == "approved"
         return
-    why = place.refused / f"{name}.md.why.txt"
+    why = place.problems / f"{name}.md.why.txt"
     wait_for(why.exists)
     assert told.format(**words) in why.read_text()
     assert name in waiting(place)
@@ -456,7 +456,7 @@ def test_a_card_of_a_group_in_which_not_all_are_people_decides_nothing(scene: Sc
     if other == "joe":
         assert receipt_of(place, "group-joe")["action"] == "approved"
     else:
-        why = place.refused / f"group-{other}.md.why.txt"
+        why = place.problems / f"group-{other}.md.why.txt"
         wait_for(why.exists)
         assert "in which not all may decide, can write this file" in why.read_text()
         assert f"group-{other}" in waiting(place)
@@ -467,7 +467,7 @@ def test_a_link_that_stands_for_a_card_is_refused_and_what_it_points_to_is_not_r
     for where, account in ((place.inbox, lanes.agent), (place.approved, lanes.joe)):
         done = account.sh('ln -s "$1" "$2"', place.home / "self.md", where / f"link-{where.name}.md")
         assert done.returncode == 0, done.stderr
-        why = place.refused / f"link-{where.name}.md.why.txt"
+        why = place.problems / f"link-{where.name}.md.why.txt"
         wait_for(why.exists)
         assert "symbolic link" in why.read_text()
         assert (place.home / "self.md").read_text() not in why.read_text()
@@ -506,9 +506,9 @@ with open(inbox + "/.leased", "r+") as file:
         assert agent.stdout.readline() == "leased\n"
         drop(lanes.other, place, "beside.json", {"id": "beside", "raw_text": "Beside all that."})
         wait_for(lambda: "beside" in waiting(place))
-        wait_for((place.refused / "pipe.json.why.txt").exists)
-        wait_for((place.refused / "leased.json.why.txt").exists)
-        assert "keeps this file to itself" in (place.refused / "leased.json.why.txt").read_text()
+        wait_for((place.problems / "pipe.json.why.txt").exists)
+        wait_for((place.problems / "leased.json.why.txt").exists)
+        assert "keeps this file to itself" in (place.problems / "leased.json.why.txt").read_text()
     assert (place.inbox / "closed").is_dir()  # it stays; doctor says so
     status = json.loads(lanes.root.status.read_text())
     assert status["parked"] == {}
@@ -550,7 +550,7 @@ def test_without_access_control_lists_the_modes_alone_keep_the_lanes_apart(plain
     assert once.returncode == 0, once.stderr
     assert {"open", "group"} < set(waiting(place))
     assert len(waiting(place)) == 3
-    assert "chmod 644" in plain.agent.sh('cat "$1"', place.refused / "closed.json.why.txt").stdout
+    assert "chmod 644" in plain.agent.sh('cat "$1"', place.problems / "closed.json.why.txt").stdout
     assert plain.stranger.sh('touch "$1/x"', place.inbox).returncode != 0
     move(plain.joe, card_of(place, "open"), place.approved)
     assert plain.daemon.call(plain.root, "once", umask=0o077).returncode == 0
@@ -693,7 +693,7 @@ def test_what_the_daemon_makes_fits_the_lanes_whatever_its_umask(another: Lanes,
     assert _found(another) == []
     place = another.place
     (month,) = (p for p in place.receipts.iterdir() if p.is_dir())
-    made = {next(place.pending.iterdir()): 0o660, place.refused / "bad.json.why.txt": 0o660, place.gate: 0o640,
+    made = {next(place.pending.iterdir()): 0o660, place.problems / "bad.json.why.txt": 0o660, place.gate: 0o640,
             place.ledger: 0o640, place.baseline: 0o640, month: 0o2750, next(month.iterdir()): 0o640,
             another.root.lock: 0o600}  # fmt: skip
     assert {path: stat.S_IMODE(path.stat().st_mode) for path in made} == made
@@ -717,7 +717,7 @@ def test_doctor_finds_each_wrong_owner_mode_and_list_and_sets_it_right(another: 
         for spot in there:
             if spot.row is TABLE["settings"] and sort in ("group", "list"):
                 continue  # who can write it is all that matters
-            if sort == "owner" and spot.row in (TABLE["state"], TABLE["refused"]):
+            if sort == "owner" and spot.row in (TABLE["state"], TABLE["problems"]):
                 continue  # see below
             spoil(spot.path)
             wrong.add(str(spot.path))

@@ -16,19 +16,19 @@ from tests.samples import texts
 
 def test_the_tree_is_the_contracts() -> None:
     place = Root(Path("/r")).place("alex")
-    assert [str(p) for p in (place.inbox, place.pending, place.approved, place.rejected, place.refused)] == [
+    assert [str(p) for p in (place.inbox, place.pending, place.approved, place.rejected, place.problems)] == [
         "/r/inbox/alex",
         "/r/inbox/alex/pending",
         "/r/inbox/alex/approved",
         "/r/inbox/alex/rejected",
-        "/r/inbox/alex/refused",
+        "/r/inbox/alex/problems",
     ]
     assert str(place.gate) == "/r/users/alex/recursion-gate.json"
     assert str(place.ledger) == "/r/receipts/alex/merge-receipts.jsonl"
     assert str(place.month("2026-11-25T08:00:00.000Z")) == "/r/receipts/alex/2026-11"
     assert str(Root(Path("/r")).settings) == "/r/recursion-gate.toml"
     assert str(Root(Path("/r")).template) == "/r/users/_template"
-    assert [place.state(name) for name in STATES] == [place.pending, place.approved, place.rejected, place.refused]
+    assert [place.state(name) for name in STATES] == [place.pending, place.approved, place.rejected, place.problems]
     assert len(RECORD_FILES) == 9
     assert {".json", ".md", ".txt", ".jsonl"} == set(DROP_FORMS)
 

@@ -79,7 +79,7 @@ def test_two_thousand_drops_of_eight_agents_are_each_staged_or_decided_once(root
     assert set((receipts + gate).values()) == {1}
     assert receipts.keys() == thirds == decided
     assert gate.keys() == wanted - thirds
-    assert world.names("refused") == world.names() == []
+    assert world.names("problems") == world.names() == []
     evidence = Counter(line for line in world.lines("self-evidence.md") if line.startswith("- ACT-"))
     assert len(evidence) == len(thirds) == evidence.total()
     (proof,) = verify(root, ["alex"], [])

@@ -313,7 +313,7 @@ def test_a_card_that_is_still_written_is_waited_for(world: World) -> None:
         file.flush()
         world.keep()
         assert world.receipts() == []
-        assert world.names("refused") == []
+        assert world.names("problems") == []
         file.write(data[60:])
     world.keep()
     assert len(world.receipts()) == 1

@@ -41,7 +41,7 @@ def _env() -> dict[str, str]:
 def _idle(root: Root) -> bool:
     """Whether nothing is left to be staged or carried out, and every candidate has its card."""
     counts = json.loads(call(root, "status", "--json").stdout)["waiting"]["demo"]
-    waits = {k: v for k, v in counts.items() if k not in ("pending", "refused")}
+    waits = {k: v for k, v in counts.items() if k not in ("pending", "problems")}
     return not any(waits.values()) and len(World(root, user="demo").gate()) == counts["pending"]
 
 
@@ -78,7 +78,7 @@ def test_the_one_liners_for_agents_stage_what_they_say(copy: Root) -> None:
     expected.add(json.loads(sample)["raw_text"])
     world.keep()
     assert {c["raw_text"] for c in world.gate()} == expected
-    assert world.names("refused") == []
+    assert world.names("problems") == []
 
 
 def test_the_readme_names_only_files_that_are_there() -> None:

@@ -111,7 +111,7 @@ def test_a_drop_and_its_decision_by_any_tool(world: World, outside: Path, put: C
     put(outside, world.place.inbox)
     world.keep()
     assert world.gate_ids() == ["quiz"]
-    assert world.names() == world.names("refused") == []
+    assert world.names() == world.names("problems") == []
     put(world.card("quiz"), world.place.approved)
     world.keep()
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("quiz", "approved")]
@@ -129,7 +129,7 @@ def test_a_card_taken_to_another_disk_and_brought_back_is_the_same_card(
     put(other_disk / card.name, world.place.rejected)
     world.keep()
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "rejected")]
-    assert world.names("pending") == world.names("refused") == []
+    assert world.names("pending") == world.names("problems") == []
 
 
 def test_gio_trash_decides_nothing(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_card_edited_with_an_editor_and_approved(world: World, which: str, liv
     assert receipt["raw_text"] == "Wrote the story."
     assert receipt["candidate"]["raw_text"] == "Wrote teh story."
     world.keep()
-    assert world.names("refused") == []
+    assert world.names("problems") == []
     assert world.gate_ids() == []
 
 
@@ -259,7 +259,7 @@ def test_a_writer_that_pauses_is_neither_refused_nor_holds_up_others(world: Worl
             assert world.names() == ["slow.txt"]
         wait_for(lambda: len(world.gate()) == 4)  # long before patience_seconds are over
     assert world.gate()[-1]["raw_text"] == "I learned to wait for the tide."
-    assert world.names("refused") == []
+    assert world.names("problems") == []
 
 
 def test_a_script_that_appends_line_by_line_gives_one_drop(world: World) -> None:
@@ -279,7 +279,7 @@ def test_a_drop_rewritten_again_and_again_while_it_is_read_ends_as_its_last_text
         wait_for(lambda: not world.names())
     ids = world.gate_ids()
     assert len(ids) == len(set(ids))
-    assert world.names("refused") == []
+    assert world.names("problems") == []
 
 
 CONFLICTS = (
@@ -298,7 +298,7 @@ def test_a_copy_under_any_sync_tools_name_is_still_one_decision(world: World, na
     world.keep()
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
     assert len([line for line in world.lines("self-evidence.md") if line.startswith("- ACT-")]) == 1
-    assert world.names("approved") == world.names("pending") == world.names("refused") == []
+    assert world.names("approved") == world.names("pending") == world.names("problems") == []
 
 
 def test_a_hard_link_is_a_drop_of_its_own_and_its_other_name_stays(world: World, outside: Path) -> None:

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent.parent
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
+    "1.2": "bf152cfa3ef68e5254d09a7cc86b8cb64c1579b0d2eb98b2def02cb8c67782f1",
 }
 
 
@@ -55,14 +56,14 @@ def test_specification_and_code_agree() -> None:
         ("schema", "`folder`, `cli`, `web`", "`folder`, `cli`"),
         ("schema", "merge-receipts.jsonl", "receipts.jsonl"),
         ("sources", '"topic": "tides"', '"topics": "tides"'),
-        ("sources", "inbox/USER/refused/", "inbox/USER/failed/"),
+        ("sources", "inbox/USER/problems/", "inbox/USER/failed/"),
         ("lanes", "| `inbox/USER/rejected/` | a person | reject |\n", ""),
         ("lanes", "`.daemon/`", "`.state/`"),
         ("lanes", "`edge`, ", ""),
         ("lanes", "| merge, the daemon | `run`,", "| merge, the daemon | `start`,"),
         ("constraints", "`recursion-gate doctor`", "`recursion-gate repair`"),
         ("sources", "--section IX-B", "--dimension IX-B"),
-        ("identity-fork", "Specification 1.1", "Specification 1.0"),
+        ("identity-fork", "Specification 1.2", "Specification 1.0"),
     ],
 )  # fmt: skip
 def test_a_change_of_the_specification_alone_is_found(part: str, old: str, new: str) -> None:
@@ -117,7 +118,7 @@ def test_the_acceptance_criteria_hold_for_an_approval_and_a_rejection(root: Root
     world.drop("c.json", {**drop, "id": "c", "link_to_evidence_id": "a", "suggested_ix_section": None})
     world.drop("d.json", {**drop, "skilltag": "WORK"})
     world.keep()
-    assert (world.gate_ids(), world.names(), world.names("refused")) == (
+    assert (world.gate_ids(), world.names(), world.names("problems")) == (
         ["a", "b", "c"],
         [],
         ["d.json", "d.json.why.txt"],

@@ -72,7 +72,7 @@ def test_the_same_drop_twice_is_staged_once(world: World) -> None:
     world.drop("b.json", drop)
     world.keep()
     assert world.gate_ids() == ["once"]
-    assert world.names() == world.names("refused") == []
+    assert world.names() == world.names("problems") == []
 
 
 def test_a_decided_candidate_is_not_staged_again(world: World) -> None:
@@ -81,7 +81,7 @@ def test_a_decided_candidate_is_not_staged_again(world: World) -> None:
     world.drop("again.json", {"id": "old", "raw_text": "Done."})
     world.keep()
     assert world.gate() == []
-    assert world.names() == world.names("refused") == []
+    assert world.names() == world.names("problems") == []
 
 
 def test_another_text_under_a_taken_id_is_refused(world: World) -> None:
@@ -130,8 +130,8 @@ def test_bad_input_is_refused_with_a_reason(world: World, name: str, data: bytes
     world.drop("good.json", {"id": "good", "text": "This one is fine."})
     world.keep()
     assert world.gate_ids() == ["good"]
-    assert world.names("refused") == sorted([name, f"{name}.why.txt"])
-    assert (world.place.refused / name).read_bytes() == data
+    assert world.names("problems") == sorted([name, f"{name}.why.txt"])
+    assert (world.place.problems / name).read_bytes() == data
     note = world.why(name)
     assert why in note
     assert "What to do:" in note
@@ -148,7 +148,7 @@ def test_what_a_file_manager_leaves_is_ignored(world: World, name: str) -> None:
     world.drop(name, b"anything")
     world.keep()
     assert world.names() == [name]
-    assert world.names("refused") == []
+    assert world.names("problems") == []
 
 
 def test_links_pipes_sockets_and_folders_are_refused_not_followed(world: World, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_links_pipes_sockets_and_folders_are_refused_not_followed(world: World, 
     assert secret.read_text() == '{"text": "Not for the inbox."}'
     for name, word in [("link", "symbolic link"), ("pipe", "pipe"), ("folder", "folder"), ("socket", "socket")]:
         assert f"this is a {word}" in world.why(f"{name}.json")
-    assert (world.place.refused / "folder.json" / "inside.json").exists()
+    assert (world.place.problems / "folder.json" / "inside.json").exists()
 
 
 NAMES = [
@@ -188,7 +188,7 @@ def test_any_file_name_is_staged_or_refused(world: World, name: str) -> None:
     assert [c["raw_text"] for c in world.gate()] == ["Fine."]
     world.drop(name, {"tex": "Not fine."})
     world.keep()
-    assert len(world.names("refused")) == 2
+    assert len(world.names("problems")) == 2
     assert world.names() == []
 
 
@@ -204,7 +204,7 @@ def test_two_refused_files_of_one_name_are_both_kept(world: World) -> None:
     for text in ("one", "two"):
         world.drop("x.png", text)
         world.keep()
-    assert world.names("refused") == ["x-2.png", "x-2.png.why.txt", "x.png", "x.png.why.txt"]
+    assert world.names("problems") == ["x-2.png", "x-2.png.why.txt", "x.png", "x.png.why.txt"]
 
 
 def test_a_file_that_is_still_written_is_neither_staged_nor_refused(world: World) -> None:
@@ -228,7 +228,7 @@ def test_a_drop_at_a_full_gate_waits_in_refused_with_the_remedy(root: Root) -> N
         world.drop(f"{number}.json", {"id": f"c{number}", "text": "x"})
     world.keep()
     assert len(world.gate()) == 2
-    assert "the gate is full" in world.why(world.names("refused")[0])
+    assert "the gate is full" in world.why(world.names("problems")[0])
 
 
 def test_a_turn_stages_at_most_max_per_turn(root: Root) -> None:
@@ -262,7 +262,7 @@ def test_a_reason_never_takes_the_place_of_a_refused_file_that_is_called_like_it
     world.keep()
     world.drop("typo.json", {"raw_text": "x", "skilltag": "THINK"})
     world.keep()
-    assert (world.place.refused / "typo.json.why.txt").read_text() == "\x00 mine"
+    assert (world.place.problems / "typo.json.why.txt").read_text() == "\x00 mine"
     assert "skilltag" in world.why("typo-2.json")
 
 
@@ -270,15 +270,15 @@ def test_a_name_that_was_refused_often_is_not_counted_through(world: World, monk
     world.keep()
     for number in range(1, 400):
         name = "x.png" if number == 1 else f"x-{number}.png"
-        (world.place.refused / name).write_text("x")
-        (world.place.refused / f"{name}.why.txt").write_text("x")
+        (world.place.problems / name).write_text("x")
+        (world.place.problems / f"{name}.why.txt").write_text("x")
     looks = []
     real = os.lstat
     monkeypatch.setattr(os, "lstat", lambda path, **more: looks.append(str(path)) or real(path, **more))  # type: ignore[func-returns-value]
     world.drop("x.png", "x")
     world.keep()
-    assert "x-400.png" in world.names("refused")
-    assert sum("/refused/" in path for path in looks) < 60
+    assert "x-400.png" in world.names("problems")
+    assert sum("/problems/" in path for path in looks) < 60
 
 
 def test_a_staged_drop_that_cannot_be_removed_stops_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

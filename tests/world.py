@@ -120,7 +120,7 @@ class World:
 
     def why(self, name: str) -> str:
         """What the note beside a refused file says."""
-        return (self.place.refused / f"{name}.why.txt").read_text()
+        return (self.place.problems / f"{name}.why.txt").read_text()
 
 
 def tree(root: Path, *, without: tuple[str, ...] = (".daemon",)) -> dict[str, bytes]:

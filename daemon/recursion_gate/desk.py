@@ -55,10 +55,10 @@ class Desk:
 
     def __init__(self, place: Place, settings: Settings, decided: Decided) -> None:
         self.place, self.settings = place, settings
-        for folder in (place.pending, place.approved, place.rejected, place.refused, place.receipts):
+        for folder in (place.pending, place.approved, place.rejected, place.problems, place.receipts):
             durable.make_folder(folder)
         _not_from_strangers(place)
-        for folder in (place.home, place.receipts, place.pending, place.refused):
+        for folder in (place.home, place.receipts, place.pending, place.problems):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
         self._pending = os.fspath(place.pending)
@@ -263,18 +263,18 @@ class Desk:
     # -- refusing -------------------------------------------------------------------------------------------------
 
     def refuse(self, path: Path | str, refusal: Refusal, what: str = "could not be staged") -> None:
-        """Move a file to refused/, with the reason beside it; the reason first, and synced, so that there is no
+        """Move a file to problems/, with the reason beside it; the reason first, and synced, so that there is no
         instant at which it lies there without one. A stop in between leaves a reason without a file; the file is then
         refused again, under the same name. Raises OSError."""
         place, name = self.place, os.path.basename(path)
         if self.is_stuck(path, files.mark_at(path)):
             return
         kept = self._free_pair(name)
-        why = place.refused / (kept + _WHY)
+        why = place.problems / (kept + _WHY)
         durable.replace(why, _why(name, place, refusal, what).encode())
-        durable.sync_folder(place.refused)
+        durable.sync_folder(place.problems)
         try:
-            durable.move(path, place.refused / kept)
+            durable.move(path, place.problems / kept)
         except FileNotFoundError:  # taken away in the meantime
             durable.remove(why)
             return
@@ -288,7 +288,7 @@ class Desk:
         self.say("refused", place.shown(path), why=refusal.problem)
 
     def _free_pair(self, name: str) -> str:
-        """`name`, or ``stem-2.ext`` and so on: what is free in refused/ together with the name of its reason. A reason
+        """`name`, or ``stem-2.ext`` and so on: what is free in problems/ together with the name of its reason. A reason
         that stands there alone was left by a stop, or by a person who took the file away: it is replaced."""
         low, top = -1, 0  # a name that is refused again and again is not counted through each time
         while not self._is_free(_nth(name, top)):
@@ -299,8 +299,8 @@ class Desk:
         return _nth(name, top)
 
     def _is_free(self, kept: str) -> bool:
-        why = self.place.refused / (kept + _WHY)
-        return files.mark_at(self.place.refused / kept) is None and (files.mark_at(why) is None or _is_why(why))
+        why = self.place.problems / (kept + _WHY)
+        return files.mark_at(self.place.problems / kept) is None and (files.mark_at(why) is None or _is_why(why))
 
     def clear(self, path: Path | str, why: str) -> None:
         """Remove a file that is done with; one that is not ours to remove is left, and tried again later."""

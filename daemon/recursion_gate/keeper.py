@@ -40,7 +40,7 @@ _TURN_SECONDS, _FEWEST = 0.2, 20
 _NEW = 2.0
 
 _STATES = set(STATES)
-_WITH_WORK = [state for state in STATES if state != "refused"]
+_WITH_WORK = [state for state in STATES if state != "problems"]
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")

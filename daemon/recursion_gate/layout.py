@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 #: The folders inside ``inbox/<user>/`` whose name is the state of the files in them.
-STATES = ("pending", "approved", "rejected", "refused")
+STATES = ("pending", "approved", "rejected", "problems")
 
 #: The Record of one user (contract: "The tree").
 RECORD_FILES = (
@@ -93,8 +93,8 @@ class Place:
         return self.inbox / "rejected"
 
     @property
-    def refused(self) -> Path:
-        return self.inbox / "refused"
+    def problems(self) -> Path:
+        return self.inbox / "problems"
 
     @property
     def home(self) -> Path:

@@ -217,7 +217,7 @@ def _rested(desk: Desk, these: list[Card]) -> bool:
 
 def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -> None:
     """Return a candidate to pending/ with a note. The card there comes first, on disk, so that a stop in between leads
-    to the same (see `_cut_short`); what a person wrote into one of the cards is kept in refused/."""
+    to the same (see `_cut_short`); what a person wrote into one of the cards is kept in problems/."""
     there = desk.pending_card(staged.id)
     told = _note_on(there, staged, desk) if there is not None else None
     if there is not None and told is not None:
@@ -246,7 +246,7 @@ def _note_on(path: Path | str, staged: Candidate, desk: Desk) -> str | None:
 
 def clear_leftover(desk: Desk, path: Path | str, seen: files.Seen, receipt: Receipt) -> None:
     """A card of a candidate that has been decided: the very card that was decided on is filed, a mere copy removed;
-    one that somebody has edited since is kept in refused/."""
+    one that somebody has edited since is kept in problems/."""
     if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
         _file_cards(desk, [(receipt, seen.data)])
         if files.same_file(path, seen):

@@ -16,7 +16,7 @@ __all__ = ["NAMES", "VERSION", "NoPart", "Part", "part", "parts", "section"]
 
 #: Of all five. The first number changes when something is no longer allowed or no longer true, the second when
 #: something is added or made clearer.
-VERSION = "1.1"
+VERSION = "1.2"
 
 #: name: what it says. In the order in which they are read.
 NAMES = {

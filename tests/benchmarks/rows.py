@@ -403,7 +403,7 @@ def many_users(repeat: int, many: int = 10_000) -> list[Row]:
             root = make_root(path / "root")
             for number in range(users):
                 place = add_user(root, f"u{number:05}")
-                for folder in (place.pending, place.approved, place.rejected, place.refused, place.receipts):
+                for folder in (place.pending, place.approved, place.rejected, place.problems, place.receipts):
                     folder.mkdir(parents=True, exist_ok=True)
             os.sync()
             for _ in range(repeat):

@@ -158,14 +158,14 @@ def _bears(broken: _Broken) -> bool:
 
 
 def _differences(chapter: Chapter, place: Place, name: str) -> list[str]:
-    """As `differences`. A file that may not be moved is passed by, so those behind it may get into refused/ before it,
+    """As `differences`. A file that may not be moved is passed by, so those behind it may get into problems/ before it,
     and have the names that it would have had."""
     told = differences(chapter.after, place)
-    if name != "EACCES" or not all("/refused/" in line for line in told):
+    if name != "EACCES" or not all("/problems/" in line for line in told):
         return told
-    folder = place.shown(place.refused) + "/"
+    folder = place.shown(place.problems) + "/"
     wanted = Counter(data for path, data in chapter.after.items() if path.startswith(folder))
-    return told if wanted != Counter(p.read_bytes() for p in place.refused.iterdir()) else []
+    return told if wanted != Counter(p.read_bytes() for p in place.problems.iterdir()) else []
 
 
 # -- calls that only look ---------------------------------------------------------------------------------------------
@@ -226,11 +226,11 @@ def _unaccounted(chapter: Chapter, place: Place) -> list[str]:
     """What may not be read may be refused: then each text must still stand in one place, and what is refused have its
     reason."""
     told = []
-    names = {p.name for p in place.refused.iterdir()}
+    names = {p.name for p in place.problems.iterdir()}
     refused = {n for n in names if f"{n}.why.txt" in names}  # one may be called like a reason itself
     told += [f"{n} has no reason" for n in names - refused if not n.endswith(".why.txt")]
     told += [f"{n} has no file" for n in names - refused if n.removesuffix(".why.txt") not in refused]
-    ended = Counter((place.refused / n).read_bytes() for n in refused)
+    ended = Counter((place.problems / n).read_bytes() for n in refused)
     inbox = f"inbox/{place.user}/"
     wanted = [d for p, d in chapter.before.files.items() if d and p.startswith(inbox) and "/pending/" not in p]
     work = place.gate.read_text() if place.gate.exists() else ""

@@ -71,7 +71,7 @@ def many_folders(folder: Path, users: int) -> None:
     first, last = World(root, user=names[0]), World(root, user=names[-1])
     daemon = Daemon(root, wait=False).start()
     try:
-        wait_for(lambda: "event=ready" in daemon.log() and last.place.refused.is_dir(), 900)
+        wait_for(lambda: "event=ready" in daemon.log() and last.place.problems.is_dir(), 900)
         _seen_after(last, "before")
         daemon.freeze()
         for number in range(limit + 100):  # by turns: the same event twice in a row is kept once

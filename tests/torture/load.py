@@ -147,10 +147,10 @@ def run(folder: Path, writers: int, users: int, drops: int, seed: int) -> list[s
         for receipt in world.receipts():
             places[receipt["candidate_id"]] += 1
             decided[receipt["candidate_id"]] = receipt["action"]
-        for name in world.names("refused"):
+        for name in world.names("problems"):
             if name.endswith(".why.txt"):
                 continue
-            if not (world.place.refused / f"{name}.why.txt").exists():
+            if not (world.place.problems / f"{name}.why.txt").exists():
                 problems.append(f"{name} was refused without a reason")
             places[name.removesuffix(".json")] += 1
             refused += 1

@@ -93,7 +93,7 @@ MUTATIONS = (
     Mutation(
         "the folder of the reasons is not synced before the file is refused",
         "desk.py",
-        "        durable.sync_folder(place.refused)\n",
+        "        durable.sync_folder(place.problems)\n",
         "",
         f"{_CUT}[refused]",
     ),
@@ -220,9 +220,9 @@ MUTATIONS = (
     Mutation(
         "a file is refused before its reason is there",
         "desk.py",
-        "        why = place.refused / (kept + _WHY)\n        durable.replace",
-        "        why = place.refused / (kept + _WHY)\n        durable.move(path, place.refused / kept)\n"
-        "        durable.move(place.refused / kept, path)\n        durable.replace",
+        "        why = place.problems / (kept + _WHY)\n        durable.replace",
+        "        why = place.problems / (kept + _WHY)\n        durable.move(path, place.problems / kept)\n"
+        "        durable.move(place.problems / kept, path)\n        durable.replace",
         f"{_CHAIN}[refused]",
     ),
     # -- a step left out, a check dropped -----------------------------------------------------------------------------

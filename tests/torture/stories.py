@@ -138,7 +138,7 @@ def _bad_drops(place: Place) -> None:
 
 def _the_same_again(place: Place) -> None:
     _drop_one(place)
-    _drop(place, "typo.json", {"raw_text": "y", "skilltag": "THINK"})  # its name is taken in refused/
+    _drop(place, "typo.json", {"raw_text": "y", "skilltag": "THINK"})  # its name is taken in problems/
 
 
 def _never_staged(place: Place) -> None:

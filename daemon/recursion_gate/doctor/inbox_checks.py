@@ -16,7 +16,7 @@ from ..layout import STATES, Place, is_ignored
 from ..who import account
 from .patient import Patient
 
-__all__ = ["not_ours", "refused", "waits_too_long"]
+__all__ = ["not_ours", "problems", "waits_too_long"]
 
 #: How long a drop or a decision may wait, in seconds, before it is asked why (beyond `patience_seconds`).
 _LONG = 600
@@ -120,10 +120,10 @@ def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: st
         yield Finding("warning", code, shown, told, remedy, place.user)
 
 
-def refused(patient: Patient, place: Place) -> Iterator[Finding]:
-    """Nothing lies in refused/."""
+def problems(patient: Patient, place: Place) -> Iterator[Finding]:
+    """Nothing lies in problems/."""
     try:
-        with os.scandir(place.refused) as entries:
+        with os.scandir(place.problems) as entries:
             names = [(e.stat(follow_symlinks=False).st_ctime, e.name) for e in entries if not is_ignored(e.name)]
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -133,10 +133,10 @@ def refused(patient: Patient, place: Place) -> Iterator[Finding]:
     newest = kept[-1][1]
     shown = printable(newest)
     told = f"{count(len(kept), 'file')} {'was' if len(kept) == 1 else 'were'} refused, the last one {shown}"
-    why = _why(place.refused, newest)
+    why = _why(place.problems, newest)
     remedy = "The note beside each (NAME.why.txt) says what to do. Correct it and drop it again, or delete both."
     told = f"{told}: {why}" if why else told
-    yield Finding("warning", "refused", place.shown(place.refused), told, remedy, place.user)
+    yield Finding("warning", "problems", place.shown(place.problems), told, remedy, place.user)
 
 
 def _why(folder_path: Path, name: str) -> str:
