@@ -7,21 +7,27 @@ import gzip
 import io
 import json
 import os
+import stat
 import tarfile
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from recursion_gate import durable, gate, read, restore
 from recursion_gate.archive import BadArchive, pack
+from recursion_gate.cli import main, reading
 from recursion_gate.errors import GateError, Parked
+from recursion_gate.lanes import BadLanes
 from recursion_gate.layout import Root
 from recursion_gate.setup import BadUser
 from recursion_gate.unpack import unpack
 from recursion_gate.verify import verify
 
-from .conftest import make_root
+from .conftest import add_user, make_root
 from .world import World, tree
 
 
@@ -351,3 +357,67 @@ def test_errors_are_sentences_of_this_program() -> None:
     assert issubclass(BadArchive, GateError)
     assert not issubclass(BadArchive, Parked)
     assert str(BadArchive("a.zip", "it is not whole")) == "a.zip: it is not whole"
+
+
+def test_nothing_is_written_where_the_lanes_could_not_be_applied(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = packed(world, tmp_path / "a.zip")
+    other = make_root(tmp_path / "other")
+    other.settings.write_text(
+        '[lanes]\ndaemon = "nobody-of-this-name"\nagents = "a"\npeople = "b"\nreaders = "c"\n', encoding="utf-8"
+    )
+    before = tree(other.path)
+    with pytest.raises(BadLanes):
+        restore.restore(other, archive)
+    assert tree(other.path) == before
+
+
+def test_exports_at_the_same_time_into_one_folder_keep_apart(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All begin to write before the first has its name: with one temporary name a folder they swapped their bytes."""
+    users = ["alex", "bo", "cy", "di"]
+    for user in users[1:]:
+        add_user(world.root, user)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    together = threading.Barrier(len(users))
+    rename = durable.Calls.rename
+
+    def late(self: durable.Calls, old: str, new: str) -> None:
+        together.wait(30)
+        rename(self, old, new)
+
+    monkeypatch.setattr(durable.Calls, "rename", late)
+
+    def one(user: str) -> None:
+        args = ["--user", user, "--all", str(folder / f"{user}.zip")]
+        reading.export.main(args, "export", standalone_mode=False, obj=str(world.root.path))
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        for done in [pool.submit(one, user) for user in users]:
+            done.result()
+    assert sorted(p.name for p in folder.iterdir()) == [f"{user}.zip" for user in users]
+    assert [unpack(folder / f"{user}.zip").manifest.user for user in users] == users
+
+
+def test_an_export_can_be_read_by_its_maker_only_from_its_first_byte_on(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    write = durable.Calls.write
+
+    def seen(self: durable.Calls, fd: int, data: bytes | memoryview) -> int:
+        modes.append(stat.S_IMODE(os.fstat(fd).st_mode))
+        return write(self, fd, data)
+
+    monkeypatch.setattr(durable.Calls, "write", seen)
+    (tmp_path / "a.zip").write_bytes(b"an older one, open to all")
+    (tmp_path / "a.zip").chmod(0o644)
+    done = CliRunner().invoke(
+        main, ["--root", str(world.root.path), "export", "--user", "alex", "--all", str(tmp_path / "a.zip")]
+    )
+    assert done.exit_code == 0
+    assert set(modes) == {0o600}
+    assert stat.S_IMODE((tmp_path / "a.zip").stat().st_mode) == 0o600

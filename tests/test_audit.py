@@ -1001,6 +1001,14 @@ def test_a_full_disk_is_named(healthy: Root, monkeypatch: pytest.MonkeyPatch) ->
         assert "free" in found(healthy, code).problem
 
 
+def test_a_small_disk_that_is_nearly_empty_is_not_called_full(healthy: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(healthy.path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(total=3_200_000, free=3_000_000))
+    assert not {"disk-full", "disk-nearly-full"} & {f.code for f in doctor(healthy)}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(total=3_200_000, free=100_000))
+    assert "free" in found(healthy, "disk-full").problem
+
+
 def test_too_few_watches_are_named_with_the_command(
     healthy: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from recursion_gate import cards, cli, durable
+from recursion_gate.cli import main
 from recursion_gate.cli.output import columns, wrapped
+from recursion_gate.keeper import Keeper, Outcome
 from recursion_gate.layout import RECORD_FILES, Root
 
 from .conftest import add_user
@@ -159,13 +161,22 @@ def test_a_new_user_starts_with_the_roots_own_template_and_keeps_a_filled_inbox(
         "com¹",
         "nul.md",
         "a.",
+        "pending",
+        "Problems",
+        "undo",
     ],
 )
 def test_a_name_that_no_user_can_have_makes_nothing(root: Root, name: str) -> None:
     before = tree(root.path)
     result = run(root, "user", "add", "--", name)
-    assert result.exit_code == 1
+    assert result.exit_code == (1 if name.lower() == "alex" else 2)
     assert tree(root.path) == before
+
+
+def test_init_with_a_name_that_no_user_can_have_makes_nothing(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["init", str(tmp_path / "new"), "--user", "robin", "--user", "a b"])
+    assert (result.exit_code, "'a b' cannot be a user's name" in result.output) == (2, True)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["connie", "console", "com", "lpt10", "a.con"])
@@ -223,6 +234,33 @@ def test_once_fails_when_a_user_is_parked(world: World) -> None:
     result = run(world.root, "once", "--json")
     assert result.exit_code == 1
     assert "recursion-gate.json" in json.loads(result.stdout)["parked"]["alex"]
+
+
+def test_once_does_not_wait_for_a_parked_user(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looked again and again for a minute, since the next look came before a file would have settled."""
+    world.root.settings.write_text("look_seconds = 1\npatience_seconds = 3\n")
+    world.place.gate.write_text("garbage")
+    turns: list[str] = []
+    keep = Keeper.keep
+
+    def counted(self: Keeper, user: str) -> Outcome:
+        turns.append(user)
+        return keep(self, user)
+
+    monkeypatch.setattr(Keeper, "keep", counted)
+    assert run(world.root, "once").exit_code == 1
+    assert turns == ["alex"]
+
+
+def test_a_card_that_the_daemon_reads_is_read_by_the_commands_too(world: World) -> None:
+    """`approve` took the default for its limit, whatever the settings say."""
+    world.root.settings.write_text("max_drop_bytes = 10_000_000\n")
+    card = world.stage("big")
+    card.write_bytes(card.read_bytes() + b" " * 17_000_000)
+    assert run(world.root, "show", "big").exit_code == 0
+    assert "card-" not in run(world.root, "doctor", "--json").output
+    result = run(world.root, "approve", "big")
+    assert (result.exit_code, world.names("pending")) == (0, [])
 
 
 def test_status_tells_what_waits_and_what_was_done_last(world: World) -> None:

@@ -65,6 +65,11 @@ def test_receipts_as_json_are_the_receipts(world: World) -> None:
     assert json.loads(call(world.root, "receipts", "--json", "--id", "nobody").stdout) == []
 
 
+def test_receipts_of_an_id_that_nobody_has_are_no_success_as_json_either(world: World) -> None:
+    assert call(world.root, "receipts", "--json", "--id", "nobody").exit_code == 1
+    assert call(world.root, "receipts", "--json", "--id", "read").exit_code == 0
+
+
 def test_receipts_of_several_users_stand_in_the_order_of_time(world: World) -> None:
     add_bare_user(world.root, "bo")
     other = World(world.root, user="bo")

@@ -74,7 +74,7 @@ def test_a_user_has_a_name_of_letters_and_digits(name: str) -> None:
 
 NO_USERS = (
     "", ".", "..", ".alex", "_template", "-a", "a/b", "../a", "a b", "a\n", "a\0", "x" * 65, "Zoe\u0308", "a\u202eb",
-    "\udcff", "𐐀" * 64, "\u212bke",
+    "\udcff", "𐐀" * 64, "\u212bke", "pending", "approved", "rejected", "problems", "undo", "Pending", "UNDO",
 )  # fmt: skip
 
 

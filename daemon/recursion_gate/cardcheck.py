@@ -16,19 +16,27 @@ from pathlib import Path
 from . import cards, files
 from .accounts import fingerprint, surplus
 from .audit import Finding, candidates_at, count
-from .errors import Refusal
-from .layout import STATES, Place, is_ignored
+from .errors import BadSettings, Refusal
+from .layout import STATES, Place, Root, is_ignored
 from .model import Receipt
+from .settings import Settings, load_settings
 
 __all__ = ["Filed", "say_what_differs"]
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
-_MOST = 16 << 20  # bytes; no card is that large
 
 
-def _id_in(path: Path) -> str | None:
+def _largest(place: Place) -> int:
+    """The daemon's limit for a card, in bytes."""
     try:
-        return cards.id_of(files.look(path, _MOST).data)
+        return load_settings(Root(place.root)).max_card_bytes
+    except BadSettings:  # for `doctor` to say
+        return Settings().max_card_bytes
+
+
+def _id_in(path: Path, most: int) -> str | None:
+    try:
+        return cards.id_of(files.look(path, most).data)
     except (Refusal, OSError):
         return None
 
@@ -37,6 +45,7 @@ class Filed:
     """The decided cards in the months' folders: `read`, then `expect` for each receipt, then `settle`."""
 
     def __init__(self, place: Place, found: Callable[[Finding], None]) -> None:
+        self._most = _largest(place)
         self._place, self._found = place, found
         self._here = array("q")
         self._due = array("q")
@@ -70,7 +79,7 @@ class Filed:
         named: dict[str, str] = {}
         for month, name in self._names():
             if fingerprint(os.fsencode(f"{month}/{name}")) in unknown:
-                candidate_id = _id_in(self._place.receipts / month / name)
+                candidate_id = _id_in(self._place.receipts / month / name, self._most)
                 if candidate_id:
                     named[candidate_id] = f"{month}/{name}"
         if named:
@@ -109,6 +118,7 @@ def say_what_differs(place: Place, found: Callable[[Finding], None]) -> None:
 def _differing(place: Place) -> tuple[set[str], set[str]]:
     """The ids at the gate without a card, and the names of the files in pending/ that are none."""
     ids: set[str] = set()
+    most = _largest(place)
     files_there: dict[str, str | None] = {}
     for state in STATES[:3]:  # pending/ first: a card that is being moved is seen twice, at worst
         folder = place.state(state)
@@ -116,7 +126,7 @@ def _differing(place: Place) -> tuple[set[str], set[str]]:
             for name in os.listdir(folder):
                 if is_ignored(name):
                     continue
-                candidate_id = _id_in(folder / name)
+                candidate_id = _id_in(folder / name, most)
                 if state == "pending":
                     files_there[name] = candidate_id
                 if candidate_id:

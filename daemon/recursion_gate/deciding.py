@@ -58,6 +58,8 @@ class Waiting:
     edited: Candidate | None = None
     #: Why the card cannot be read; empty where it can.
     problem: str = ""
+    #: The largest card that is read, in bytes: the daemon's limit (`Settings.max_card_bytes`).
+    limit: int = Settings().max_card_bytes
 
     @property
     def now(self) -> Candidate:
@@ -68,7 +70,7 @@ class Waiting:
         """The card, and what stands in it. Raises Refusal, OSError."""
         if self.card is None:
             raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
-        return self.card, files.look(self.card, Settings().max_card_bytes)
+        return self.card, files.look(self.card, self.limit)
 
     def data(self) -> bytes:
         """The card's bytes. Raises Refusal, OSError."""
@@ -148,7 +150,9 @@ def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:
             candidate = gate.get(cards.id_of(data) or "")
             if candidate is not None:
                 edited, problem = _edits(data, candidate, settings)
-                found[candidate.id] = Waiting(place, candidate, path, state, gate, edited, problem)
+                found[candidate.id] = Waiting(
+                    place, candidate, path, state, gate, edited, problem, settings.max_card_bytes
+                )
     return found
 
 

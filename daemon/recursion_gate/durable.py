@@ -309,16 +309,20 @@ def create(path: Path | str, data: bytes, *, sync: bool = False, inside: os.stat
     return True
 
 
-def deliver(folder: Path | str, name: str, data: bytes, *, over: bool = False, own: bool = False) -> Path:
+def deliver(
+    folder: Path | str, name: str, data: bytes, *, over: bool = False, own: bool = False, private: bool = False
+) -> Path:
     """Make a file in a folder that others write into too, as the daemon's clients do: whole, on disk when this
     returns, and under `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. With `own`
-    nobody but who makes it can write it. Gives its path. Raises OSError."""
+    nobody but who makes it can write it; with `private` nobody else can read it either, from its first byte on. Gives
+    its path. Raises OSError."""
     stem, ending = os.path.splitext(name)
     # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
     temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
-    fd = calls.open(temp, _NEW)
+    fd = calls.open(temp, _NEW, 0o600) if private else calls.open(temp, _NEW)
     try:
-        fit(fd, folder, most=0o644 if own else 0o666)
+        if not private:
+            fit(fd, folder, most=0o644 if own else 0o666)
         _write_all(fd, data)
         calls.fsync(fd)
     except OSError:

@@ -15,6 +15,7 @@ from pathlib import Path
 __all__ = [
     "DROP_FORMS",
     "GATE_NAME",
+    "NO_USERS",
     "RECORD_FILES",
     "STATES",
     "TEMP_NAME",
@@ -51,6 +52,8 @@ TEMP_NAME = ".recursion-gate.tmp"
 
 _IGNORED_ENDINGS = (".tmp", ".part", "~", ".swp", ".swx", ".crdownload", ".partial", ":zone.identifier")
 _IGNORED_NAMES = {"thumbs.db", "desktop.ini"}
+#: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
+NO_USERS = {*STATES, "undo"}
 _USER = re.compile(r"[^\W_][\w.-]{0,63}")
 
 
@@ -64,8 +67,9 @@ def is_ignored(name: str) -> bool:
 
 def valid_user(name: str) -> bool:
     """Whether `name` may be a user: letters, digits, ``.``, ``_`` and ``-``, at most 64, starting with a letter or a
-    digit (so ``_template`` and hidden folders are none), in Unicode's composed form."""
+    digit (so ``_template`` and hidden folders are none), in Unicode's composed form, and not one of `NO_USERS`."""
     fits = len(name.encode(errors="replace")) <= 240  # the most that disks take is 255 bytes
+    fits = fits and name.lower() not in NO_USERS
     return fits and _USER.fullmatch(name) is not None and unicodedata.normalize("NFC", name) == name
 
 

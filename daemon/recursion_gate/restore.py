@@ -31,13 +31,16 @@ def restore(root: Root, path: Path) -> Packed:
     home, receipts = _within(packed.files, "users"), _within(packed.files, "receipts")
     _must_be_free(root, place, receipts)
     _try(packed, path)
+    owners = load_settings(root).lanes
+    if owners is not None:
+        lanes.check_applicable(owners)
     _write(place.receipts, receipts)
     for folder in (place.inbox, *(place.state(s) for s in STATES)):
         durable.make_folder(folder)
     new = root.homes / f".{place.user}.new"
     _forget_others(new, home)
     _write(new, home)
-    if (owners := load_settings(root).lanes) is not None:
+    if owners is not None:
         lanes.apply_user(root, place.user, new, owners)
     durable.move(new, place.home)
     durable.sync_folder(root.homes)

@@ -78,7 +78,8 @@ def once(
             while turns:
                 turns.take()
                 progress(count, keeper.left)
-            due = turns.next_due()
+            # A file that does not parse is not waited for; a disk that failed is tried again a few times.
+            due = turns.next_due(without=keeper.problems.keys() - turns.resting)
             if due is None or due > min(until, time.monotonic() + settings.settle_seconds + 0.1):
                 break
             time.sleep(max(0.0, due - time.monotonic()))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from . import durable
 from .errors import GateError, printable
-from .layout import RECORD_FILES, STATES, Root, valid_user
+from .layout import NO_USERS, RECORD_FILES, STATES, Root, valid_user
 from .settings import Lanes, load_settings
 
-__all__ = ["add_user", "make_root", "set_lanes"]
+__all__ = ["BadName", "BadUser", "add_user", "check_name", "make_root", "set_lanes"]
 
 
 #: Names that Windows keeps for devices, whatever stands behind a dot.
@@ -30,6 +30,10 @@ class BadUser(GateError):
     def __str__(self) -> str:
         shown = printable(self.name)
         return f"'{shown}' {self.problem}"
+
+
+class BadName(BadUser):
+    """A name that no user can have."""
 
 
 def make_root(root: Root) -> list[Path]:
@@ -56,6 +60,19 @@ def set_lanes(root: Root, lanes: Lanes) -> None:
     apply(root, lanes)
 
 
+def check_name(name: str) -> None:
+    """Raises BadName where no user can be called `name`."""
+    if name.lower() in NO_USERS:
+        raise BadName(name, "cannot be a user's name: a folder of each inbox is called that")
+    if not valid_user(name):
+        raise BadName(
+            name,
+            "cannot be a user's name: at most 64 letters, digits, '.', '_' and '-', the first a letter or a digit",
+        )
+    if _DEVICE.fullmatch(name) or name.endswith("."):
+        raise BadName(name, "cannot be a folder's name on Windows, where some may open the inbox through a share")
+
+
 def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
     """Add the user `name` from ``users/_template/`` (contract: "Commands", `user add`): the Record, an inbox with its
     folders, a place for receipts. Gives what was made; an inbox that is there already is kept with what is in it.
@@ -64,13 +81,7 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
     user as soon as it is there. `agents` is the group of this user's agents, where they are others than those of all
     users. Raises BadUser, BadLanes, BadSettings, OSError.
     """
-    if not valid_user(name):
-        raise BadUser(
-            name,
-            "cannot be a user's name: at most 64 letters, digits, '.', '_' and '-', the first a letter or a digit",
-        )
-    if _DEVICE.fullmatch(name) or name.endswith("."):
-        raise BadUser(name, "cannot be a folder's name on Windows, where some may open the inbox through a share")
+    check_name(name)
     place = root.place(name)
     if os.path.lexists(place.home):
         raise BadUser(name, f"is there already: {place.shown(place.home)}/")

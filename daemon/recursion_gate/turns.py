@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 
 from .keeper import Keeper
 
@@ -27,11 +28,11 @@ class Turns:
         self._timers: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         #: Users on whom the disk failed: not looked at before their time, or each event would have it tried again.
-        self._resting: set[str] = set()
+        self.resting: set[str] = set()
 
     def add(self, user: str, *, called: bool = False) -> None:
         """Have `user` looked at; with `called` since something has happened there."""
-        if user not in self._resting:
+        if user not in self.resting:
             (self._called if called else self._looks).setdefault(user)
 
     @property
@@ -58,7 +59,7 @@ class Turns:
         elif outcome.due is not None:
             self._due[user] = time.monotonic() + outcome.due
             if outcome.failed:
-                self._resting.add(user)
+                self.resting.add(user)
             heapq.heappush(self._timers, (self._due[user], user))
 
     def wake(self) -> None:
@@ -67,11 +68,13 @@ class Turns:
         while self._timers and self._timers[0][0] <= here:
             at, user = heapq.heappop(self._timers)
             if self._due.get(user) == at:
-                self._resting.discard(user)
+                self.resting.discard(user)
                 self.add(user)
 
-    def next_due(self) -> float | None:
-        """The monotonic time at which the next timer ends."""
+    def next_due(self, without: Collection[str] = ()) -> float | None:
+        """The monotonic time at which the next timer ends; those of the users in `without` do not count."""
+        if without:
+            return min((at for user, at in self._due.items() if user not in without), default=None)
         while self._timers and self._due.get(self._timers[0][1]) != self._timers[0][0]:
             heapq.heappop(self._timers)  # that user has had a turn since
         return self._timers[0][0] if self._timers else None

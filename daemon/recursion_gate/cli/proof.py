@@ -70,15 +70,15 @@ def receipts(ctx: click.Context, user: str | None, as_json: bool, last: int | No
     left_out = LeftOut(users)
     listed = _decisions(root, users, last, prefix or "", left_out)
     if as_json:
-        _print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
-        rows = []
+        found = _print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
     else:
         rows = [_row(who, receipt) for who, receipt in listed]
+        found = len(rows)
         if rows or left_out or not sys.stdout.isatty():
             table(rows, ("USER", "SEQ", "WHEN (UTC)", "DECISION", "BY", "ID", "TEXT"))
         else:
             click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else " yet"))
-    if left_out.nothing_is_left or (prefix and not rows and not as_json):
+    if left_out.nothing_is_left or (prefix and not found):
         ctx.exit(1)
 
 
@@ -105,13 +105,14 @@ def _row(user: str, receipt: Receipt) -> tuple[str, ...]:
     return user, str(receipt.seq), when, receipt.action, by, receipt.candidate_id, one_line(receipt.raw_text, 500)
 
 
-def _print_json_list(items: Iterator[dict[str, Any]]) -> None:
-    """A JSON array, printed as it comes: there may be a million."""
-    start = "[\n"
-    for item in items:
+def _print_json_list(items: Iterator[dict[str, Any]]) -> int:
+    """A JSON array, printed as it comes: there may be a million. Gives how many there were."""
+    start, count = "[\n", 0
+    for count, item in enumerate(items, 1):  # noqa: B007
         click.echo(start + json.dumps(item, ensure_ascii=False), nl=False)
         start = ",\n"
-    click.echo("\n]" if start != "[\n" else "[]")
+    click.echo("\n]" if count else "[]")
+    return count
 
 
 @receipts.command("head")

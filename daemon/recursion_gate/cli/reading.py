@@ -108,8 +108,8 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
 def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | None) -> None:
     """The curriculum profile, or everything as an archive.
 
-    The profile is always JSON. FILE must end in .tar.gz, .tgz or .zip. It is laid out as a root is, and
-    'import-archive' restores it elsewhere.
+    The profile is always JSON. FILE must end in .tar.gz, .tgz or .zip; nobody but your account can read it. It is
+    laid out as a root is, and 'import-archive' restores it elsewhere.
 
     \b
     Examples:
@@ -126,7 +126,11 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
     if not file.name.lower().endswith(archive.ENDINGS):
         raise click.UsageError(f"{file} must end in {', '.join(archive.ENDINGS[:-1])} or {archive.ENDINGS[-1]}.")
     data, manifest = archive.pack(snapshot_of(ctx, user), file.name)
-    durable.replace(file.absolute(), data)
+    # It may hold all there is about a person, and others may export into the same folder at this moment.
+    try:
+        durable.deliver(file.absolute().parent, file.name, data, over=True, private=True)
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(file)) from err  # not the temporary name
     if as_json:
         print_json({"file": str(file), "size": len(data), **manifest.as_json()})
         return

@@ -14,9 +14,28 @@ from .output import json_option, print_json
 __all__ = ["completion", "init", "user"]
 
 
+def _names(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        _name(ctx, param, name)
+    return names
+
+
+def _name(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    """A name that a user can have; else wrong usage (exit code 2), before anything is made."""
+    from ..setup import BadName, check_name
+
+    try:
+        check_name(name)
+    except BadName as err:
+        raise click.UsageError(f"{err}.") from None
+    return name
+
+
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option("--user", "users", metavar="NAME", multiple=True, help="Add this user. May be given again.")
+@click.option(
+    "--user", "users", metavar="NAME", multiple=True, callback=_names, help="Add this user. May be given again."
+)
 @click.option("--agents", metavar="GROUP", help="Who may drop, and nothing else.")
 @click.option("--people", metavar="GROUP", help="Who may read, edit and move cards.")
 @click.option("--readers", metavar="GROUP", help="Who may read the Record and the receipts.")
@@ -76,7 +95,7 @@ def user() -> None:
 
 
 @user.command("add")
-@click.argument("name")
+@click.argument("name", callback=_name)
 @click.option("--agents", metavar="GROUP", help="Whose agents may drop for this user; else those of all users.")
 @click.pass_context
 def _add(ctx: click.Context, name: str, agents: str | None) -> None:

@@ -35,7 +35,7 @@ def disk(patient: Patient) -> Iterator[Finding]:
     usage = shutil.disk_usage(patient.root.path)
     told = f"the disk is nearly full: {_size(usage.free)} of {_size(usage.total)} are free"
     remedy = "Make room. While the disk is full the daemon stops, loses nothing, and goes on by itself afterwards."
-    if usage.free < _TOO_FEW_BYTES:
+    if usage.free < min(_TOO_FEW_BYTES, usage.total // 10):  # a small disk that is empty is not full
         yield Finding("fault", "disk-full", "", told, remedy)
     elif usage.free < _FEW_BYTES and usage.free < _SMALL_PART * usage.total:
         yield Finding("warning", "disk-nearly-full", "", told, remedy)
