@@ -156,7 +156,7 @@ def _record(schema: str) -> list[str]:
                  "suggested_ix_section": name, "created_at": "2026-11-24T16:30:00Z"}
             )  # fmt: skip
             evidence = act_id(candidate)
-            if not re.fullmatch(r"ACT-\d{4}-\d\d-\d\d-\w{10}", evidence):
+            if not re.fullmatch(r"ACT-\d{4}-\d\d-\d\d-\w{16}", evidence):
                 found.append(f"ACT id: {evidence}")
             fill = {"ACT-ID": evidence, "SUMMARY": "A kite.", "TEXT": "A kite.", "DATE": "2026-11-24", "SKILL": skill}
             for made in additions(candidate, evidence, linked=False):

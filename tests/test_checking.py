@@ -17,7 +17,7 @@ from recursion_gate.desk import now
 
 STEPS = "# A bread is approved.\ndrop bread.json\nonce\nmove pending/* approved/\n"
 BREAD = json.dumps({"id": "bread", "raw_text": "Baked bread.", "suggested_ix_section": "IX-A"})
-ACT = "ACT-2026-11-24-f9fcqhp9fd"
+ACT = "ACT-2026-11-24-f9fcqhp9fduq8iy5"
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:

@@ -176,6 +176,15 @@ def test_any_other_id_is_refused(field: str, bad: object) -> None:
         Drop.model_validate({"raw_text": "x", field: bad})
 
 
+@pytest.mark.parametrize("bad", ["ACT-2026-11-24-p436yg2x1bp436yg", "ACT-", "act-1", "Act-x"])
+def test_no_candidate_is_called_like_evidence(bad: str) -> None:
+    with pytest.raises(ValidationError, match="must not begin with 'ACT-'"):
+        Drop.model_validate({"raw_text": "x", "id": bad})
+    with pytest.raises(ValidationError, match="must not begin with 'ACT-'"):
+        Candidate.model_validate({**candidate().as_json(), "id": bad})
+    assert Drop.model_validate({"raw_text": "x", "link_to_evidence_id": bad}).link_to_evidence_id == bad
+
+
 def test_a_candidate_keeps_what_it_does_not_know() -> None:
     made = Candidate.model_validate({**candidate().as_json(), "later": {"x": [1]}})
     assert made.as_json()["later"] == {"x": [1]}
@@ -260,6 +269,13 @@ def test_an_act_id_is_the_same_for_the_same_candidate_however_it_is_edited() -> 
     made = candidate()
     assert act_id(made) == act_id(made.model_copy(update={"raw_text": "other", "suggested_ix_section": None}))
     assert act_id(made).startswith("ACT-2026-11-24-")
+
+
+def test_ids_that_once_gave_one_act_id_give_two() -> None:
+    made = candidate()
+    first, second = (act_id(made.model_copy(update={"id": i})) for i in ("tutor-100683273", "tutor-101983829"))
+    assert first[:25] == second[:25]
+    assert first != second
 
 
 def test_twenty_thousand_candidates_of_one_day_have_as_many_act_ids() -> None:

@@ -194,6 +194,8 @@ TEXT = {"raw_text": "Baked bread."}
         TEXT | {"suggested_ix_section": "IX-D"},
         TEXT | {"status": "approved"},
         TEXT | {"id": "../x"},
+        TEXT | {"id": "ACT-2026-11-24-x"},
+        TEXT | {"id": "act-x"},
         TEXT | {"id": "x" * 129},
         TEXT | {"link_to_evidence_id": ""},
         TEXT | {"score": 9},

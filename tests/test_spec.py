@@ -20,7 +20,7 @@ HERE = Path(__file__).parent.parent
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "bf152cfa3ef68e5254d09a7cc86b8cb64c1579b0d2eb98b2def02cb8c67782f1",
+    "1.2": "90af98ac66b6d9a412954daf628c1fe7a658f20fca641d7630a870aaf98b6fad",
 }
 
 

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from recursion_gate import durable
+from recursion_gate import durable, gate, model, receipts, staging
 from recursion_gate.keeper import Keeper
 from recursion_gate.layout import Root
 from recursion_gate.service import once
@@ -332,3 +332,50 @@ def test_drops_that_are_known_are_taken_away_at_once_so_that_a_daemon_that_is_ki
         left.append(len(world.names()))
     assert left[-1] == 0
     assert len(world.gate_ids()) == 10
+
+
+def _only_two_characters(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Ids are told apart by two characters of their digest only; gives two that have the same."""
+    for module in (model, gate, receipts, staging):
+        monkeypatch.setattr(module, "id_hash", lambda i: model.short_hash(i.encode(), 2))
+    seen: dict[str, str] = {}
+    for number in range(10_000):
+        other = seen.setdefault(model.id_hash(f"c{number}"), f"c{number}")
+        if other != f"c{number}":
+            return other, f"c{number}"
+    raise AssertionError
+
+
+@pytest.mark.parametrize("then", ["waits", "approved", "rejected", "approved, and the index is gone"])
+def test_what_would_share_an_act_id_is_not_staged(world: World, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+    first, second = _only_two_characters(monkeypatch)
+    world.stage(first)
+    if then.startswith("approved"):
+        world.approve(first)
+    elif then == "rejected":
+        world.reject(first)
+    if then.endswith("gone"):
+        world.keeper.close()
+        world.root.index.unlink(missing_ok=True)
+        world.restart()
+    world.drop("second.json", {"id": second, "raw_text": "Looked at the sun."})
+    world.keep()
+    assert second not in world.gate_ids()
+    assert f"the id '{second}' gives the same ACT id as '{first}'" in world.why("second.json")
+
+
+def test_two_of_one_file_that_would_share_an_act_id_are_not_staged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = _only_two_characters(monkeypatch)
+    world.drop("both.jsonl", f'{{"id": "{first}", "text": "One."}}\n{{"id": "{second}", "text": "Two."}}\n')
+    world.keep()
+    assert world.gate() == []
+    assert f"gives the same ACT id as '{first}'" in world.why("both.jsonl")
+
+
+def test_a_drop_that_is_called_like_evidence_is_refused_in_words(world: World) -> None:
+    world.drop("x.json", {"id": "ACT-2026-11-24-p436yg2x1bp436yg", "raw_text": "Looked at the moon."})
+    world.keep()
+    assert world.gate() == []
+    assert "id must not begin with 'ACT-': that is how evidence is called" in world.why("x.json")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recursion_gate import model
 from recursion_gate.claims import claims
 from recursion_gate.entries import parse
 from recursion_gate.layout import Root
@@ -579,3 +580,12 @@ def test_an_older_copy_of_a_record_file_is_found(world: World) -> None:
     world.approve("waits-1")
     path.write_bytes(older)
     assert faults(look(world)) == ["line-missing"]
+
+
+def test_two_candidates_with_one_act_id_are_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of a program that let them in: `act_id` of the second is that of the first."""
+    monkeypatch.setattr(model, "id_hash", lambda candidate_id: "p436yg2x1bp436yg")
+    world.stage("one-more", created_at="2026-11-24T10:00:00Z")
+    world.stage("and-another", created_at="2026-11-24T10:00:00Z")
+    findings = [f for f in look(world).findings if f.code == "act-id-twice"]
+    assert any("2 candidates: and-another, one-more" in f.problem for f in findings)

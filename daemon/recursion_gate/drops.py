@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from . import frontmatter
 from .errors import Refusal, printable
 from .layout import DROP_FORMS
-from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, short_hash
+from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, looks_like_act_id, short_hash
 from .record import fold
 from .settings import Settings
 
@@ -256,6 +256,8 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
         return f"unknown field '{shown}'{hint}"
     if first["type"] == "missing":
         return f"{shown} is missing"
+    if name == "id" and first["type"] == "value_error" and looks_like_act_id(str(fields[name])):
+        return "id must not begin with 'ACT-': that is how evidence is called"
     if name == "score" and isinstance(fields.get(name), int | float):
         return f'score must be text: write "score": "{str(fields[name])[:40]}"'
     return f"{shown} {_MUST.get(name, 'must be text')}"

@@ -10,7 +10,7 @@ from . import durable
 from .errors import Parked
 from .files import mark_at, open_plain
 from .layout import Place
-from .model import Candidate, candidates_in
+from .model import Candidate, candidates_in, id_hash
 
 __all__ = ["EMPTY", "Gate", "dump"]
 
@@ -44,6 +44,7 @@ class Gate:
     def __init__(self, place: Place, candidates: list[Candidate] | None = None) -> None:
         self.place = place
         self._items: dict[str, tuple[Candidate, bytes]] = {c.id: (c, _chunk(c)) for c in candidates or ()}
+        self._by_hash: dict[str, str] | None = None  # the ids by their `id_hash`, made when it is asked for
         self._whole: bytearray | None = None  # the file's bytes
         self._mark = mark_at(place.gate)
 
@@ -83,6 +84,13 @@ class Gate:
         item = self._items.get(candidate_id)
         return item[0] if item else None
 
+    def twin(self, candidate_id: str) -> str | None:
+        """Another id here that would give the same ACT id."""
+        if self._by_hash is None:
+            self._by_hash = {id_hash(each): each for each in self._items}
+        other = self._by_hash.get(id_hash(candidate_id))
+        return other if other != candidate_id else None
+
     def add(self, candidate: Candidate) -> None:
         chunk = _chunk(candidate)
         if self._whole is not None and self._items and candidate.id not in self._items:
@@ -90,10 +98,14 @@ class Gate:
         else:
             self._whole = None
         self._items[candidate.id] = (candidate, chunk)
+        if self._by_hash is not None:
+            self._by_hash.setdefault(id_hash(candidate.id), candidate.id)
 
     def discard(self, candidate_id: str) -> None:
         if self._items.pop(candidate_id, None) is not None:
             self._whole = None
+            if self._by_hash is not None:
+                self._by_hash.pop(id_hash(candidate_id), None)
 
     def save(self) -> None:
         """Put the gate on disk, whole. The folder is not synced: see `durable.replace`. Raises OSError."""

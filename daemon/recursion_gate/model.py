@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from .errors import Parked
@@ -28,6 +28,7 @@ __all__ = [
     "infer_section",
     "instant",
     "line_of",
+    "looks_like_act_id",
     "short_hash",
 ]
 
@@ -95,7 +96,23 @@ def _instant(value: Any) -> Any:
     return moment.isoformat() if moment.utcoffset() else moment.replace(tzinfo=None).isoformat() + "Z"
 
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+def _no_act_id(value: str) -> str:
+    """A candidate that is called like evidence would catch the links that are meant for that evidence."""
+    if looks_like_act_id(value):
+        raise ValueError("must not begin with 'ACT-'")
+    return value
+
+
+def looks_like_act_id(value: str) -> bool:
+    """Whether an id reads like one of evidence (contract, "A merge": "No candidate may be called like one")."""
+    return value[:4].upper() == "ACT-"
+
+
+Id = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", json_schema_extra={"not": {"pattern": "^[Aa][Cc][Tt]-"}}),
+    AfterValidator(_no_act_id),
+]
 Link = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
@@ -106,7 +123,7 @@ class Drop(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, title="Drop")
 
     raw_text: str = Field(description="What was done, self-contained. `text` is an alias.")
-    id: Id | None = Field(None, description="Unique for good; made by the daemon if absent.")
+    id: Id | None = Field(None, description="Unique for good, and not like an ACT id; made by the daemon if absent.")
     skill_tag: Annotated[Skill, BeforeValidator(_upper)] = Field("THINK", description="In any case.")
     mind_category: Annotated[Category | None, BeforeValidator(_lower)] = Field(
         None, description="Follows the section if absent."
@@ -236,11 +253,12 @@ def short_hash(data: bytes, length: int) -> str:
 
 @lru_cache(maxsize=4_096)  # asked for several times in a turn
 def id_hash(candidate_id: str) -> str:
-    """Ten letters and digits that stand for an id."""
-    return short_hash(candidate_id.encode(), 10)
+    """Sixteen letters and digits that stand for an id (82 bits). That no two ids of one user have the same is checked
+    when a candidate is staged."""
+    return short_hash(candidate_id.encode(), 16)
 
 
 def act_id(candidate: Candidate) -> str:
-    """The evidence id of a candidate (contract, "A merge"): always the same for the same candidate, and as unique as
-    its id, of which the ten characters of the suffix (50 bits) are a digest."""
+    """The evidence id of a candidate (contract, "A merge"): always the same for the same candidate, as it was
+    staged, and unique for good: the suffix stands for the id, see `id_hash`."""
     return f"ACT-{candidate.created_at[:10]}-{id_hash(candidate.id)}"

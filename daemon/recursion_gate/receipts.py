@@ -15,7 +15,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,12 +23,13 @@ from . import durable, tail
 from .errors import Parked
 from .files import open_plain
 from .layout import RECORD_FILES, Place, Root
-from .model import Receipt, canonical, chain_hash, line_of
+from .model import Receipt, canonical, chain_hash, id_hash, line_of
 
 __all__ = ["Decided", "Ledger", "baseline_bytes"]
 
 log = logging.getLogger("recursion_gate")
 
+_Answer = TypeVar("_Answer")
 _START = "0" * 64
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
@@ -56,8 +57,8 @@ class Decided:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=NORMAL")  # whole after a power cut, at worst a little behind
                 db.execute(
-                    "CREATE TABLE IF NOT EXISTS receipt (user TEXT, id TEXT, offset INTEGER, PRIMARY KEY (user, id))"
-                    " WITHOUT ROWID"
+                    "CREATE TABLE IF NOT EXISTS receipt (user TEXT, hash TEXT, id TEXT, offset INTEGER,"
+                    " PRIMARY KEY (user, hash, id)) WITHOUT ROWID"
                 )
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
@@ -83,43 +84,64 @@ class Decided:
     def offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
         """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts, the last
         one with the hash `head`. Raises OSError."""
+        return self._asked(lambda: self._offset(place, candidate_id, size, head))
+
+    def twin(self, place: Place, candidate_id: str, size: int, head: str) -> str | None:
+        """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
+        return self._asked(lambda: self._twin(place, candidate_id, size, head))
+
+    def _asked(self, question: Callable[[], _Answer]) -> _Answer:
         for attempt in range(2):
             try:
-                return self._offset(place, candidate_id, size, head)
+                return question()
             except sqlite3.Error:  # broken, or no room on the disk: made again, and then in memory
                 self.close()
                 self._unlink()
                 self._in_memory = attempt == 1
-        return self._offset(place, candidate_id, size, head)
+        return question()
 
     def _offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
+        db = self._up_to(place, size, head)
+        found = db.execute(
+            "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?",
+            (place.user, id_hash(candidate_id), candidate_id),
+        ).fetchone()
+        return found[0] if found else None
+
+    def _twin(self, place: Place, candidate_id: str, size: int, head: str) -> str | None:
+        db = self._up_to(place, size, head)
+        found = db.execute(
+            "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?",
+            (place.user, id_hash(candidate_id), candidate_id),
+        ).fetchone()
+        return found[0] if found else None
+
+    def _up_to(self, place: Place, size: int, head: str) -> sqlite3.Connection:
         db = self._open()
         row = db.execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
         if row != (size, head):
             goes_on = row is not None and row[0] < size and _ends_with(place, row[0], row[1])
             self._catch_up(db, place, row[0] if goes_on else 0, size, head)
-        found = db.execute(
-            "SELECT offset FROM receipt WHERE user = ? AND id = ?", (place.user, candidate_id)
-        ).fetchone()
-        return found[0] if found else None
+        return db
 
     def _catch_up(self, db: sqlite3.Connection, place: Place, start: int, size: int, head: str) -> None:
         db.execute("BEGIN")
         try:
             if start == 0:
                 db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
-            db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?)", self._rows(place, start, size))
+            db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size))
             db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
 
-    def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, int]]:
+    def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, str, int]]:
         for at, line in tail.forwards(place.ledger, size, start):
             head = _HEAD.match(line)
             if head:
-                yield place.user, head[2].decode(), at
+                candidate_id = head[2].decode()
+                yield place.user, id_hash(candidate_id), candidate_id, at
 
     def reached(self, place: Place) -> int:
         """How far the file of `place` was known to be whole receipts; 0 where it is another one now, or that cannot be
@@ -228,6 +250,10 @@ class Ledger:
                 return _receipt(self.place, line)
             self._decided.forget(self.place)
         raise Parked(self.place.shown(self.place.ledger), "the receipts changed under the daemon", "Run verify")
+
+    def twin(self, candidate_id: str) -> str | None:
+        """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
+        return self._decided.twin(self.place, candidate_id, self.size, self.head) if self.size else None
 
     def append(self, drafts: list[dict[str, Any]]) -> list[Receipt]:
         """Give each draft its number and its place in the chain, and put them all on disk: from here on these

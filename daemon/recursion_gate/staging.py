@@ -18,7 +18,7 @@ from . import drops, durable, files
 from .desk import Desk
 from .errors import NotYet, Refusal
 from .layout import STATES, is_ignored
-from .model import Candidate
+from .model import Candidate, id_hash
 
 __all__ = ["clear", "drop_paths", "stage"]
 
@@ -96,11 +96,12 @@ def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> l
         if item is not None:
             read.append(item)
     taken: dict[str, Candidate] = {}
+    hashes: dict[str, str] = {}
     done: list[Staged] = []
     known: list[Staged] = []
     for item in read:
         try:
-            new = _new(desk, item.proposals, taken)
+            new = _new(desk, item.proposals, taken, hashes)
         except Refusal as err:
             desk.refuse(item.path, err)
             continue
@@ -165,9 +166,11 @@ def _read(desk: Desk, path: str) -> _Read | None:
     return None
 
 
-def _new(desk: Desk, proposals: list[drops.Proposal], taken: dict[str, Candidate]) -> list[Candidate]:
-    """Those of one drop's candidates that are not known yet. Raises Refusal when an id is another candidate's: a
-    drop is staged as a whole or not at all."""
+def _new(
+    desk: Desk, proposals: list[drops.Proposal], taken: dict[str, Candidate], hashes: dict[str, str]
+) -> list[Candidate]:
+    """Those of one drop's candidates that are not known yet; `hashes` has the ids of all that are by their
+    `id_hash`. Raises Refusal when an id is another candidate's: a drop is staged as a whole or not at all."""
     new = []
     for proposal in proposals:
         candidate = proposal.candidate
@@ -192,7 +195,13 @@ def _new(desk: Desk, proposals: list[drops.Proposal], taken: dict[str, Candidate
             continue
         if candidate.link_to_evidence_id == candidate.id:
             raise Refusal("link_to_evidence_id names the candidate itself", "Leave it out.")
+        twin = desk.gate.twin(candidate.id) or desk.ledger.twin(candidate.id) or hashes.get(id_hash(candidate.id))
+        if twin is not None:
+            raise Refusal(
+                f"the id '{candidate.id}' gives the same ACT id as '{twin}'", "Give this one another id, or none."
+            )
         new.append(candidate)
+        hashes[id_hash(candidate.id)] = candidate.id
     if len(desk.gate) + len(taken) + len(new) > desk.settings.max_pending:
         raise Refusal(
             f"the gate is full: {desk.settings.max_pending:,} candidates wait",

@@ -40,7 +40,7 @@ from .errors import Parked
 from .files import open_plain
 from .history import Remembered
 from .layout import RECORD_FILES, Place, Root
-from .model import Receipt, id_hash
+from .model import Candidate, Receipt, act_id, id_hash
 
 __all__ = ["Anchor", "Proof", "anchors_in", "head", "verify"]
 
@@ -222,6 +222,8 @@ class _Look:
         self._wanted = {a.hash for a in anchors if a.user in (None, place.user)}
         self._waiting: dict[str, None] | None = None
         self._ids = array("q")
+        self._acts = array("q")  # of each entry with evidence of its own
+        self._at_gate: list[Candidate] = []
         self._size = 0  # of the receipts file when it was last opened
 
     def is_calm(self) -> bool:
@@ -270,6 +272,7 @@ class _Look:
         self.proof.lines = accounts.lines
         self._say_at_the_gate(unfinished, stale)
         self._say_decided_twice()
+        self._say_one_act_id()
         filed.settle(self._receipts)
         if seed is not None or self.proof.receipts:  # else nothing was merged yet, and all that stands there is seed
             accounts.settle(self._receipts)
@@ -290,6 +293,7 @@ class _Look:
             self._add("fault", "gate-unreadable", gate, err.problem, err.remedy)
             return
         self._waiting = dict.fromkeys(c.id for c in listed)
+        self._at_gate = listed
         self.proof.pending = len(listed)
         seen: set[str] = set()
         for candidate in listed:
@@ -331,6 +335,8 @@ class _Look:
         if link.sound and receipt.hash in self._wanted:
             proof.anchored.add(receipt.hash)
         self._ids.append(fingerprint(receipt.candidate_id.encode(errors="replace")))
+        if _made_evidence(receipt):
+            self._acts.append(fingerprint((receipt.evidence_id or "").encode(errors="replace")))
 
     def _say_at_the_gate(self, unfinished: list[int], stale: list[int]) -> None:
         gate = self.place.gate
@@ -353,6 +359,23 @@ class _Look:
             if len(those) > 1:
                 told = f"{candidate_id} was decided more than once: {_receipts(those)}"
                 self._add("fault", "decided-twice", self.place.ledger, told, "Put back a copy that is whole.")
+
+    def _say_one_act_id(self) -> None:
+        """An ACT id means one candidate for good: who reads the Record, and who links, could not tell two apart."""
+        ordered = sorted([*self._acts, *(fingerprint(act_id(c).encode(errors="replace")) for c in self._at_gate)])
+        twice = {a for a, b in pairwise(ordered) if a == b}
+        if not twice:
+            return
+        those: dict[str, set[str]] = {}
+        for receipt in self._receipts():
+            if _made_evidence(receipt) and receipt.evidence_id:
+                those.setdefault(receipt.evidence_id, set()).add(receipt.candidate_id)
+        for candidate in self._at_gate:
+            those.setdefault(act_id(candidate), set()).add(candidate.id)
+        for act, ids in those.items():
+            if len(ids) > 1:
+                told = f"{act} is the ACT id of {count(len(ids), 'candidate')}: {', '.join(sorted(ids)[:5])}"
+                self._add("fault", "act-id-twice", self.place.ledger, told, "Put back a copy that is whole.")
 
     def _without_baseline(self) -> None:
         """Without it seed lines cannot be told from others, so nothing is said of them."""
@@ -396,6 +419,10 @@ class _Look:
             self._add("note", "cards-not-seen", self.place.inbox, told)
         except Parked:
             pass  # said before
+
+
+def _made_evidence(receipt: Receipt) -> bool:
+    return "self-evidence.md" in receipt.lines
 
 
 def _receipts(seqs: Sequence[int]) -> str:
