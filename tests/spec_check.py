@@ -132,7 +132,12 @@ def _receipt(schema: str) -> list[str]:
 
 def _sections(schema: str) -> list[str]:
     found, skills = [], set()
-    for cell, category, phrases, by_skill in rows(section(schema, "Section from the words")):
+    text = section(schema, "Section from the words")
+    forms = re.search(r"every form \((.*?)\)", text, re.DOTALL)
+    for form in re.split(r"[,;]\s+", forms[1]) if forms else [""]:
+        by_words = {infer_section(f"She {form} a kite.", skill) for skill in ("THINK", "WRITE", "WORK")}
+        found += _differ(f"'{form}' counts", len(by_words), 1)
+    for cell, category, phrases, by_skill in rows(text):
         (name,) = words(cell)
         found += _differ(f"{name} is", category, CATEGORY_OF.get(name))
         for phrase in phrases.split(", "):

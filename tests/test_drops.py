@@ -270,7 +270,8 @@ def test_a_card_without_its_id_is_not_taken_for_a_new_drop() -> None:
         ({"id": 7}, "id must be 1 to 128 letters, digits"),
         ({"link_to_evidence_id": "a b"}, "link_to_evidence_id must be the id"),
         ({"meta": []}, "meta must be an object"),
-        ({"score": 85}, 'score must be text: write "score": "85"'),
+        ({"score": True}, "score must be a number or text"),
+        ({"score": [4]}, "score must be a number or text"),
         ({"topic": ["a"]}, "topic must be text"),
         ({"raw_text": 7}, "raw_text must be text"),
         ({"raw_text": None}, "raw_text must be text"),
@@ -292,6 +293,146 @@ def test_a_wrong_field_is_named_with_what_would_be_right(fields: dict[str, Any],
     assert not refusal.maybe_unfinished
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("timestamp", "created_at"),
+        ("createdAt", "created_at"),
+        ("date", "created_at"),
+        ("content", "raw_text"),
+        ("body", "raw_text"),
+        ("message", "raw_text"),
+        ("rawText", "raw_text"),
+        ("metadata", "meta"),
+        ("type", "activity_type"),
+        ("section", "suggested_ix_section"),
+        ("Section", "suggested_ix_section"),
+        ("category", "mind_category"),
+        ("skill", "skill_tag"),
+        ("agent", "source"),
+        ("link", "link_to_evidence_id"),
+        ("subject", "topic"),
+        ("sorce", "source"),
+    ],
+)
+def test_an_unknown_field_is_answered_by_its_meaning_before_its_spelling(name: str, meant: str) -> None:
+    refusal = _refusal("a.json", {"raw_text": TEXT, name: "x"})
+    assert refusal.problem == f"unknown field '{name}'; did you mean '{meant}'?"
+
+
+@pytest.mark.parametrize("name", ["tags", "Tags", "rationale", "excerpt", "url", "confidence"])
+def test_a_field_that_there_is_not_yet_is_not_taken_for_another(name: str) -> None:
+    refusal = _refusal("a.json", {"raw_text": TEXT, name: "x"})
+    assert refusal.problem == f"unknown field '{name}'; there is none for that yet: put it into 'meta'"
+
+
+def test_every_hint_names_a_field_and_no_field_is_taken_for_unknown() -> None:
+    assert set(drops._MEANT.values()) <= set(Drop.model_fields)
+    assert not (drops._MEANT.keys() | drops._FOR_META) & set(drops._FIELDS)
+    assert not drops._MEANT.keys() & drops._FOR_META
+
+
+@pytest.mark.parametrize(("given", "kept"), [(4, "4"), (-1, "-1"), (4.5, "4.5"), ("9/10", "9/10"), (0, "0")])
+def test_a_score_is_a_number_or_text_and_kept_as_text(given: Any, kept: str) -> None:
+    made = _one(json.dumps({"id": "a", "raw_text": TEXT, "score": given}).encode())
+    assert made.score == kept
+    [again] = drops.parse("b.json", json.dumps({"id": "a", "raw_text": TEXT, "score": given}).encode(), 1, Settings())
+    assert again.says_the_same_as(made)
+
+
+@pytest.mark.parametrize("spelt", ["knowledge", "Knowledge", "ix-a", "IX A", "IX-A. KNOWLEDGE", "IX-A knowledge",
+                                   "ix_a: Knowledge", "IX-A", "IX-A (knowledge)", " IX-A "])  # fmt: skip
+def test_a_section_may_be_spelt_by_its_code_or_its_name(spelt: str) -> None:
+    for field in ("suggested_ix_section", "mind_category"):
+        for made in (
+            _one(json.dumps({"raw_text": TEXT, "skill_tag": "WORK", field: spelt}).encode()),
+            _one(f'---\n{field}: "{spelt}"\nskill_tag: work\n---\n{TEXT}', "a.md"),
+        ):
+            assert (made.suggested_ix_section, made.mind_category) == ("IX-A", "knowledge")
+
+
+@pytest.mark.parametrize(
+    ("spelt", "skill"),
+    [("Writing", "WRITE"), ("thinking", "THINK"), ("WORKING", "WORK"), ("stewardship", "STEWARD"), ("write", "WRITE")],
+)
+def test_a_skill_may_be_spelt_as_what_one_does(spelt: str, skill: str) -> None:
+    assert _one(json.dumps({"raw_text": TEXT, "skill_tag": spelt}).encode()).skill_tag == skill
+
+
+@pytest.mark.parametrize("spelt", ["IX-A. CURIOSITY", "IX-D", "IX-A.KNOWLEDGEABLE", "A", "thinking", "IX-AB"])
+def test_a_spelling_that_means_no_section_is_refused(spelt: str) -> None:
+    assert (
+        "suggested_ix_section must be" in _refusal("a.json", {"raw_text": TEXT, "suggested_ix_section": spelt}).problem
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["+++\nid = 1\n+++\nhello", "\n+++ \ntitle = 'x'\n", "\ufeff+++\r\nid = 1\r\n+++\r\nhello"]
+)
+def test_toml_front_matter_is_refused_not_staged_as_text(text: str) -> None:
+    refusal = _refusal("a.md", text)
+    assert "+++" in refusal.problem
+    assert "---" in refusal.remedy
+    assert not refusal.maybe_unfinished
+
+
+def test_plus_signs_elsewhere_are_text() -> None:
+    assert _one("Read\n+++\nmore", "a.md").raw_text == "Read\n+++\nmore"
+    assert _one("+++ good", "a.md").raw_text == "+++ good"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('```json\n{"raw_text": "x"}\n```\n', "code fence"),
+        ('~~~\n{"raw_text": "x"}\n~~~\n', "code fence"),
+        ('{"raw_text": "x"}\n```\n', "code fence"),
+        ('{\n  // what was done\n  "raw_text": "x"}', "comment (line 2, column 3)"),
+        ('{"raw_text": "x", // what was done\n "topic": "y"}', "comment (line 1, column 19)"),
+        ('{"raw_text": "x" /* done */}', "comment"),
+        ('{"raw_text": "x" # done\n}', "comment"),
+        ('# a drop\n{"raw_text": "x"}', "comment"),
+        ('{"raw_text": "x"} // done', "comment"),
+        ('{"raw_text": "x",}', "comma before the last }"),
+        ('{"raw_text": "x",\n}\n', "comma before the last } (line 2, column 1)"),
+        ('{"raw_text": "x", "meta": {"a": [1, 2,]}}', "comma before the last ]"),
+        ("{'raw_text': 'x'}", "single quotes (line 1, column 2)"),
+        ("{\"raw_text\": 'x'}", "single quotes"),
+        ('{"raw_text": "x", \'topic\': "y"}', "single quotes"),
+        ("{“raw_text”: “x”}", "curly quotes"),
+        ('{"raw_text": “x”}', "curly quotes"),
+        ('{"raw_text": "x", "meta": {"a": True}}', "True is a word of Python"),
+        ('{"raw_text": "x", "meta": {"a": None}}', "None is a word of Python"),
+        ('{raw_text: "x"}', "name is not in double quotes"),
+        ('Here it is: {"raw_text": "x"}', "does not begin with {"),
+        ("I read two chapters.", "does not begin with {"),
+        ('{"raw_text": "a\nb"}', "goes on in another line"),
+        ('{"raw_text": "C:\\dir"}', "a single \\"),
+        ('{"raw_text": "she said "yes""}', "a text holds a double quote"),
+        ('{"raw_text" "x"}', "colon is missing"),
+        ('{"raw_text": }', "value is missing"),
+        ('{"raw_text": "x"} {"raw_text": "y"}', "something follows after the last }"),
+        ('[{"raw_text": "x"}]', "not a list"),
+    ],
+)
+def test_json_that_is_not_quite_is_named_for_what_it_is(text: str, problem: str) -> None:
+    refusal = _refusal("a.json", text)
+    assert problem in refusal.problem
+    assert refusal.remedy
+    assert not refusal.maybe_unfinished
+    for words in ("Expecting", "delimiter", "Extra data", "property name", "char "):
+        assert words not in refusal.problem
+
+
+@pytest.mark.parametrize(
+    "head", ["source: a: b", "source", "source: @x", 'source: "x', "- a\nb: c", "\tid: x", 'source: "\\q"']
+)
+def test_front_matter_that_cannot_be_read_is_explained_without_the_words_of_a_parser(head: str) -> None:
+    problem = _refusal("a.md", f"---\n{head}\n---\nhello").problem
+    for words in ("mapping", "scalar", "token", "block", "expected", "document", "stream", "context"):
+        assert words not in problem
+
+
 def test_a_misspelt_text_is_named_not_reported_as_missing() -> None:
     assert _refusal("a.json", {"raw_txt": "x"}).problem == "unknown field 'raw_txt'; did you mean 'raw_text'?"
     assert _refusal("a.md", "---\nraw_txt: x\n---\n").problem == "unknown field 'raw_txt'; did you mean 'raw_text'?"
@@ -311,7 +452,7 @@ def test_a_misspelt_text_is_named_not_reported_as_missing() -> None:
         (b'{"raw_text": "x", "meta": {"a": -Infinity}}', "-Infinity is not valid JSON"),
         (b'{"raw_text": "x", "raw_text": "y"}', "'raw_text' is given twice"),
         (b'{"raw_text": "x", "meta": {"a": 1, "a": 1}}', "'a' is given twice"),
-        (b'{"raw_text": "x"} {"raw_text": "y"}', "not valid JSON: Extra data"),
+        (b'{"raw_text": "x"} {"raw_text": "y"}', "not valid JSON: something follows after the last }"),
         (b"{'raw_text': 'x'}", "not valid JSON"),
         (b'{"raw_text": "x",}', "not valid JSON"),
         (b'{"raw_text": "a\nb"}', "not valid JSON"),

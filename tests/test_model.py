@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -57,6 +58,117 @@ def test_the_words_decide_the_section_whatever_the_skill(text: str, section: str
     assert infer_section(text, skill) == section
 
 
+#: As agents write about somebody. Each is decided by its words, whatever the skill; "-" by the skill alone.
+SENTENCES = """
+IX-A  Mira learns the names of the winter stars.
+IX-A  Mira learnt to read a tide table.
+IX-A  Is learning to juggle with three balls.
+IX-A  Wants to learn the cello.
+IX-A  Has learned that bees dance.
+IX-A  She understands why the moon has phases.
+IX-A  Understands fractions now.
+IX-A  He has understood how a lock on a canal works.
+IX-A  Shows an understanding of leverage.
+IX-A  Does not understand long division yet.
+IX-A  Realises that yeast is alive.
+IX-A  Realizes that yeast is alive.
+IX-A  She realised the map was upside down.
+IX-A  Realized the map was upside down.
+IX-A  Realising that wood swells, he left a gap.
+IX-A  Came to the realisation that practice beats talent.
+IX-A  Came to the realization that practice beats talent.
+IX-A  Figures out puzzles by working backwards.
+IX-A  Figured it out without a hint.
+IX-A  Figured it all out by Tuesday.
+IX-A  Is figuring out how gears mesh.
+IX-A  After an hour she had figured that out.
+IX-A  LEARNED THE KNOT
+IX-A  Loves spicy ramen since she learnt to cook it.
+IX-B  Is curious about volcanoes.
+IX-B  Was curious whether fish sleep.
+IX-B  Her curiosity about fungi grows.
+IX-B  Wonders why leaves fall.
+IX-B  He wondered how bridges stand.
+IX-B  Keeps wondering what is under the ice.
+IX-B  I wonder who built it.
+IX-B  Wants to try rock climbing.
+IX-B  Wanted to try the pottery wheel.
+IX-B  Is wanting to try origami.
+IX-B  They want to  try a longer hike.
+IX-B  Is interested in old maps.
+IX-B  Got interested in chess.
+IX-B  Would be interested to see a comet.
+IX-B  Takes an interest in birds.
+IX-B  Her interests in music and maths meet in fugues.
+IX-B  Loves to wonder.
+IX-C  Loves spicy ramen.
+IX-C  Loved the school play.
+IX-C  Loving every page of it.
+IX-C  I love dragons.
+IX-C  Hates loud rooms.
+IX-C  Hated the itchy jumper.
+IX-C  Is hating the new timetable.
+IX-C  Doesn't hate spinach any more.
+IX-C  Prefers short sentences.
+IX-C  Preferred to draw alone.
+IX-C  Is preferring tea lately.
+IX-C  Has a preference for blue ink.
+IX-C  I'm the kind of person who waits.
+IX-C  I’m the kind of reader who skips.
+IX-C  He is the kind of builder who tests first.
+IX-C  She's the kind of friend who calls.
+IX-C  They were the kind of team that laughs.
+IX-C  Mira is the kind of person who counts stairs.
+IX-C  Speaks in a quiet voice.
+IX-C  Writes in two voices.
+IX-C  Voiced doubts politely.
+IX-C  Likes to work at night.
+IX-C  Liked to work with clay.
+IX-C  Likes working in the garden.
+IX-C  Liked working with Tomasz.
+IX-C  They like to work in pairs.
+-     Built a table with four legs.
+-     Wrote about the seven wonders of the world.
+-     Visited her loved ones.
+-     A clover field.
+-     Planted cloves and gloves.
+-     Sent the invoices.
+-     Fixed an unavoidable delay.
+-     A wonderful evening.
+-     A lovely evening.
+-     Beloved by all.
+-     Misunderstood the bus plan.
+-     Whatever came first.
+-     A learner's licence.
+-     Unlearnable steps.
+-     The figure stands out.
+-     This is the kind of bridge that lifts.
+-     Disinterested in nothing.
+-     Is likely to work.
+-     Set the preferences of the editor.
+-     Hats and hatches.
+-     Chatted with a neighbour.
+-     A realistic drawing.
+-     Was uninterested in golf.
+"""
+
+
+@pytest.mark.parametrize("line", [line for line in SENTENCES.split("\n") if line])
+def test_every_form_of_a_word_tells_the_section(line: str) -> None:
+    section, text = line[:6].strip(), line[6:]
+    found = {skill: infer_section(text, skill) for skill in SKILLS}
+    alone = {"THINK": "IX-A", "WRITE": "IX-C", "WORK": "IX-B", "STEWARD": "IX-C"}
+    assert found == (alone if section == "-" else dict.fromkeys(SKILLS, section))
+
+
+@pytest.mark.parametrize("piece", ["figure ", "figure it ", "want \n", "i ", "the kind of ", " ", "interest"])
+def test_no_text_takes_long_to_be_given_its_section(piece: str) -> None:
+    start = time.process_time()
+    infer_section(piece * (20_000 // len(piece)), "THINK")
+    infer_section("figure" + " " * 20_000, "THINK")
+    assert time.process_time() - start < 1
+
+
 @pytest.mark.parametrize(
     ("text", "section"),
     [
@@ -69,7 +181,7 @@ def test_the_first_match_in_the_contracts_order_wins(text: str, section: str) ->
     assert infer_section(text, "STEWARD") == section
 
 
-@pytest.mark.parametrize("text", ["a clover field", "relearned-ish", "invoices", "wonderful", "interested", "hated it"])
+@pytest.mark.parametrize("text", ["a clover field", "relearned-ish", "invoices", "wonderful", "interested", "whatever"])
 def test_a_word_inside_another_word_does_not_count(text: str) -> None:
     assert infer_section(text, "WORK") == "IX-B"
     assert infer_section(text, "THINK") == "IX-A"

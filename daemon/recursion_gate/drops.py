@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from . import frontmatter
 from .errors import Refusal, printable
+from .jsonwords import explain
 from .layout import DROP_FORMS
 from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, looks_like_act_id, short_hash
 from .record import fold
@@ -32,6 +33,29 @@ PUT_BACK = "Correct the file and put it back into the inbox folder."
 _FIELDS = [*Drop.model_fields, "text"]
 _SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score")
 _MOST_SHORT = 2_000  # characters in each of these: they stand in a card's front matter
+#: What other programs call these fields, and a misspelling that means the same.
+_MEANT = {
+    other: field
+    for field, others in {
+        "raw_text": "content body message description entry note",
+        "created_at": "timestamp time date datetime ts when created created_on createdat occurred_at",
+        "meta": "metadata extra extras data details properties attributes custom context",
+        "activity_type": "type kind activity event event_type",
+        "suggested_ix_section": "section ix_section dimension ix suggested_section",
+        "mind_category": "category mind",
+        "skill_tag": "skill",
+        "source": "agent author tool origin from app application sender",
+        "link_to_evidence_id": "link evidence evidence_id links_to linked_to parent parent_id",
+        "evidence_summary": "summary title headline",
+        "source_id": "external_id ref reference session_id message_id",
+        "topic": "subject theme",
+        "score": "rating grade points mark result",
+        "id": "uuid key identifier candidate_id uid",
+        "status": "state",
+    }.items()
+    for other in others.split()
+}
+_FOR_META = {"tags", "tag", "labels", "keywords", "url", "uri", "rationale", "excerpt", "quote", "confidence"}
 _MUST = {
     "skill_tag": "must be THINK, WRITE, WORK or STEWARD",
     "suggested_ix_section": "must be IX-A, IX-B, IX-C or null (evidence only)",
@@ -40,7 +64,8 @@ _MUST = {
     "created_at": "must be an ISO 8601 instant, for example 2026-11-24T16:30:00Z",
     "id": "must be 1 to 128 letters, digits, '.', '_' or '-', starting with a letter or a digit",
     "link_to_evidence_id": "must be the id of a candidate or an ACT id",
-    "meta": "must be an object",
+    "meta": "must be an object: { ... }",
+    "score": "must be a number or text",
 }
 
 
@@ -155,13 +180,8 @@ def _json(text: str) -> Any:
         return _decoder.decode(text)
     except json.JSONDecodeError as err:
         ended = err.msg.startswith("Unterminated string") or _CUT.fullmatch(text, err.pos) is not None
-        raise Refusal(
-            "this is not valid JSON: it ends in the middle"
-            if ended
-            else f"this is not valid JSON: {err.msg} (line {err.lineno}, column {err.colno})",
-            PUT_BACK,
-            maybe_unfinished=ended,
-        ) from None
+        problem, remedy = ("it ends in the middle", PUT_BACK) if ended else explain(text, err)
+        raise Refusal(f"this is not valid JSON: {problem}", remedy, maybe_unfinished=ended) from None
     except RecursionError:
         raise Refusal("the JSON is nested too deeply", "Flatten it.") from None
     except ValueError:  # an integer of more digits than Python converts
@@ -192,6 +212,11 @@ def _markdown(text: str) -> dict[str, Any]:
 
 def validate(fields: Any, settings: Settings) -> Drop:
     """`fields` as a Drop. Raises Refusal with one sentence that names the field."""
+    if isinstance(fields, list):
+        raise Refusal(
+            "one JSON object is expected, not a list of them",
+            "Write each { ... } on a line of its own, as a .jsonl file.",
+        )
     if not isinstance(fields, dict):
         raise Refusal("one JSON object is expected: { ... }", PUT_BACK)
     if "text" in fields:
@@ -251,16 +276,24 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
     name = str(first["loc"][0]) if first["loc"] else ""
     shown = printable(name[:60])
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name.lower().replace("-", "_")[:60], _FIELDS, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else f"; the fields are {', '.join(_FIELDS)}"
-        return f"unknown field '{shown}'{hint}"
+        return f"unknown field '{shown}'; {_hint(name)}"
     if first["type"] == "missing":
         return f"{shown} is missing"
     if name == "id" and first["type"] == "value_error" and looks_like_act_id(str(fields[name])):
         return "id must not begin with 'ACT-': that is how evidence is called"
-    if name == "score" and isinstance(fields.get(name), int | float):
-        return f'score must be text: write "score": "{str(fields[name])[:40]}"'
     return f"{shown} {_MUST.get(name, 'must be text')}"
+
+
+def _hint(name: str) -> str:
+    """What to write instead of the unknown field `name`: the nearest in meaning, else in spelling."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_").replace(" ", "_")
+    if plain in _FOR_META:
+        return "there is none for that yet: put it into 'meta'"
+    meant = _MEANT.get(plain)
+    near = [meant] if meant else difflib.get_close_matches(plain, _FIELDS, 1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"the fields are {', '.join(_FIELDS)}; what else should be kept goes into 'meta'"
 
 
 def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, settings: Settings) -> Proposal:

@@ -18,6 +18,7 @@ __all__ = ["peek_id", "quote", "split", "unix"]
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _OPEN = re.compile(r"(?:[ \t]*\n)*---[ \t]*\n")
+_TOML = re.compile(r"(?:[ \t]*\n)*\+\+\+[ \t]*(?:\n|\Z)")
 _CLOSE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _ID_LINE = re.compile(
     r"""^(?:id|"id"|'id')[ \t]*:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._-]{0,127})["']?[ \t]*(?:\#.*)?$""", re.MULTILINE
@@ -61,6 +62,11 @@ def split(text: str) -> tuple[dict[str, Any], str]:
     text = unix(text)
     opened = _OPEN.match(text)
     if opened is None:
+        if _TOML.match(text):
+            raise Refusal(
+                "the front matter stands between lines of +++ (TOML)",
+                "Put --- there instead, and write each field as 'name: value'.",
+            )
         return {}, text
     closed = _CLOSE.search(text, opened.end())
     if closed is None:
@@ -85,7 +91,7 @@ def _mapping(source: str, first_line: int) -> dict[str, Any]:
     except yaml.YAMLError as err:
         line = getattr(getattr(err, "problem_mark", None), "line", None)
         where = f" in line {line + first_line}" if line is not None else ""
-        what = getattr(err, "problem", None) or "it is not valid YAML"
+        what = _in_words(str(getattr(err, "problem", None) or ""))
         raise Refusal(
             f"the front matter cannot be read{where}: {what}",
             "Put quotes around values that hold a colon or begin with a special sign.",
@@ -101,6 +107,23 @@ def _mapping(source: str, first_line: int) -> dict[str, Any]:
         if isinstance(value, yaml.ScalarNode) and not value.style and value.value.lower() in _NULLS:
             fields[key.value] = None
     return fields
+
+
+def _in_words(problem: str) -> str:
+    """What a YAML reader says, for a person."""
+    for part, words in (
+        ("mapping values are not allowed", "a value holds a colon"),
+        ("expected ',' or", "a bracket is not closed"),
+        ("could not find expected ':'", "a line has no colon after its name"),
+        ("cannot start any token", "a value begins with a special sign, or there is a tab"),
+        ("unexpected end of stream", "a quote is not closed"),
+        ("document separator", "a quote is not closed"),
+        ("escape", "a \\ stands in double quotes"),
+        ("control characters", "it holds a sign that cannot be seen"),
+    ):
+        if part in problem:
+            return words
+    return "these are not lines of 'name: value'"
 
 
 def _check_events(source: str) -> None:

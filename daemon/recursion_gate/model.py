@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -17,6 +18,8 @@ from .errors import Parked
 __all__ = [
     "CATEGORY_OF",
     "SECTION_OF",
+    "SECTION_SPELLINGS",
+    "SKILL_SPELLINGS",
     "Candidate",
     "Drop",
     "Receipt",
@@ -40,13 +43,53 @@ Category = Literal["knowledge", "curiosity", "personality"]
 CATEGORY_OF: dict[str, Category] = {"IX-A": "knowledge", "IX-B": "curiosity", "IX-C": "personality"}
 SECTION_OF: dict[str, Section] = {"knowledge": "IX-A", "curiosity": "IX-B", "personality": "IX-C"}
 
-#: Contract, "A drop": the section from the words, first match wins, whole words, any case.
+#: The spellings of each word in a drop or on a card, in any case: "knowledge", "IX-A", "IX-A. KNOWLEDGE", "Writing".
+#: No sign in them means something else in the patterns of JSON Schema.
+SECTION_SPELLINGS = {
+    section: rf"(?:ix[-_ ]?{section[-1].lower()}(?:[.:]? (?:{name}|[(]{name}[)]))?|{name})"
+    for section, name in CATEGORY_OF.items()
+}
+SKILL_SPELLINGS = {
+    "THINK": "think(?:ing)?",
+    "WRITE": "writ(?:e|ing)",
+    "WORK": "work(?:ing)?",
+    "STEWARD": "steward(?:ing|ship)?",
+}
+
+#: Contract, "A drop": the section from the words, first match wins, whole words in every form, any case.
 _WORDS: tuple[tuple[Section, re.Pattern[str]], ...] = tuple(
-    (section, re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE))  # type: ignore[misc]
+    (section, re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)"))  # type: ignore[misc]
     for section, words in (
-        ("IX-A", r"learned|understood|realized|figured\s+out"),
-        ("IX-B", r"curious|wonder|want\s+to\s+try|interested\s+(?:in|to)"),
-        ("IX-C", r"prefer|love|hate|i['’]m\s+the\s+kind\s+of|voice|like\s+to\s+work"),
+        (
+            "IX-A",
+            (
+                r"learn(?:s|ed|t|ing)?",
+                r"underst(?:and|ands|ood|anding)",
+                r"reali[sz](?:e|es|ed|ing|ations?)",
+                r"figur(?:e|es|ed|ing)(?:\s+(?:it|this|that|them|these|those|things|everything|all)){0,2}\s+out",
+            ),
+        ),
+        (
+            "IX-B",
+            (
+                r"curious|curiosity",
+                r"wonder(?:ed|ing|s(?!\s+of))?",  # not the wonders of the world
+                r"want(?:s|ed|ing)?\s+to\s+try",
+                r"interested\s+(?:in|to)|interests?\s+in",
+            ),
+        ),
+        (
+            "IX-C",
+            (
+                r"prefer(?:s|red|ring)?|preferences?\s+for",
+                r"love|loves|loving|loved(?!\s+ones?\b)",
+                r"hat(?:e|es|ed|ing)",
+                r"(?:i|you|he|she|we|they)(?:['’](?:m|s|re)|\s+(?:am|are|is|was|were))\s+the\s+kind\s+of",
+                r"the\s+kind\s+of\s+(?:person|people|child|kid|girl|boy|man|woman|learner|reader|writer)",
+                r"voic(?:e|es|ed|ing)",
+                r"lik(?:e|es|ed|ing)\s+to\s+work|like[sd]\s+working",
+            ),
+        ),
     )
 )
 _BY_SKILL: dict[str, Section] = {"THINK": "IX-A", "WRITE": "IX-C", "WORK": "IX-B", "STEWARD": "IX-C"}
@@ -54,6 +97,7 @@ _BY_SKILL: dict[str, Section] = {"THINK": "IX-A", "WRITE": "IX-C", "WORK": "IX-B
 
 def infer_section(text: str, skill: str) -> Section:
     """The section of a drop that names none (contract, "A drop"): from its words, else from its skill."""
+    text = text.lower()  # faster than patterns that take any case
     for section, words in _WORDS:
         if words.search(text):
             return section
@@ -65,12 +109,27 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _upper(value: Any) -> Any:
-    return value.strip().upper() if isinstance(value, str) else value
+def _meaning(spellings: dict[str, str], words: Sequence[str]) -> Callable[[Any], Any]:
+    """A function that gives the word of `words` which a value means; any other value as it is."""
+    patterns = [(re.compile(s, re.IGNORECASE | re.ASCII), w) for s, w in zip(spellings.values(), words, strict=True)]
+
+    def meaning(value: Any) -> Any:
+        if not isinstance(value, str) or value in words:
+            return value
+        text = value.strip()
+        return next((word for pattern, word in patterns if pattern.fullmatch(text)), value)
+
+    return meaning
 
 
-def _lower(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
+_skill = _meaning(SKILL_SPELLINGS, list(SKILL_SPELLINGS))
+_section = _meaning(SECTION_SPELLINGS, list(SECTION_SPELLINGS))
+_category = _meaning(SECTION_SPELLINGS, list(CATEGORY_OF.values()))
+
+
+def _text(value: Any) -> Any:
+    """A number as text; `score` may be either."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -124,11 +183,11 @@ class Drop(BaseModel):
 
     raw_text: str = Field(description="What was done, self-contained. `text` is an alias.")
     id: Id | None = Field(None, description="Unique for good, and not like an ACT id; made by the daemon if absent.")
-    skill_tag: Annotated[Skill, BeforeValidator(_upper)] = Field("THINK", description="In any case.")
-    mind_category: Annotated[Category | None, BeforeValidator(_lower)] = Field(
+    skill_tag: Annotated[Skill, BeforeValidator(_skill)] = Field("THINK", description="In any case.")
+    mind_category: Annotated[Category | None, BeforeValidator(_category)] = Field(
         None, description="Follows the section if absent."
     )
-    suggested_ix_section: Annotated[Section | None, BeforeValidator(_upper)] = Field(
+    suggested_ix_section: Annotated[Section | None, BeforeValidator(_section)] = Field(
         None, description="null: evidence only. Absent: from the category, else the words, else the skill."
     )
     created_at: Annotated[str | None, BeforeValidator(lambda v: None if v is None else _instant(v))] = Field(
@@ -141,7 +200,7 @@ class Drop(BaseModel):
     evidence_summary: str | None = Field(None, description="The evidence line's text, where it should be shorter.")
     source_id: str | None = None
     topic: str | None = None
-    score: str | None = None
+    score: Annotated[str | None, BeforeValidator(_text)] = Field(None, description="A number is kept as text.")
     meta: dict[str, Any] | None = Field(None, description="Anything the tool wants kept.")
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
-from .model import CATEGORY_OF, Candidate, Category, Drop, Receipt, Section, Skill
+from .model import SECTION_SPELLINGS, SKILL_SPELLINGS, Candidate, Category, Drop, Receipt, Section, Skill
 from .settings import Settings
 
 __all__ = ["SCHEMAS", "schema"]
@@ -26,6 +26,8 @@ _DATE = r"[1-9][0-9]{3}(?:-MONTH-DAY|MONTHDAY)".replace("MONTH", "(?:0[1-9]|1[0-
 _TIME = r"HOUR(?::MIN(?::MIN(?:[.,][0-9]+)?)?|MIN(?:MIN(?:[.,][0-9]+)?)?)?(?:Z|[+-]HOUR(?::?MIN)?)?".replace(
     "HOUR", "(?:[01][0-9]|2[0-3])"
 ).replace("MIN", "[0-5][0-9]")
+
+_SPELLINGS = {"skill_tag": SKILL_SPELLINGS}
 
 _CANNOT = """\
 One object: a .json file in inbox/USER/, or one line of a .jsonl file (docs/format.md, "A drop"). A field that is not \
@@ -46,7 +48,7 @@ def _drop() -> _Json:
     made.pop("required")
     made["oneOf"] = [{"required": ["raw_text"]}, {"required": ["text"]}]
     for name, words in (("skill_tag", Skill), ("suggested_ix_section", Section), ("mind_category", Category)):
-        choice = _one_of(*get_args(words))
+        choice = _one_of(*_SPELLINGS.get(name, SECTION_SPELLINGS).values())
         nullable = "anyOf" in fields[name]
         about = {k: fields[name][k] for k in ("title", "description") if k in fields[name]}
         about["examples"] = list(get_args(words))
@@ -55,15 +57,16 @@ def _drop() -> _Json:
     fields["created_at"]["examples"] = ["2026-11-24T16:30:00Z", "2026-11-24T17:30:00+01:00", "2026-11-24"]
     for name in ("source", "activity_type", "evidence_summary", "source_id", "topic", "score"):
         fields[name]["anyOf"][0]["maxLength"] = _MOST_SHORT
+    fields["score"]["anyOf"].insert(1, {"type": "number"})
     made["allOf"] = [
         {
             "if": {
                 "required": ["suggested_ix_section"],
-                "properties": {"suggested_ix_section": _one_of(section)},
+                "properties": {"suggested_ix_section": _one_of(spellings)},
             },
-            "then": {"properties": {"mind_category": {"anyOf": [_one_of(category), {"type": "null"}]}}},
+            "then": {"properties": {"mind_category": {"anyOf": [_one_of(spellings), {"type": "null"}]}}},
         }
-        for section, category in CATEGORY_OF.items()
+        for spellings in SECTION_SPELLINGS.values()
     ]
     return made
 
