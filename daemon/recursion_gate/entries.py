@@ -102,8 +102,8 @@ def parse(texts: Mapping[str, str]) -> Record:
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 # Only one that begins a line and is closed: what an entry says must not be able to hide the entries below it.
-_COMMENT = re.compile(r"^[ \t]*<!--.*?-->", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r" {0,3}(?P<level>#{1,6})(?:[ \t]+(?P<title>.*?))?(?:[ \t]+#+)?[ \t]*\Z")
+_COMMENT = re.compile(r"^[ \t]*<!--", re.MULTILINE)
+_HEADING = re.compile(r" {0,3}(?P<level>#{1,6})(?:[ \t]+(?P<title>.*))?\Z")
 _LEVEL = 2  # of the headings of sections, as in `record`
 _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _ITEM = re.compile(
@@ -121,20 +121,50 @@ def _blank(found: re.Match[str]) -> str:
     return "\n" * found[0].count("\n")
 
 
+def _without_comments(text: str) -> str:
+    """`text` with empty lines where there are comments. Not by one expression: each one that nothing closes would be
+    looked for to the end of the text."""
+    kept, at = [], 0
+    for opened in _COMMENT.finditer(text):
+        if opened.start() < at:
+            continue
+        end = text.find("-->", opened.end())
+        if end < 0:
+            break
+        kept += [text[at : opened.start()], "\n" * text.count("\n", opened.start(), end)]
+        at = end + len("-->")
+    return "".join([*kept, text[at:]]) if kept else text
+
+
+def _title(heading: re.Match[str]) -> str:
+    """The words of a heading, without the number signs that may close it, as `record` has it."""
+    title = (heading["title"] or "").strip(" \t")
+    bare = title.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else title
+
+
 def _visible(text: str) -> list[str]:
     """The lines of `text`; empty where there is front matter, code in fences, or a comment."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    text = _COMMENT.sub(_blank, _FRONT_MATTER.sub(_blank, text))
+    text = _without_comments(_FRONT_MATTER.sub(_blank, text))
     lines = text.split("\n")
     marks = [(n, m[1]) for n, line in enumerate(lines) if (m := _FENCE.match(line))]
-    until = -1
+    # As in `record`: a fence that nothing closes is taken for text.
+    closed: set[int] = set()
+    longest = {"`": 0, "~": 0}
+    for n, fence in reversed(marks):
+        if longest[fence[0]] >= len(fence):
+            closed.add(n)
+        if lines[n].strip() == fence:
+            longest[fence[0]] = max(longest[fence[0]], len(fence))
+    opened = -1
+    until = ""
     for n, fence in marks:
-        if n <= until:
-            continue
-        # As in `record`: a fence that nothing closes is taken for text.
-        until = next((m for m, f in marks if m > n and f.startswith(fence) and lines[m].strip() == f), -1)
-        if until > 0:
-            lines[n : until + 1] = [""] * (until + 1 - n)
+        if opened < 0:
+            opened, until = (n, fence) if n in closed else (-1, "")
+        elif fence.startswith(until) and lines[n].strip() == fence:
+            lines[opened : n + 1] = [""] * (n + 1 - opened)
+            opened = -1
     return lines
 
 
@@ -154,7 +184,7 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
             yield *item, " ".join(words)
             item = None
         if heading and len(heading["level"]) <= _LEVEL:
-            section = (heading["title"] or "").strip()
+            section = _title(heading)
         elif found and not _PLACEHOLDER.match(found["text"].rstrip()):
             item, words = (number, section), found["text"].split()
     if item is not None:

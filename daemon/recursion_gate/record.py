@@ -141,8 +141,10 @@ def _comments(text: bytes, begin: int) -> Iterator[tuple[int, int]]:
     """From where to where there are comments, as `entries` has it: each begins a line, and is closed."""
     # To look for one sign is many times faster than for four, and most Records have not even that.
     start = text.find(b"<!--", begin) if b"<" in text else -1
+    end = begin
     while start >= 0:
-        end = text.find(b"-->", start + 4)
+        if end < start + 4:  # else it is the next one still, for what begins no line looks for it, too
+            end = text.find(b"-->", start + 4)
         if end < 0:
             return
         line = start
