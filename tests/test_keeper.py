@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from recursion_gate import durable
@@ -13,7 +14,7 @@ from recursion_gate.keeper import Keeper
 from recursion_gate.layout import Root
 from recursion_gate.settings import Settings
 
-from .conftest import add_user
+from .conftest import add_user, make_root
 from .world import World
 
 
@@ -222,3 +223,23 @@ def test_a_file_name_cannot_write_lines_of_its_own_into_the_log(
     assert world.keeper.problems
     for told in [*world.keeper.problems.values(), *(r.getMessage() for r in caplog.records)]:
         assert "\n" not in told
+
+
+def test_the_desks_of_users_who_are_left_alone_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recursion_gate.keeper._MOST_DESKS", 3)
+    users = [f"user{n}" for n in range(8)]
+    root = make_root(tmp_path / "many", *users)
+    keeper = Keeper(root, Settings())
+    worlds = [World(root, user=user) for user in users]
+    for n, world in enumerate(worlds):
+        world.drop("a.json", {"id": f"a{n}", "text": "x"})
+        while keeper.keep(world.user).more:
+            pass
+        assert len(keeper._desks) <= 3
+    for n, world in enumerate(worlds):  # what was on them is read again
+        world.move(world.card(f"a{n}"), "approved")
+        while keeper.keep(world.user).more:
+            pass
+        assert [receipt["candidate_id"] for receipt in world.receipts()] == [f"a{n}"]
+        assert len(keeper._desks) <= 3
+    keeper.close()

@@ -92,6 +92,11 @@ class Desk:
         """Whether gate and receipts are still as this desk left them: a person may have put back a copy."""
         return self.gate.unchanged() and self.ledger.unchanged()
 
+    def is_idle(self) -> bool:
+        """Whether nothing would be forgotten with this desk: no turn is half done, and nothing waits for time."""
+        busy = (self.backlog, self.staged, self.undealt, self.listing, self.waiting, self._stuck)
+        return self.due is None and not any(busy)
+
     def note_due(self, seconds: float) -> None:
         self.due = seconds if self.due is None else min(self.due, seconds)
 

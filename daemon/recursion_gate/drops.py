@@ -154,7 +154,9 @@ def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise Refusal(f"the field '{printable((_twice(k for k, _ in pairs) or '')[:60])}' is given twice", PUT_BACK)
+        name = _twice(k for k, _ in pairs) or ""
+        which = f"the field '{name}'" if name in _FIELDS else "a field"  # a name of their own may be anybody's words
+        raise Refusal(f"{which} is given twice in one object", PUT_BACK)
     return made
 
 
@@ -225,7 +227,7 @@ def validate(fields: Any, settings: Settings) -> Drop:
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
     for name, value in fields.items():
         if not (isinstance(value, str) and value.isascii() and name.isascii()):
-            _check(printable(name[:60]), [name, value])
+            _check(name if name in _FIELDS else "a field", [name, value])
     try:
         drop = Drop.model_validate(fields)
     except ValidationError as err:
@@ -274,9 +276,9 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
     # An unknown name comes before a missing one: it is most likely what is missing, misspelt.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name = str(first["loc"][0]) if first["loc"] else ""
-    shown = printable(name[:60])
+    shown = _shown(name)
     if first["type"] == "extra_forbidden":
-        return f"unknown field '{shown}'; {_hint(name)}"
+        return f"unknown {shown}; {_hint(name)}"
     if first["type"] == "missing":
         return f"{shown} is missing"
     if name == "id" and first["type"] == "value_error" and looks_like_act_id(str(fields[name])):
@@ -284,9 +286,23 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
     return f"{shown} {_MUST.get(name, 'must be text')}"
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_").replace(" ", "_")
+
+
+def _shown(name: str) -> str:
+    """The field `name` as a reason may name it: reasons are in the log, and other agents can read them, so one that is
+    no field's, nor like one, is not repeated; it may be anybody's words."""
+    if name in _FIELDS:
+        return name
+    plain = _plain(name)
+    known = plain in _FOR_META or plain in _MEANT or difflib.get_close_matches(plain, _FIELDS, 1, 0.8)
+    return f"field '{printable(name[:60])}'" if known else "field"
+
+
 def _hint(name: str) -> str:
     """What to write instead of the unknown field `name`: the nearest in meaning, else in spelling."""
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_").replace(" ", "_")
+    plain = _plain(name)
     if plain in _FOR_META:
         return "there is none for that yet: put it into 'meta'"
     meant = _MEANT.get(plain)

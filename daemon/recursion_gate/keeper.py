@@ -39,6 +39,9 @@ _TURN_SECONDS, _FEWEST = 0.2, 20
 #: For how many seconds an inbox without a user is one that is being added: `user add` makes the inbox first.
 _NEW = 2.0
 
+#: The most users whose gate and cards are held in memory while nothing is done for them.
+_MOST_DESKS = 256
+
 _STATES = set(STATES)
 _WITH_WORK = [state for state in STATES if state != "problems"]
 
@@ -192,6 +195,14 @@ class Keeper:
             self.did("parked", user, "")
         return Outcome(due=wait, failed=failed)
 
+    def _give_up_desks(self) -> None:
+        """Keep the desks of those users only who had one last: what is on another one is read again when it is needed.
+        One that has more in hand than the folders say is kept."""
+        if len(self._desks) > _MOST_DESKS:
+            idle = [user for user, desk in self._desks.items() if desk.is_idle()]
+            for user in idle[: len(self._desks) - _MOST_DESKS]:
+                del self._desks[user]
+
     def _turn(self, user: str) -> Outcome:
         desk = self._desks.get(user)
         if desk is None or not desk.fresh():
@@ -200,6 +211,7 @@ class Keeper:
             desk.did = lambda what, user, which: self.did(what, user, which)
             merging.finish(desk)
             self._desks[user] = desk
+            self._give_up_desks()
         desk.due = None
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
