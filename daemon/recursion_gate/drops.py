@@ -163,7 +163,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _number(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise Refusal(f"the number {text[:20]} is too large", "Write it as text, in quotes.")
+        raise Refusal("a number in it is too large", "Write it as text, in quotes.")
     return value
 
 

@@ -148,7 +148,10 @@ def _value(node: yaml.Node) -> Any:
             if not isinstance(key, yaml.ScalarNode):
                 raise Refusal("the front matter is not a list of 'name: value' lines")
             if key.value in made:
-                raise Refusal(f"the front matter gives '{key.value}' twice", "Keep one of the two lines.")
+                line = key.start_mark.line + 1  # not the name: it may be anybody's words
+                raise Refusal(
+                    f"the front matter gives one field twice (its line {line:,})", "Keep one of the two lines."
+                )
             made[key.value] = _value(value)
         return made
     if isinstance(node, yaml.SequenceNode):
