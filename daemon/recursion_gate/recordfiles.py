@@ -74,7 +74,7 @@ class RecordFiles:
             path = place.home / file
             new, mark = self._texts[file]
             for _ in range(_SAVES):
-                if durable.replace(path, new, still=partial(files.untouched, seen=mark)):
+                if durable.replace(path, new, still=partial(self._is_to_be_replaced, path, mark)):
                     break
                 try:
                     text, mark = _read_record(self.desk, file)
@@ -85,6 +85,11 @@ class RecordFiles:
                 raise BeingSaved(path, place.shown(path)).in_the_midst()
         if self._wanted:
             durable.sync_folder(place.home)
+
+    def _is_to_be_replaced(self, path: Path, mark: object, at: str) -> bool:
+        if at == str(path):  # the last moment before the two change places
+            self.desk.check()
+        return files.untouched(at, mark)
 
 
 def _read_record(desk: Desk, file: str) -> tuple[bytes, object]:

@@ -69,7 +69,7 @@ def once(
             count += 1
             told(what)
 
-        keeper.did, keeper.before = did, held.renew
+        keeper.did, keeper.before, keeper.check = did, held.renew, held.check
         turns = Turns(keeper)
         for user in sorted({*root.users(), *root.inboxes()}):
             turns.add(user)
@@ -151,6 +151,7 @@ class Service:
         """Work until `stop`, SIGTERM or SIGINT. Raises AlreadyRunning, OSError."""
         with hold(self.root) as self._lock:
             self._keeper.did, self._keeper.found, self._keeper.before = self._did, self._found, self._before_work
+            self._keeper.check = self._lock.check
             handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
             try:
                 self._feed()
