@@ -107,7 +107,7 @@ _CHANGES = {
     *("fdatasync", "write_text", "write_bytes", "touch", "symlink_to", "hardlink_to", "rmtree", "copy", "copytree"),
 }
 #: The lock, and an index that can be thrown away. Neither is in the contract's tree.
-_ALLOWED = {("lock", "truncate"), ("lock", "write"), ("receipts", "unlink")}
+_ALLOWED = {("lock", "ftruncate"), ("lock", "pwrite"), ("receipts", "unlink")}
 
 
 def test_only_one_module_of_the_daemon_changes_the_disk() -> None:

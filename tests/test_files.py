@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from recursion_gate import files
 from recursion_gate.errors import Refusal
-from recursion_gate.files import Seen, kind_of, look, mark, mark_at, same_file
+from recursion_gate.files import Seen, is_still, kind_of, look, mark, mark_at
 
 HAS_LEASES = sys.platform == "linux"
 needs_leases = pytest.mark.skipif(not HAS_LEASES, reason="only Linux can say whether a file is open for writing")
@@ -250,7 +250,7 @@ def test_a_file_that_changes_while_it_is_read_counts_as_open_and_never_as_unchan
     monkeypatch.setattr(os, "read", read)
     seen = look(path, 100)
     assert seen.open_elsewhere is True
-    assert not same_file(path, seen)
+    assert not is_still(seen.mark)(path)
 
 
 def test_a_read_that_gives_less_than_asked_is_gone_on_with(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ def test_a_read_that_gives_less_than_asked_is_gone_on_with(path: Path, monkeypat
 @pytest.mark.parametrize("how", ["longer", "touched", "replaced", "removed", "a folder", "a link to itself"])
 def test_another_content_has_another_mark(path: Path, how: str) -> None:
     seen = look(path, 100)
-    assert same_file(path, seen)
+    assert is_still(seen.mark)(path)
     aside = path.with_name("aside")
     if how == "longer":
         path.write_bytes(b"hello!")
@@ -283,16 +283,16 @@ def test_another_content_has_another_mark(path: Path, how: str) -> None:
     else:
         path.rename(aside)
         path.symlink_to(aside)
-    assert not same_file(path, seen)
+    assert not is_still(seen.mark)(path)
 
 
 def test_a_file_that_was_moved_has_the_same_mark_at_its_new_place(path: Path) -> None:
     seen = look(path, 100)
     moved = path.with_name("moved")
     path.rename(moved)
-    assert same_file(moved, seen)
+    assert is_still(seen.mark)(moved)
     assert mark(os.stat(moved)) == seen.mark == Seen(b"", os.stat(moved)).mark
-    assert not same_file(path, seen)
+    assert not is_still(seen.mark)(path)
 
 
 def test_without_posix_locks_nobody_can_tell_and_quiet_time_decides(

@@ -212,10 +212,10 @@ def test_a_file_name_cannot_write_lines_of_its_own_into_the_log(
     world = World(root)
     (world.place.inbox / "a\nevent=approved user=alex id=x.json").write_text("{")
 
-    def full(old: object, new: object) -> None:
+    def full(old: object, *more: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(old))
 
-    monkeypatch.setattr(durable, "move", full)
+    monkeypatch.setattr(durable, "take_away", full)
     os.utime(world.place.inbox / "a\nevent=approved user=alex id=x.json", (0, 0))
     with monkeypatch.context() as patch:
         patch.setattr(Desk, "settled", lambda *args, **more: None)

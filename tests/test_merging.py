@@ -362,10 +362,10 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
     stuck = world.stage("stuck").name
 
     class Sticky(durable.Calls):
-        def unlink(self, path: str) -> None:
-            if path.endswith(f"approved/{stuck}"):
-                raise OSError(errno.EPERM, "Operation not permitted", path)
-            super().unlink(path)
+        def rename_new(self, old: str, new: str) -> None:
+            if old.endswith(f"approved/{stuck}"):
+                raise OSError(errno.EPERM, "Operation not permitted", old)
+            super().rename_new(old, new)
 
     monkeypatch.setattr(durable, "calls", Sticky())
     world.approve("stuck")

@@ -5,6 +5,7 @@ Nothing here merges: a card is put into approved/ or rejected/, and the daemon c
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -201,8 +202,8 @@ def decide(
     card, seen = item.look()
     _check_unchanged(seen.data, shown)
     _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason), own=True)
-    if files.same_file(card, seen):  # else somebody has saved it meanwhile: the daemon keeps what was written
-        durable.remove(card)
+    with contextlib.suppress(FileNotFoundError):
+        durable.take_away(card, files.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
 
 
 def digest(card: bytes) -> str:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from . import cards, durable, files, record
 from .errors import BadSettings, NotYet, Parked, Refusal, printable
 from .gate import Gate
-from .layout import STATES, TEMP_NAME, Place, is_ignored
+from .layout import STATES, TEMP_NAME, Place, is_aside, is_ignored, original_name
 from .model import Candidate, Receipt
 from .receipts import Decided, Ledger
 from .settings import Settings
@@ -28,6 +28,9 @@ log = logging.getLogger("recursion_gate")
 #: How long, in seconds, a file whose writer is known to have closed it must have been left alone: a script that
 #: appends line by line (``>>``) opens it again at once.
 _JUST_CLOSED = 0.2
+
+#: In how many seconds to look again at a file that came under the name of another while that was being removed.
+_AGAIN = 0.05
 
 #: What the system says to a move or removal of what is not ours: another's file in a sticky folder, an immutable one,
 #: a place where a disk is mounted.
@@ -77,7 +80,7 @@ class Desk:
         #: How many candidates the last turn has left without a card.
         self.undealt = 0
         #: Drops that are on the gate, and still to be taken away.
-        self.staged: list[tuple[str, object]] = []
+        self.staged: list[tuple[str, files.Mark]] = []
         #: A look at the drop zone that takes more than one turn.
         self.listing: Iterator[list[str] | None] | None = None
         #: Drops that were not complete: not looked at again before this time (monotonic), unless they change.
@@ -87,6 +90,8 @@ class Desk:
         self._stuck: dict[str, tuple[object, float]] = {}  # what could not be moved: as it was, until when to leave it
         self._first_seen: dict[str, tuple[object, float]] = {}
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
+        #: Called before each write to receipts, Record and gate; raises where another daemon has our place.
+        self.check: Callable[[], object] = lambda: None
 
     def fresh(self) -> bool:
         """Whether gate and receipts are still as this desk left them: a person may have put back a copy."""
@@ -170,7 +175,7 @@ class Desk:
         self._listed_at = time.monotonic()
         # Only a folder that has rested for longer than a clock tick can be told from one that changes again now.
         rested = time.time() - stamp / 1e9 > 0.1
-        names = set(os.listdir(folder))
+        names = {self.unaside(self._pending, name) for name in os.listdir(folder)}
         self._names = None
         new = names - self.pending.keys()
         if len(names) - len(new) < len(self.pending):
@@ -183,6 +188,17 @@ class Desk:
         strays = set(self.pending.values()) - self.gate.ids
         if strays:
             yield from [folder / name for name, candidate_id in self.pending.items() if candidate_id in strays]
+
+    def unaside(self, folder: str, name: str) -> str:
+        """The name of a file in a folder of cards; one that a stop has left taken aside gets its own again, or one with
+        a number, since another card may have it by now."""
+        if not is_aside(name):
+            return name
+        back = os.path.basename(durable.put_back(f"{folder}/{name}"))
+        if back == name:
+            back = numbered(original_name(name), f"-{time.time_ns()}")
+            durable.move(f"{folder}/{name}", f"{folder}/{back}")
+        return back
 
     def _is_known(self, stamp: int) -> bool:
         """Whether pending/, with this mtime, holds what `pending` says."""
@@ -267,19 +283,19 @@ class Desk:
 
     # -- refusing -------------------------------------------------------------------------------------------------
 
-    def refuse(self, path: Path | str, refusal: Refusal, what: str = "could not be staged") -> None:
-        """Move a file to problems/, with the reason beside it; the reason first, and synced, so that there is no
-        instant at which it lies there without one. A stop in between leaves a reason without a file; the file is then
-        refused again, under the same name. Raises OSError."""
-        place, name = self.place, os.path.basename(path)
-        if self.is_stuck(path, files.mark_at(path)):
+    def refuse(self, path: Path | str, mark: files.Mark, refusal: Refusal, what: str = "could not be staged") -> None:
+        """Move the file that was seen with this `mark` to problems/, with the reason beside it; the reason first, and
+        synced, so that there is no instant at which it lies there without one. A stop in between leaves a reason
+        without a file; the file is then refused again, under the same name. Raises OSError."""
+        place, name = self.place, original_name(os.path.basename(path))
+        if self.is_stuck(path, mark):
             return
         kept = self._free_pair(name)
         why = place.problems / (kept + _WHY)
         durable.replace(why, _why(name, place, refusal, what).encode())
         durable.sync_folder(place.problems)
         try:
-            durable.move(path, place.problems / kept)
+            moved = durable.take_away(path, files.is_still(mark), place.problems / kept)
         except FileNotFoundError:  # taken away in the meantime
             durable.remove(why)
             return
@@ -287,7 +303,11 @@ class Desk:
             if err.errno not in _NOT_OURS:
                 raise
             durable.remove(why)
-            self._cannot_move(path, refusal)
+            self._cannot_move(path, mark, refusal)
+            return
+        if not moved:  # another file has come under this name, and this reason is not its reason
+            durable.remove(why)
+            self.note_due(_AGAIN)
             return
         self._stuck.pop(str(path), None)
         self.say("refused", place.shown(path), why=refusal.problem)
@@ -307,18 +327,22 @@ class Desk:
         why = self.place.problems / (kept + _WHY)
         return files.mark_at(self.place.problems / kept) is None and (files.mark_at(why) is None or _is_why(why))
 
-    def clear(self, path: Path | str, why: str) -> None:
-        """Remove a file that is done with; one that is not ours to remove is left, and tried again later."""
+    def clear(self, path: Path | str, mark: files.Mark, why: str) -> None:
+        """Remove a file that is done with, and was seen with this `mark`; another file under its name stays for the
+        next look. One that is not ours to remove is left, and tried again later."""
         try:
-            durable.remove(path)
+            # The look before saves another file a way there and back; the look after is what decides.
+            if files.mark_at(path) != mark or not durable.take_away(path, files.is_still(mark)):
+                self.note_due(_AGAIN)
+        except FileNotFoundError:  # taken away in the meantime
+            pass
         except OSError as err:
             if err.errno not in _NOT_OURS:
                 raise
-            self._cannot_move(path, Refusal(why))
+            self._cannot_move(path, mark, Refusal(why))
 
-    def _cannot_move(self, path: Path | str, refusal: Refusal) -> None:
+    def _cannot_move(self, path: Path | str, mark: files.Mark, refusal: Refusal) -> None:
         """Not ours to move, as it seems: try again at the next look, or when it changes."""
-        mark = files.mark(os.lstat(path))
         known = self._stuck.get(str(path))
         if known is None or known[0] != mark:
             self.say("cannot-move", self.place.shown(path), why=refusal.problem)

@@ -11,6 +11,7 @@ What is promised (docs/reliability.md says why it is enough):
 * `create`: the file appears whole or not at all and never takes the place of another. It is synced where it is asked
   for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
   again.
+* `take_away`: removes or moves the file that is meant, never another that came under its name meanwhile.
 * `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
 * `overwrite`: promises nothing; the status on a full disk is all that it is for.
 
@@ -22,13 +23,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import stat
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from .layout import TEMP_NAME
+from .layout import TEMP_NAME, aside_name, is_aside, original_name
 
 __all__ = [
     "Calls",
@@ -41,10 +44,12 @@ __all__ = [
     "make_folder",
     "move",
     "overwrite",
+    "put_back",
     "remove",
     "replace",
     "sync_disk",
     "sync_folder",
+    "take_away",
     "truncate",
 ]
 
@@ -83,8 +88,13 @@ class Calls:
     def rename(self, old: str, new: str) -> None:
         os.rename(old, new)
 
+    def rename_new(self, old: str, new: str) -> None:
+        """Raises FileExistsError where something is called `new` already."""
+        _rename_new(old, new)
+
     def exchange(self, old: str, new: str) -> None:
-        _exchange(old, new)
+        """Each file gets the other's name, in one step."""
+        _renameat2(old, new, _RENAME_EXCHANGE)
 
     def link(self, old: str, new: str) -> None:
         os.link(old, new, follow_symlinks=False)
@@ -116,18 +126,48 @@ def _syncfs(fd: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _exchange(old: str, new: str) -> None:
-    """renameat2(2) with RENAME_EXCHANGE, which Python does not have: each file gets the other's name, in one step."""
+_AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2
+
+
+@functools.cache
+def _libc_renameat2() -> Any:
     import ctypes
 
     try:
-        call = ctypes.CDLL(None, use_errno=True).renameat2
+        return ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), old) from None
-    here, flag = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    if call(here, os.fsencode(old), here, os.fsencode(new), flag):
+        return None
+
+
+def _renameat2(old: str, new: str, flag: int) -> None:
+    """renameat2(2), which Python does not have."""
+    import ctypes
+
+    call = _libc_renameat2()
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), old)
+    if call(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), flag):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), old)
+
+
+def _rename_new(old: str, new: str) -> None:
+    try:
+        _renameat2(old, new, _RENAME_NOREPLACE)
+        return
+    except OSError as err:
+        if err.errno not in _NO_EXCHANGE:
+            raise
+    try:  # this disk or system has no such rename
+        os.link(old, new, follow_symlinks=False)
+    except OSError as err:
+        if err.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(new):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from None
+        os.rename(old, new)
+    else:
+        os.unlink(old)
 
 
 calls = Calls()
@@ -268,17 +308,24 @@ def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
             calls.unlink(temp)
             return False
         calls.exchange(temp, target)
-    except OSError as err:
-        if err.errno in _NO_EXCHANGE or not os.path.lexists(target):
+    except Exception as err:
+        number = err.errno if isinstance(err, OSError) else None
+        if number in _NO_EXCHANGE or (number == errno.ENOENT and not os.path.lexists(target)):
             _take_place(temp, target)
             return True
         with contextlib.suppress(OSError):
             calls.unlink(temp)
         raise
-    if still(temp):
-        calls.unlink(temp)
-        return True
-    calls.rename(temp, target)  # what somebody saved goes back; if even that fails it is left where it is
+    try:
+        if still(temp):
+            calls.unlink(temp)
+            return True
+    except OSError:  # it cannot be told whose that is: all is to be as it was, and no save left under that name
+        calls.exchange(temp, target)
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    calls.rename(temp, target)  # what somebody saved goes back
     return False
 
 
@@ -410,6 +457,64 @@ def move(source: Path | str, target: Path | str) -> None:
     that is renamed out of a watched tree holds up every later event by half a second (watchdog waits for the other
     half of the move). Raises OSError."""
     calls.rename(str(source), str(target))
+
+
+def take_away(path: Path | str, still: Callable[[str], bool], target: Path | str | None = None) -> bool:
+    """Remove the file at `path`, or move it to `target`, which the caller has seen to be free, if it is `still` the one
+    that is meant; another one, which somebody renamed over it, stays, and False is returned.
+
+    A look at a name and a removal by it are two calls, and the file may have changed in between. So the file gets a
+    name that nobody else uses, in the same folder (see `move`), and is looked at there. What a stop leaves under such a
+    name, and what does not get its own back since that is taken again, `put_back` deals with at the next look.
+
+    Raises FileNotFoundError when nothing is there any more, OSError; then it is as it was, as far as the disk allows.
+    """
+    aside = _take_aside(str(path))
+    try:
+        if still(aside):
+            if target is None:
+                calls.unlink(aside)
+            else:
+                calls.rename_new(aside, str(target))
+            return True
+    except OSError:
+        put_back(aside)
+        raise
+    put_back(aside)
+    return False
+
+
+#: So many files that were taken aside may have the same name at once.
+_ASIDE_AT_ONCE = 100
+
+
+def _take_aside(path: str) -> str:
+    folder, name = os.path.split(path)
+    if is_aside(name):
+        return path
+    for number in range(_ASIDE_AT_ONCE):
+        aside = os.path.join(folder, aside_name(name, number))
+        try:
+            calls.rename_new(path, aside)
+            return aside
+        except FileExistsError:
+            continue
+        except OSError as err:
+            if err.errno == errno.ENAMETOOLONG:  # the name leaves no room for another one
+                return path
+            raise
+    raise FileExistsError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+
+
+def put_back(path: Path | str) -> str:
+    """Give a file that is taken aside its own name again, unless that is taken; gives the path it has now."""
+    folder, name = os.path.split(str(path))
+    target = os.path.join(folder, original_name(name))
+    if target != str(path):
+        with contextlib.suppress(OSError):
+            calls.rename_new(str(path), target)
+            return target
+    return str(path)
 
 
 def remove(path: Path | str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 __all__ = ["AlreadyRunning", "BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal", "printable"]
 
 
@@ -55,6 +57,8 @@ class Refusal(GateError):
         self.problem, self.remedy = printable(problem), remedy
         #: True when the same file could still become right by being written further (JSON that just ends).
         self.maybe_unfinished = maybe_unfinished
+        #: Of a file that could not even be read: as it was when that was tried.
+        self.stat: os.stat_result | None = None
 
     def __str__(self) -> str:
         return self.problem

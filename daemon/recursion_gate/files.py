@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import stat
+from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ try:
 except ImportError:  # not POSIX: `open_elsewhere` then answers None, and quiet time decides
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Seen", "kind_of", "look", "mark", "mark_at", "open_plain", "same_file", "untouched"]
+__all__ = ["Mark", "Seen", "is_still", "kind_of", "look", "mark", "mark_at", "open_plain", "untouched"]
 
 _READ = (
     os.O_RDONLY
@@ -30,6 +31,10 @@ _READ = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOCTTY", 0)
 )
+
+
+#: What tells one content of one file from another without reading it: device, inode, mtime, size.
+Mark = tuple[int, int, int, int]
 
 
 class Seen(NamedTuple):
@@ -42,17 +47,17 @@ class Seen(NamedTuple):
     open_elsewhere: bool | None = None
 
     @property
-    def mark(self) -> tuple[int, int, int, int]:
+    def mark(self) -> Mark:
         """Changes whenever the content does."""
         return mark(self.stat)
 
 
-def mark(st: os.stat_result) -> tuple[int, int, int, int]:
-    """What tells one content of one file from another without reading it."""
+def mark(st: os.stat_result) -> Mark:
+    """The `Mark` of a file that was looked at."""
     return (st.st_dev, st.st_ino, st.st_mtime_ns, st.st_size)
 
 
-def mark_at(path: Path | str) -> tuple[int, int, int, int] | None:
+def mark_at(path: Path | str) -> Mark | None:
     """The `mark` of what stands at `path`; None where nothing does. Raises OSError."""
     try:
         return mark(os.lstat(path))
@@ -101,6 +106,14 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
     disk's or the system's fault and may pass.
     """
     before = os.lstat(path)
+    try:
+        return _look(path, limit, before, ask_writers)
+    except Refusal as err:
+        err.stat = before
+        raise
+
+
+def _look(path: Path | str, limit: int, before: os.stat_result, ask_writers: bool) -> Seen:
     if not stat.S_ISREG(before.st_mode):
         word = kind_of(before.st_mode)
         raise Refusal(f"this is a {word}, not a file", f"Put the file itself here, not a {word}.")
@@ -155,9 +168,9 @@ def untouched(path: Path | str, seen: object) -> bool:
         os.close(fd)
 
 
-def same_file(path: Path | str, seen: Seen) -> bool:
-    """Whether what stands at `path` is still what was `seen`."""
-    return mark_at(path) == seen.mark
+def is_still(seen: Mark) -> Callable[[Path | str], bool]:
+    """The question whether what stands at a path is what was `seen`, for `durable`."""
+    return lambda path: mark_at(path) == seen
 
 
 def open_plain(path: Path) -> BufferedReader:

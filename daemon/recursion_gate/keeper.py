@@ -82,6 +82,9 @@ class Keeper:
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
         #: Called before anything is changed for a user; may raise AlreadyRunning, which ends the work.
         self.before: Callable[[], object] = lambda: None
+        #: Called before each write to receipts, Record and gate; may raise AlreadyRunning, and OSError, which ends the
+        #: turn.
+        self.check: Callable[[], object] = lambda: None
         #: Called with how many drops, or decisions, were found, before they are taken up.
         self.found: Callable[[int], None] = lambda count: None
 
@@ -209,6 +212,7 @@ class Keeper:
             self._sync_root()
             desk = Desk(self.root.place(user), self.settings, self._decided)
             desk.did = lambda what, user, which: self.did(what, user, which)
+            desk.check = self.check
             merging.finish(desk)
             self._desks[user] = desk
             self._give_up_desks()
@@ -267,7 +271,7 @@ def _never_staged(desk: Desk, paths: Iterable[Path], held: set[str]) -> list[Pat
         elif (candidate := torn.whose(path.name, seen.data, candidate_id)) is not None:
             try:
                 desk.settled(path, seen, whole=False, cut_short=True)
-                desk.clear(path, "it is torn")
+                desk.clear(path, seen.mark, "it is torn")
             except NotYet as err:  # a person's editor may have emptied it to write it anew
                 desk.note_due(err.seconds)
                 held.add(candidate.id)

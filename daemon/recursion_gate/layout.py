@@ -21,8 +21,11 @@ __all__ = [
     "TEMP_NAME",
     "Place",
     "Root",
+    "aside_name",
     "find_root",
+    "is_aside",
     "is_ignored",
+    "original_name",
     "valid_user",
 ]
 
@@ -50,6 +53,9 @@ GATE_NAME = "recursion-gate.json"
 #: What a file is called while it is being written by the daemon. One a folder is enough: there is one writer.
 TEMP_NAME = ".recursion-gate.tmp"
 
+#: What a file is called while the daemon has taken it aside, to look at it once more before it removes or moves it.
+_ASIDE = re.compile(r"\.recursion-gate\.\d+\.(.+)", re.DOTALL)
+
 _IGNORED_ENDINGS = (".tmp", ".part", "~", ".swp", ".swx", ".crdownload", ".partial", ":zone.identifier")
 _IGNORED_NAMES = {"thumbs.db", "desktop.ini"}
 #: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
@@ -63,6 +69,22 @@ def is_ignored(name: str) -> bool:
     low = name.lower()
     own = low.startswith(".") or (low.startswith("#") and low.endswith("#")) or low in _IGNORED_NAMES
     return own or low.endswith(_IGNORED_ENDINGS)
+
+
+def aside_name(name: str, number: int = 0) -> str:
+    """What a file of this name is called while it is taken aside, in the same folder (see `durable.take_away`)."""
+    return f".recursion-gate.{number}.{name}"
+
+
+def is_aside(name: str) -> bool:
+    """Whether this is the name of a file that the daemon took aside: a stop has left it there."""
+    return name.startswith(".recursion-gate.") and _ASIDE.fullmatch(name) is not None
+
+
+def original_name(name: str) -> str:
+    """The name of a file without the mark of one that is taken aside."""
+    found = _ASIDE.fullmatch(name) if name.startswith(".recursion-gate.") else None
+    return found[1] if found else name
 
 
 def valid_user(name: str) -> bool:

@@ -21,7 +21,7 @@ from .cards import Verdict
 from .desk import Desk, now, numbered
 from .drops import PUT_BACK
 from .errors import NotYet, Refusal
-from .layout import is_ignored
+from .layout import is_aside, is_ignored
 from .model import Candidate, Receipt, act_id, instant
 from .receipts import baseline_bytes
 from .recordfiles import BeingSaved, RecordFiles
@@ -94,14 +94,18 @@ def look_at_decisions(desk: Desk) -> Look:
         problem = _contradiction(these) or _cut_short(desk, staged, these)
         if problem:
             send_back(desk, staged, these, problem)
-        elif _rested(desk, these):
+            continue
+        for card in these:  # what a stop has left aside shall be seen, should it have to wait
+            folder, name = os.path.split(card.path)
+            card.path = f"{folder}/{desk.unaside(folder, name)}"
+        if _rested(desk, these):
             look.decisions.append(Decision(staged, these[0].action, these))
     return look
 
 
 def _names_in(folder: str) -> set[str]:
     with os.scandir(folder) as entries:
-        return {e.name for e in entries if not is_ignored(e.name)}
+        return {e.name for e in entries if not is_ignored(e.name) or is_aside(e.name)}
 
 
 def _look_at_cards(
@@ -150,7 +154,7 @@ def _look_at_card(
     stranger = who.stranger(path, seen.stat, people)
     if stranger:
         told = f"{stranger}, so neither what it says nor where it lay is a person's decision"
-        desk.refuse(path, Refusal(told, "Move the card that is in pending/."), "was not carried out")
+        desk.refuse(path, seen.mark, Refusal(told, "Move the card that is in pending/."), "was not carried out")
         return
     try:
         verdict = _verdict(desk, path, seen, staged, action)
@@ -163,7 +167,7 @@ def _look_at_card(
         how = "" if err.remedy == PUT_BACK else f"{err.remedy} "
         again = f"Edit the clean card in pending/, or correct this one and move it into {action}/ again."
         refusal = Refusal(err.problem, how + again)
-        desk.refuse(path, refusal, "was edited so that it can no longer be read, so it was not merged")
+        desk.refuse(path, seen.mark, refusal, "was edited so that it can no longer be read, so it was not merged")
         return
     found[staged.id].append(Card(path, action, seen, verdict))
 
@@ -199,9 +203,11 @@ def _cut_short(desk: Desk, staged: Candidate, these: list[Card]) -> str | None:
         note = cards.note_in(seen.data) if seen else None
     except (Refusal, FileNotFoundError):
         return None
-    if seen is None or note is None or any(c.seen.stat.st_ctime_ns > seen.stat.st_ctime_ns for c in these):
+    if seen is None or note is None:
         return None
-    return note
+    # Of a card that was taken aside to be removed the ctime tells nothing: a rename sets it.
+    since = [c for c in these if not is_aside(os.path.basename(c.path))]
+    return None if any(c.seen.stat.st_ctime_ns > seen.stat.st_ctime_ns for c in since) else note
 
 
 def _rested(desk: Desk, these: list[Card]) -> bool:
@@ -229,9 +235,10 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
     durable.sync_folder(desk.place.pending)
     for card in these:
         if card.verdict.edited:
-            desk.refuse(card.path, Refusal(note, "Its text is kept in this file."), "was not carried out")
-        elif files.same_file(card.path, card.seen):
-            desk.clear(card.path, "its entry is back in pending/")
+            refusal = Refusal(note, "Its text is kept in this file.")
+            desk.refuse(card.path, card.seen.mark, refusal, "was not carried out")
+        else:
+            desk.clear(card.path, card.seen.mark, "its entry is back in pending/")
     desk.say("returned", staged.id, why=note)
 
 
@@ -249,8 +256,7 @@ def clear_leftover(desk: Desk, path: Path | str, seen: files.Seen, receipt: Rece
     one that somebody has edited since is kept in problems/."""
     if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
         _file_cards(desk, [(receipt, seen.data)])
-        if files.same_file(path, seen):
-            desk.clear(path, f"it is {receipt.action}")
+        desk.clear(path, seen.mark, f"it is {receipt.action}")
         return
     staged = desk.decided_candidate(receipt)
     carried_out = (staged, desk.decided_candidate(receipt, approved=True) if receipt.approved else staged)
@@ -265,9 +271,9 @@ def clear_leftover(desk: Desk, path: Path | str, seen: files.Seen, receipt: Rece
         return
     if edited:
         told = f"this entry was {receipt.action} on {receipt.at[:10]}, before this card came here"
-        desk.refuse(path, Refusal(told, "To add more, drop a new entry."), "was not carried out")
-    elif files.same_file(path, seen):
-        desk.clear(path, f"it is {receipt.action}")
+        desk.refuse(path, seen.mark, Refusal(told, "To add more, drop a new entry."), "was not carried out")
+    else:
+        desk.clear(path, seen.mark, f"it is {receipt.action}")
 
 
 # -- carrying out -------------------------------------------------------------------------------------------------
@@ -363,6 +369,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> None:
         if not os.path.lexists(desk.place.baseline):
             durable.replace(desk.place.baseline, baseline_bytes(desk.place))  # synced: it cannot be made again
         durable.sync_folder(desk.place.receipts)
+    desk.check()
     receipts = desk.ledger.append(drafts)
     texts.write()
     _off_the_gate(desk, receipts)
@@ -371,10 +378,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> None:
     _file_cards(desk, [(r, d.cards[0].seen.data) for d, r in zip(decisions, receipts, strict=True)])
     for decision in decisions:
         for card in decision.cards:
-            if files.same_file(card.path, card.seen):
-                desk.clear(card.path, f"it is {decision.action}")
-            else:
-                desk.note_due(0.05)
+            desk.clear(card.path, card.seen.mark, f"it is {decision.action}")
 
 
 def _draft(decision: Decision, candidate: Candidate, evidence: str | None, moment: str) -> dict[str, Any]:
@@ -406,6 +410,7 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
 def _off_the_gate(desk: Desk, receipts: list[Receipt]) -> None:
     for receipt in receipts:
         desk.gate.discard(receipt.candidate_id)
+    desk.check()
     desk.gate.save()
 
 

@@ -7,6 +7,7 @@ for it, since the daemon that put them there may have been killed before it was.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from . import drops, durable, files
 from .desk import Desk
 from .errors import NotYet, Refusal
-from .layout import STATES, is_ignored
+from .layout import STATES, is_aside, is_ignored, original_name
 from .model import Candidate, id_hash
 
 __all__ = ["clear", "drop_paths", "stage"]
@@ -28,7 +29,7 @@ _FEWEST = 50
 
 #: A drop that is on the gate: where it lies, and its `files.mark` as it was read. Paths are strings here: in a flood,
 #: making a Path takes as long as reading the file.
-Staged = tuple[str, object]
+Staged = tuple[str, files.Mark]
 
 
 @dataclass(slots=True)
@@ -62,12 +63,15 @@ def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[str
 def _listing(desk: Desk) -> Iterator[list[str] | None]:
     """The names in the drop zone, at the end; None now and then until then."""
     found = []
+    left_aside = []
     here = time.monotonic()
     with os.scandir(desk.place.inbox) as entries:
         for number, entry in enumerate(entries, 1):
             if number % 1_000 == 0:
                 yield None
             if entry.name in STATES or is_ignored(entry.name):
+                if is_aside(entry.name):
+                    left_aside.append(entry.path)
                 continue
             try:
                 st = entry.stat(follow_symlinks=False)
@@ -78,6 +82,10 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
                 desk.note_due(known[1] - here)
             elif not desk.is_stuck(entry.path, files.mark(st)):
                 found.append((st.st_mtime_ns, entry.name))
+    for path in left_aside:  # read where it is, if another file has its name by now
+        path = durable.put_back(path)
+        with contextlib.suppress(FileNotFoundError):
+            found.append((os.lstat(path).st_mtime_ns, os.path.basename(path)))
     found.sort()
     yield [name for _, name in found]
 
@@ -103,13 +111,14 @@ def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> l
         try:
             new = _new(desk, item.proposals, taken, hashes)
         except Refusal as err:
-            desk.refuse(item.path, err)
+            desk.refuse(item.path, item.seen.mark, err)
             continue
         taken.update((c.id, c) for c in new)
         (done if new else known).append((item.path, item.seen.mark))
     for candidate in taken.values():
         desk.gate.add(candidate)
     if taken:
+        desk.check()
         desk.gate.save()
     if done or known:
         durable.sync_folder(desk.place.home)
@@ -125,11 +134,8 @@ def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Stage
     left: list[Staged] = []
     for number, (path, mark) in enumerate(done, 1):
         # What was rewritten since it was read is another drop, and stays for the next look.
-        if files.mark_at(path) == mark:
-            desk.clear(path, "it is staged")
-            folders.add(os.path.dirname(path))
-        else:
-            desk.note_due(0.05)
+        desk.clear(path, mark, "it is staged")
+        folders.add(os.path.dirname(path))
         if number >= _FEWEST and time.monotonic() > until:
             left = done[number:]
             break
@@ -141,7 +147,7 @@ def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Stage
 def _read(desk: Desk, path: str) -> _Read | None:
     """The file, parsed; None when it is gone, refused, or not complete yet."""
     settings = desk.settings
-    name = os.path.basename(path)
+    name = original_name(os.path.basename(path))
     seen: files.Seen | None = None
     try:
         try:
@@ -152,9 +158,9 @@ def _read(desk: Desk, path: str) -> _Read | None:
             return _Read(path, seen, found)
         except Refusal as err:
             if seen is None:
-                seen = files.Seen(b"", os.lstat(path), False)
+                seen = files.Seen(b"", err.stat or os.lstat(path), False)
             desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
-            desk.refuse(path, err)
+            desk.refuse(path, seen.mark, err)
     except NotYet as err:
         desk.note_due(err.seconds)
         if seen is not None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from recursion_gate.durable import Calls
-from recursion_gate.layout import TEMP_NAME
+from recursion_gate.layout import TEMP_NAME, is_aside
 
 __all__ = ["Boundary", "Disk", "Killed", "Op", "Tree"]
 
@@ -120,6 +120,9 @@ class Boundary(Calls):
 
     def rename(self, old: str, new: str) -> None:
         self._call(Op("rename", old, other=new), lambda: super(Boundary, self).rename(old, new))
+
+    def rename_new(self, old: str, new: str) -> None:
+        self._call(Op("rename", old, other=new), lambda: super(Boundary, self).rename_new(old, new))
 
     def exchange(self, old: str, new: str) -> None:
         self._call(Op("exchange", old, other=new), lambda: super(Boundary, self).exchange(old, new))
@@ -325,6 +328,8 @@ class Disk:
         for change in self._pending:
             for known in list(layouts):
                 after = {(f, n): node for f, n, node in known}
+                if any(node is None and is_aside(n) and not self._is_there(after, (f, n)) for f, n, node in change):
+                    continue  # changes of one name happen in their order: nothing leaves a name that it never had
                 after.update({(f, n): node for f, n, node in change})
                 layouts[frozenset((f, n, node) for (f, n), node in after.items())] = None
             if len(layouts) > 8 * most:
@@ -351,6 +356,9 @@ class Disk:
             if found > 2 * most:
                 self.sampled = True
                 return
+
+    def _is_there(self, layout: dict[tuple[int, str], int | None], name: tuple[int, str]) -> bool:
+        return layout.get(name, self._durable.get(name)) is not None
 
     def _options(self, node_id: int, names: dict[tuple[int, str], int]) -> list[bytes]:
         """What may be in a file that was not synced."""

@@ -188,6 +188,20 @@ MUTATIONS = (
         "        if staged is None:\n",
         "tests/test_merging.py::test_nothing_is_merged_while_a_second_card_of_the_entry_may_still_be_being_written",
     ),
+    Mutation(
+        "what was renamed over a file is removed in its place",
+        "durable.py",
+        "        if still(aside):\n",
+        "        if True:\n",
+        "tests/test_renames.py::test_a_drop_renamed_over_another_between_look_and_removal_is_staged_too",
+    ),
+    Mutation(
+        "a daemon that has lost its place writes its receipts",
+        "merging.py",
+        "    desk.check()\n    receipts = ",
+        "    receipts = ",
+        "tests/test_lock.py::test_a_holder_that_has_lost_its_place_ends_before_the_next_write",
+    ),
     # -- two steps swapped --------------------------------------------------------------------------------------------
     Mutation(
         "the Record before the receipt",
@@ -206,8 +220,8 @@ MUTATIONS = (
     Mutation(
         "the drop is removed before the gate is written",
         "staging.py",
-        "    if taken:\n        desk.gate.save()\n",
-        "    for item in done:\n        durable.remove(item.path)\n    if taken:\n        desk.gate.save()\n",
+        "    if taken:\n        desk.check()\n",
+        "    for item in done:\n        durable.remove(item.path)\n    if taken:\n        desk.check()\n",
         _KILL,
     ),
     Mutation(
