@@ -139,7 +139,7 @@ def test_verify_names_each_fault_with_what_to_do_and_exits_with_1(world: World) 
     result = call(world.root, "verify")
     assert result.exit_code == 1
     assert f"fault   users/alex/self-evidence.md:{number}\n" in result.stdout
-    assert "-> Take it out." in result.stdout
+    assert "Else take it out." in result.stdout
     assert "alex: 1 fault." in result.stdout
 
 
@@ -226,7 +226,7 @@ def test_doctor_does_not_say_that_all_is_well_where_verify_finds_a_fault(world: 
     result = call(world.root, "doctor")
     assert result.exit_code == 1
     assert "fault   users/alex/self-skill-think.md\n" in result.stdout
-    assert "-> Put back a copy of the file" in result.stdout
+    assert "-> Put back a copy of the file that has them; or stop the daemon" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("Something is to be done: 1 fault")
 
 

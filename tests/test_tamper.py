@@ -498,7 +498,9 @@ def test_receipts_that_are_all_gone_with_the_index_leave_an_edit_not_nothing(wor
     assert "they become seed lines" in finding.problem
 
 
-def test_an_index_of_another_root_or_of_an_older_state_makes_no_fault(world: World, tmp_path: Path) -> None:
+def test_an_index_that_knows_of_more_is_a_fault_until_it_is_thrown_away_and_one_that_is_behind_is_none(
+    world: World, tmp_path: Path
+) -> None:
     kept = tmp_path / "kept"
     shutil.copytree(world.root.path, kept)
     world.approve("waits-1")
@@ -510,14 +512,18 @@ def test_an_index_of_another_root_or_of_an_older_state_makes_no_fault(world: Wor
     other.root.daemon.mkdir()
     other.root.index.write_bytes(newer)
     proof = look(other)
-    assert [(f.severity, f.code) for f in proof.findings] == [("edit", "receipts-behind")]
+    assert [(f.severity, f.code) for f in proof.findings] == [("fault", "receipts-behind")]
+    other.keep()
+    assert "the receipts are older" in other.keeper.problems["alex"]
+    forget_the_index(other)
+    other.restart()
     other.stage("asks", "Learned to ask.")
     assert look(other).findings == []
     # The same index at a root where nothing was decided yet.
     fresh = World(make_root(tmp_path / "fresh", "alex"))
     fresh.root.daemon.mkdir()
     fresh.root.index.write_bytes(newer)
-    assert [(f.severity, f.code) for f in look(fresh).findings] == [("edit", "receipts-behind")]
+    assert [(f.severity, f.code) for f in look(fresh).findings] == [("fault", "receipts-behind")]
     # An index that is behind, that is of nobody here, or that is none.
     fresh.root.index.write_bytes(b"SQLite format 3\0" + bytes(4096))
     assert look(fresh).findings == []

@@ -31,7 +31,7 @@ from .claims import Claim, claims, ids_in, numbered
 from .errors import printable
 from .files import open_plain
 from .layout import RECORD_FILES, Place
-from .model import Receipt
+from .model import Receipt, id_hash
 
 __all__ = ["Accounts", "fingerprint", "surplus"]
 
@@ -112,8 +112,12 @@ class Accounts:
         #: The Record as it was before the first receipt.
         self._seed: dict[str, bytes] = {}
         self._unread: set[str] = set()
+        self._lost: set[str] = set()
+        self._witness = ""
         #: How many lines the receipts have put in.
         self.lines = 0
+        #: Which of them are missing: the number of the receipt, and the file.
+        self.missing: list[tuple[int, str]] = []
 
     def read(self, seed: bytes | None) -> None:
         """Read the Record, and the `seed`, the bytes of baseline.json, where there is one. Raises OSError."""
@@ -159,6 +163,12 @@ class Accounts:
     ) -> None:
         path = printable(self._place.shown(self._place.home / name))
         self._found(Finding(severity, code, path, problem, remedy, self._place.user, line))  # type: ignore[arg-type]
+
+    def believe(self, lost: Iterable[str], witness: str) -> None:
+        """These candidates, of which there is no receipt, were decided, as the `witness` shows."""
+        known = {id_hash(candidate_id) for candidate_id in lost}
+        self._lost |= known
+        self._witness = self._witness or (witness if known else "")
 
     def settle(self, receipts: Callable[[], Iterator[Receipt]]) -> None:
         """Say what differs. `receipts` gives them all once more; it is called only if something does."""
@@ -297,6 +307,7 @@ class Accounts:
 
     def _say_missing(self, missing: list[_Missing]) -> None:
         files: dict[str, list[_Missing]] = {}
+        self.missing = sorted((m.seq, m.file) for m in missing)
         for m in missing:
             files.setdefault(m.file, []).append(m)
         for name, these in files.items():
@@ -310,8 +321,9 @@ class Accounts:
                 "line-missing",
                 name,
                 problem,
-                "Put back a copy of the file ('recursion-gate receipts --json' has the lines). If a line was taken out "
-                f"on purpose, leave a word in its place: <!-- {these[0].evidence} taken out -->",
+                "Put back a copy of the file that has them; or stop the daemon and call 'recursion-gate doctor --fix', "
+                "which puts these lines at the end of their section. If a line was taken out on purpose, leave a word "
+                f"in its place: <!-- {these[0].evidence} taken out -->",
             )
 
     def _say_without_receipt(self, e: _Extra, claim: Claim, *, twice: bool) -> None:
@@ -322,12 +334,26 @@ class Accounts:
             return
         lines = "this line" if claim.first == claim.last else f"lines {claim.first} to {claim.last}"
         told = f"no receipt accounts for {lines}: {shown}"
-        remedy = "Take it out. If you wrote it yourself, write it without the ACT id."
+        if self.known_lost(claim):
+            told = f"this was approved here, as {self._witness} shows, and its receipt is gone: {shown}"
+            remedy = f"Leave it. Put back the newest copy of {self._place.shown(self._place.receipts)}/."
+            self._say("fault", "line-without-receipt", e.file, told, remedy, e.line)
+            return
+        remedy = (
+            "If it was approved here, the receipts are older than the Record: put back the newest copy of "
+            f"{self._place.shown(self._place.receipts)}/. If you wrote it yourself, write it without the ACT id. Else "
+            "take it out."
+        )
         if e.file not in RECORD_FILES:
             remedy += (
                 " If this file is not meant as a part of the Record, give it a name that does not begin with self."
             )
         self._say("fault", "line-without-receipt", e.file, told, remedy, e.line)
+
+    def known_lost(self, claim: Claim) -> bool:
+        """Whether something else than the Record knows that this was decided."""
+        hashes = {act.rpartition("-")[2] for act in claim.ids}
+        return bool(hashes) and hashes <= self._lost
 
     def unproved(self) -> list[tuple[str, Claim]]:
         """All that looks approved now, for where there is no receipt at all, with its file. Raises OSError."""

@@ -71,11 +71,12 @@ class Filed:
             for name in (receipt.card, f"{stem}-{receipt.seq}{ending}"):
                 self._due.append(fingerprint(f"{receipt.at[:7]}/{name}".encode(errors="replace")))
 
-    def settle(self, receipts: Callable[[], Iterator[Receipt]]) -> None:
-        """Say which cards were decided according to their place, but not according to any receipt."""
+    def settle(self, receipts: Callable[[], Iterator[Receipt]]) -> list[str]:
+        """Say which cards were decided according to their place, but not according to any receipt; gives their
+        candidates."""
         unknown = surplus(self._here, self._due)
         if not unknown:
-            return
+            return []
         named: dict[str, str] = {}
         for month, name in self._names():
             if fingerprint(os.fsencode(f"{month}/{name}")) in unknown:
@@ -93,10 +94,11 @@ class Filed:
                     "card-without-receipt",
                     shown,
                     f"the card of {candidate_id} is filed here as decided, but there is no receipt of it",
-                    "Receipts are gone: put back a copy of merge-receipts.jsonl that is whole.",
+                    "Receipts are gone, or older than this: put back the newest copy of merge-receipts.jsonl.",
                     self._place.user,
                 )
             )
+        return list(named)
 
 
 def say_what_differs(place: Place, found: Callable[[Finding], None]) -> None:

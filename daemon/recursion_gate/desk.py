@@ -87,6 +87,8 @@ class Desk:
         self.not_before: dict[str, tuple[object, float]] = {}
         #: Cards in approved/ that wait for another one, and why; for `status`.
         self.waiting: dict[str, str] = {}
+        #: The receipts whose lines the Record lacks (see `merging.finish`); for `status`.
+        self.lacks: list[Receipt] = []
         self._stuck: dict[str, tuple[object, float]] = {}  # what could not be moved: as it was, until when to leave it
         self._first_seen: dict[str, tuple[object, float]] = {}
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
@@ -199,6 +201,14 @@ class Desk:
             back = numbered(original_name(name), f"-{time.time_ns()}")
             durable.move(f"{folder}/{name}", f"{folder}/{back}")
         return back
+
+    def forget_gone(self, paths: Iterable[Path]) -> None:
+        """Those of `paths` in pending/ that are gone are no cards any more: a card that was staged from there, as any
+        drop, needs another."""
+        for path in paths:
+            if path.name in self.pending and not os.path.lexists(path):
+                del self.pending[path.name]
+                self._names = None
 
     def _is_known(self, stamp: int) -> bool:
         """Whether pending/, with this mtime, holds what `pending` says."""

@@ -109,6 +109,10 @@ class Remembered:
             pass
         return size > 0 or place.user in self._last
 
+    def is_sure(self, place: Place) -> bool:
+        """Whether it is the index that knows of others, by which the daemon goes."""
+        return self._upto.get(place.user, (0, ""))[0] > 0
+
     def ids(self, place: Place) -> Iterator[str]:
         """The candidates of this user that were decided."""
         yield from sorted(self._last.get(place.user, ()))

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cards, durable, files, merging
+from .audit import count, numbers
 from .desk import Desk
 from .errors import AlreadyRunning, NotYet, Parked, Refusal, printable
 from .gate import EMPTY
-from .layout import GATE_NAME, STATES, Root, valid_user
+from .layout import GATE_NAME, LEDGER_NAME, STATES, Root, valid_user
 from .model import Candidate
 from .receipts import Decided
 from .settings import Settings
@@ -95,6 +96,16 @@ class Keeper:
         """The decisions that wait for another one: user -> candidate id -> why."""
         return {user: dict(desk.waiting) for user, desk in self._desks.items() if desk.waiting}
 
+    def behind(self) -> dict[str, str]:
+        """The users whose Record lacks lines that receipts prove, and what to do."""
+        return {
+            user: f"the Record lacks lines of {count(len(desk.lacks), 'approved entry', 'approved entries')} (receipt "
+            f"{numbers(r.seq for r in desk.lacks)}): an older copy was put back, as it seems; 'recursion-gate doctor' "
+            "says more, and puts them back with --fix"
+            for user, desk in self._desks.items()
+            if desk.lacks
+        }
+
     @property
     def left(self) -> int:
         """How many things are known to be left to be done at once."""
@@ -142,6 +153,8 @@ class Keeper:
             for state in _WITH_WORK:
                 if os.listdir(f"{inbox}/{state}"):
                     return False
+            if self._decided.is_older(user, f"{receipts}/{LEDGER_NAME}"):
+                return False
             if not os.path.isdir(receipts) or not stat.S_ISDIR(os.lstat(home).st_mode):
                 return False
             try:
@@ -216,6 +229,8 @@ class Keeper:
             merging.finish(desk)
             self._desks[user] = desk
             self._give_up_desks()
+        elif desk.lacks:
+            desk.lacks = merging.not_in_the_record(desk, desk.lacks)
         desk.due = None
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
@@ -232,6 +247,7 @@ class Keeper:
         look = merging.look_at_decisions(desk)
         clear(desk, stage(desk, look.strays[:most]))
         clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
+        desk.forget_gone(strays)
         self.found(sum(d.staged.id not in desk.waiting for d in look.decisions))
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)

@@ -15,6 +15,7 @@ from pathlib import Path
 __all__ = [
     "DROP_FORMS",
     "GATE_NAME",
+    "LEDGER_NAME",
     "NO_USERS",
     "RECORD_FILES",
     "STATES",
@@ -49,6 +50,9 @@ DROP_FORMS = (".json", ".jsonl", ".md", ".txt")
 
 #: The gate of one user, in ``users/<user>/``.
 GATE_NAME = "recursion-gate.json"
+
+#: The receipts of one user, in ``receipts/<user>/``.
+LEDGER_NAME = "merge-receipts.jsonl"
 
 #: What a file is called while it is being written by the daemon. One a folder is enough: there is one writer.
 TEMP_NAME = ".recursion-gate.tmp"
@@ -137,7 +141,7 @@ class Place:
 
     @property
     def ledger(self) -> Path:
-        return self.receipts / "merge-receipts.jsonl"
+        return self.receipts / LEDGER_NAME
 
     @property
     def baseline(self) -> Path:

@@ -26,7 +26,7 @@ from .model import Candidate, Receipt, act_id, instant
 from .receipts import baseline_bytes
 from .recordfiles import BeingSaved, RecordFiles
 
-__all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions"]
+__all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions", "not_in_the_record"]
 
 Action = Literal["approved", "rejected"]
 
@@ -471,5 +471,34 @@ def finish(desk: Desk) -> None:
         for receipt in receipts:
             desk.say("finished", receipt.candidate_id, seq=receipt.seq)
     decided = [r for c in desk.gate if (r := desk.ledger.find(c.id)) is not None]
+    desk.lacks = not_in_the_record(desk, {r.seq: r for r in [*desk.ledger.latest(_LATEST), *decided]}.values())
+    for receipt in desk.lacks:
+        desk.say("record-behind", receipt.candidate_id, seq=receipt.seq, fix="recursion-gate doctor --fix")
     if decided:  # an older gate was put back: what was decided stays decided
         _off_the_gate(desk, decided)
+
+
+#: So many of the last receipts are looked for in the Record when a user's work begins: an older Record lacks those.
+_LATEST = 20
+
+
+def not_in_the_record(desk: Desk, receipts: Iterable[Receipt]) -> list[Receipt]:
+    """Those `receipts` whose ACT id a Record file does not name though it should: an older copy was put back. They are
+    reported, and not merged again, since a person may have taken the lines out: `verify` tells, and `doctor --fix` puts
+    them back."""
+    texts: dict[str, bytes] = {}
+
+    def lacks(file: str, evidence: str) -> bool:
+        if file not in record.HEADINGS:
+            return False
+        if file not in texts:
+            try:
+                texts[file] = files.look(desk.place.home / file, 1 << 30).data
+            except FileNotFoundError:
+                texts[file] = b""
+            except Refusal:
+                return False  # the next merge says so
+        return evidence.encode() not in texts[file]
+
+    found = [r for r in receipts if any(lacks(file, r.evidence_id or "") for file in r.lines)]
+    return sorted(found, key=lambda r: r.seq)

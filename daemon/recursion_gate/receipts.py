@@ -10,19 +10,23 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import hashlib
+import itertools
+import json
 import logging
 import os
 import re
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from . import durable, tail
-from .errors import Parked
-from .files import open_plain
-from .layout import RECORD_FILES, Place, Root
+from . import cards, durable, tail
+from .errors import Parked, Refusal
+from .files import look, open_plain
+from .layout import RECORD_FILES, Place, Root, is_ignored
 from .model import Receipt, canonical, chain_hash, id_hash, line_of
 
 __all__ = ["Decided", "Ledger", "baseline_bytes"]
@@ -32,6 +36,7 @@ log = logging.getLogger("recursion_gate")
 _Answer = TypeVar("_Answer")
 _START = "0" * 64
 _MONTH = re.compile(r"\d{4}-\d{2}")
+_ACT = re.compile(rb"ACT-\d{4}-\d\d-\d\d-([A-Za-z0-9]+)")
 _HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
 
 
@@ -45,6 +50,7 @@ class Decided:
         self._path = root.index
         self._db: sqlite3.Connection | None = None
         self._in_memory = False
+        self._sizes: dict[str, int] | None = None  # by user, how far the receipts are known to have reached
 
     def _open(self) -> sqlite3.Connection:
         if self._db is not None:
@@ -62,6 +68,9 @@ class Decided:
                 )
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
+                )
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS lost (user TEXT, hash TEXT, PRIMARY KEY (user, hash)) WITHOUT ROWID"
                 )
                 self._db = db
                 return db
@@ -132,6 +141,8 @@ class Decided:
             db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size))
             db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
+            if self._sizes is not None:
+                self._sizes[place.user] = size
         except BaseException:
             db.execute("ROLLBACK")
             raise
@@ -148,6 +159,40 @@ class Decided:
         told. Raises OSError."""
         size, head = self._upto(place)
         return size if size and _ends_with(place, size, head) else 0
+
+    def is_older(self, user: str, ledger: str) -> bool:
+        """Whether the receipts of `user`, the file `ledger`, are shorter than they were: an older copy, or none. Costs
+        next to nothing. Raises OSError."""
+        if self._sizes is None:
+            self._sizes = {}
+            if os.path.lexists(self._path):
+                with contextlib.suppress(sqlite3.Error):
+                    self._sizes = dict(self._open().execute("SELECT user, size FROM upto"))
+        known = self._sizes.get(user)
+        try:
+            return known is not None and os.stat(ledger).st_size < known
+        except FileNotFoundError:
+            return bool(known)
+
+    def knows(self, place: Place, size: int, head: str) -> bool | None:
+        """Whether the index is of just these receipts; None where it knows of fewer, or of none; False where it knows
+        of others, or of more. Raises OSError."""
+        known = self._upto(place)
+        if known == (size, head):
+            return True
+        return None if not known[0] or (known[0] < size and _ends_with(place, *known)) else False
+
+    def lost(self, place: Place) -> set[str]:
+        """`id_hash` of candidates that the Record shows as approved, and no receipt does (see `note_lost`)."""
+        with contextlib.suppress(sqlite3.Error):
+            return {h for (h,) in self._open().execute("SELECT hash FROM lost WHERE user = ?", (place.user,))}
+        return set()
+
+    def note_lost(self, place: Place, hashes: set[str]) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            db = self._open()
+            db.execute("DELETE FROM lost WHERE user = ?", (place.user,))
+            db.executemany("INSERT INTO lost VALUES (?, ?)", [(place.user, each) for each in hashes])
 
     def had_some(self, place: Place) -> bool:
         """Whether there were receipts of this user."""
@@ -179,20 +224,55 @@ class Ledger:
         self.seq = 0
         self.head = _START
         self.last: Receipt | None = None
+        self._inode = 0
+        #: `id_hash` of candidates that the Record shows as approved, though no receipt does.
+        self.lost: set[str] = set()
 
     @classmethod
     def open(cls, place: Place, decided: Decided) -> Ledger:
         """Read the end of the chain. What an append that was cut short left behind it is cut off.
 
-        Raises Parked when the last line is no receipt, or was one and is damaged, OSError when the file cannot be read.
+        Raises Parked when the last line is no receipt, or was one and is damaged, or when these are older receipts
+        than there were, OSError when the file cannot be read.
         """
         ledger = cls(place, decided)
         ledger._read_end()
+        if ledger.last is not None:
+            ledger._ask_the_witnesses(ledger.last)
         return ledger
+
+    def _ask_the_witnesses(self, last: Receipt) -> None:
+        """An older copy of the receipts leaves out decisions, which would be taken twice. The index knows how far the
+        receipts reached. Where it does not know of all of these, since it is new or older itself, it is the decided
+        cards that tell, and the Record. Raises Parked, OSError."""
+        place, decided = self.place, self._decided
+        knows = decided.knows(place, self.size, self.head)
+        if knows is False:
+            raise Parked(
+                place.shown(place.ledger),
+                "the receipts are older than those that were here, or others: what was decided since would be decided"
+                " again",
+                "Put back the newest copy; or, if these are the right ones, stop the daemon, delete"
+                " .daemon/decided.sqlite and start it again",
+            )
+        if knows is None:
+            cards_of = _filed_since(place, last)
+            if cards_of:
+                raise Parked(
+                    place.shown(place.ledger),
+                    f"the receipts are older than the decided cards: there is none of {cards_of[0]}"
+                    f"{f' and {len(cards_of) - 1:,} more' if len(cards_of) > 1 else ''}",
+                    f"Put back the newest copy; or, if these are the right ones, move the cards that are newer out of"
+                    f" {place.shown(place.receipts)}/ ('recursion-gate verify' names them)",
+                )
+            shown = _shown_as_approved(place)
+            # Noted before the index knows of these receipts, and so would not ask again.
+            decided.note_lost(place, shown - set(map(id_hash, _decided_in(place))) if shown else shown)
+        self.lost = decided.lost(place)
 
     def _read_end(self) -> None:
         place = self.place
-        self.size, self.seq, self.head, self.last = 0, 0, _START, None
+        self.size, self.seq, self.head, self.last, self._inode = 0, 0, _START, None, 0
         end = tail.end(place.ledger)
         if end.more:
             self._cut(end.size)
@@ -228,9 +308,11 @@ class Ledger:
         durable.truncate(self.place.ledger, size)
 
     def unchanged(self) -> bool:
-        """Whether the file is still as long as it was left here."""
+        """Whether the file is still as long as it was left here, and the same file."""
         try:
-            return os.stat(self.place.ledger).st_size == self.size
+            st = os.stat(self.place.ledger)
+            self._inode = self._inode or st.st_ino
+            return st.st_size == self.size and st.st_ino == self._inode
         except FileNotFoundError:
             return self.size == 0
 
@@ -278,6 +360,14 @@ class Ledger:
         if self.last is not None:
             self._decided.offset(self.place, self.last.candidate_id, self.size, self.head)
 
+    def latest(self, most: int) -> list[Receipt]:
+        """The last receipts, at most so many, the last one first, but for damaged ones. Raises OSError."""
+        found = []
+        for _, line in itertools.islice(tail.backwards(self.place.ledger, self.size), most):
+            with contextlib.suppress(ValidationError):
+                found.append(Receipt.model_validate_json(line))
+        return found
+
     def unfinished(self, waiting: Callable[[str], bool]) -> list[Receipt]:
         """The receipts at the end of the chain whose candidates are still `waiting` at the gate, oldest first: what
         a stop between the receipt and the gate leaves to be finished. Raises OSError, Parked."""
@@ -314,6 +404,58 @@ def _ends_with(place: Place, size: int, head: str) -> bool:
     with open_plain(place.ledger) as file:
         file.seek(max(0, size - len(end)))
         return file.read(len(end)) == end
+
+
+def _decided_in(place: Place) -> Iterator[str]:
+    """The candidates that have a receipt. Raises OSError."""
+    for _, line in tail.forwards(place.ledger, sys.maxsize):
+        if head := _HEAD.match(line):
+            yield head[2].decode()
+
+
+def _filed_since(place: Place, last: Receipt) -> list[str]:
+    """The candidates whose cards are filed in the month of the `last` receipt or later, and that have no receipt.
+    Raises OSError."""
+    first = last.at[:7]
+    months = [name for name in os.listdir(place.receipts) if _MONTH.fullmatch(name) and name >= first]
+    there = {f"{month}/{name}" for month in months for name in _files_in(place.receipts / month)}
+    for _, line in tail.backwards(place.ledger, tail.end(place.ledger).size) if there else ():
+        try:
+            fields = json.loads(line)
+        except ValueError:  # damaged: `verify` says so
+            continue
+        month = str(fields["merged_at"] or fields["rejected_at"])[:7]
+        if month < first:
+            break
+        stem, ending = os.path.splitext(fields["card"])
+        there -= {f"{month}/{fields['card']}", f"{month}/{stem}-{fields['seq']}{ending}"}
+    found: dict[str, None] = {}
+    for path in sorted(there):
+        with contextlib.suppress(Refusal, OSError):
+            candidate_id = cards.id_of(look(place.receipts / path, 16 << 20).data)
+            if candidate_id:
+                found[candidate_id] = None
+    for candidate_id in _decided_in(place) if found else ():
+        found.pop(candidate_id, None)  # a copy that somebody made
+    return list(found)
+
+
+def _files_in(folder: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return [entry.name for entry in entries if not is_ignored(entry.name)]
+    return []
+
+
+def _shown_as_approved(place: Place) -> set[str]:
+    """The last part of each ACT id that the Record has, and had not before the first receipt. Raises OSError."""
+    found: set[str] = set()
+    for name in RECORD_FILES:
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError), open_plain(place.home / name) as file:
+            found.update(m.decode() for m in _ACT.findall(file.read()))
+    if found:
+        with contextlib.suppress(FileNotFoundError):
+            found.difference_update(m.decode() for m in _ACT.findall(_baseline(place)))
+    return found
 
 
 def _has_months(place: Place) -> bool:

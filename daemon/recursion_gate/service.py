@@ -342,6 +342,7 @@ class Service:
             "why": self._why_polling,
             "trouble": self._trouble,
             "parked": keeper.problems,
+            "behind": keeper.behind(),
             "held": keeper.held(),
             "unknown": sorted(keeper.unknown),
             "last": [{"at": instant(at), "what": what, "user": u, "id": which} for at, what, u, which in self._last],

@@ -199,6 +199,12 @@ def _new(
                 )
             desk.say("known", candidate.id, decided=receipt.action)
             continue
+        if desk.ledger.lost and id_hash(candidate.id) in desk.ledger.lost:
+            raise Refusal(
+                f"'{candidate.id}' was approved: the Record shows it, but the receipts do not, since they are older",
+                f"Put back the newest copy of {desk.place.shown(desk.place.receipts)}/, then put this file back; or, "
+                "if the Record is wrong: stop the daemon, take its lines out, delete .daemon/decided.sqlite, start it.",
+            )
         if candidate.link_to_evidence_id == candidate.id:
             raise Refusal("link_to_evidence_id names the candidate itself", "Leave it out.")
         twin = desk.gate.twin(candidate.id) or desk.ledger.twin(candidate.id) or hashes.get(id_hash(candidate.id))

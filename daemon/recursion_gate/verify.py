@@ -80,6 +80,8 @@ class Proof:
     seq: int = 0
     head: str = _NONE
     findings: list[Finding] = field(default_factory=list)
+    #: The lines that are missing in the Record: the number of the receipt, and the file.
+    missing: list[tuple[int, str]] = field(default_factory=list)
     #: The anchors that were found.
     anchored: set[str] = field(default_factory=set)
 
@@ -273,9 +275,15 @@ class _Look:
         self._say_at_the_gate(unfinished, stale)
         self._say_decided_twice()
         self._say_one_act_id()
-        filed.settle(self._receipts)
+        accounts.believe(filed.settle(self._receipts), "a decided card")
+        if self._remembered.is_ahead(place):
+            gone = dict.fromkeys(self._remembered.ids(place))
+            for receipt in self._receipts():
+                gone.pop(receipt.candidate_id, None)
+            accounts.believe(gone, "the daemon's index")
         if seed is not None or self.proof.receipts:  # else nothing was merged yet, and all that stands there is seed
             accounts.settle(self._receipts)
+        self.proof.missing = accounts.missing
         if seed is None and self.proof.receipts:
             self._without_baseline()
         unproved = accounts.unproved() if not self.proof.receipts else []
@@ -384,8 +392,7 @@ class _Look:
         self.found.drop({"lines-added", "line-without-receipt"})
 
     def _ask_the_daemon(self, unproved: Sequence[tuple[str, Claim]]) -> None:
-        """Say what the daemon still knows of receipts that are gone. By itself that is no fault: an older copy may
-        have been put back, or another root have stood here."""
+        """Say what the daemon still knows of receipts that are gone."""
         if not self._remembered.is_ahead(self.place):
             return
         path = self.place.ledger
@@ -406,10 +413,15 @@ class _Look:
                 return
         told = "the daemon knows of receipts that are not here: they were cut off, or an older copy was put back"
         remedy = (
-            "Nothing, if it was you who put back an older copy: the daemon forgets them with its next decision. Else "
-            "put back a copy that is whole."
+            f"The daemon does nothing for this user until you say which copy is right. Put back the newest copy of "
+            f"{self.place.shown(self.place.receipts)}/; or, if these are the right ones, stop the daemon, delete "
+            ".daemon/decided.sqlite and start it again."
         )
-        self._add("edit", "receipts-behind", path, told, remedy)
+        if not self._remembered.is_sure(self.place):  # only its last words tell, which are not what it goes by
+            remedy = "Nothing, if it was you who put back an older copy. Else put back a copy that is whole."
+            self._add("edit", "receipts-behind", path, told, remedy)
+            return
+        self._add("fault", "receipts-behind", path, told, remedy)
 
     def _look_at_cards(self) -> None:
         try:

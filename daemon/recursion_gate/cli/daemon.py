@@ -120,6 +120,8 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
             click.echo(f"{user}: something is still being written, or rests; look again in {seconds:.0f} s")
         for user, why in sorted(keeper.problems.items()):
             say(f"{user}: parked: {why}", fg="red")
+        for user, why in sorted(keeper.behind().items()):
+            say(f"{user}: {why}", fg="yellow")
     if keeper.problems:
         ctx.exit(1)
 
@@ -133,7 +135,8 @@ def _write_down(root: Root, keeper: Keeper) -> None:
     from ..model import instant
     from ..statusfile import StatusFile
 
-    said = {"version": __version__, "seen": instant(now()), "parked": keeper.problems, "held": keeper.held()}
+    said = {"version": __version__, "seen": instant(now()), "parked": keeper.problems}
+    said |= {"behind": keeper.behind(), "held": keeper.held()}
     with suppress(AlreadyRunning), hold(root):
         file = StatusFile(root.status)
         file.put(said)
@@ -211,5 +214,7 @@ def _print_user(seen: dict[str, Any], user: str, counts: dict[str, int]) -> None
     say("; ".join(filter(None, (told, blind))), f"{user}: ", "  ")
     for which, why in seen["daemon"].get("held", {}).get(user, {}).items():
         say(f"{which} {why}", "  ")
+    if why := seen["daemon"].get("behind", {}).get(user):
+        say(why, "  ", fg="yellow")
     if user in seen["parked"]:
         say(f"parked: {seen['parked'][user]}", "  ", fg="red")

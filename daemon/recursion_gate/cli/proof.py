@@ -283,7 +283,8 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     "--fix",
     is_flag=True,
     help="Mend what can be mended without harm: make folders that are missing and, where the settings name lanes, set "
-    "owners, modes and access control lists. Run it as root or under the daemon's account.",
+    "owners, modes and access control lists; with the daemon stopped, put back into the Record the approved lines that "
+    "are missing there. Run it as root or under the daemon's account.",
 )
 @click.pass_context
 def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> None:
@@ -307,8 +308,8 @@ def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> No
     root = _found_root(ctx)
     users = users_of(root, user) if user else None
     mended: list[Finding] = []
-    for _ in range(2 if fix else 0):  # what one repair makes, another may have to complete
-        mended += mend(run(root, users, prove=False))
+    for again in range(2 if fix else 0):  # what one repair makes, another may have to complete
+        mended += mend(run(root, users, prove=not again))
     with _progress() as progress:
         findings = run(root, users, progress=progress)
     unseen = sum(f.code in _UNSEEN for f in findings)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from ..audit import Finding, Findings
+from ..errors import AlreadyRunning, Parked
 from ..layout import Place, Root
 from ..verify import verify
 from ..who import account
@@ -73,6 +74,8 @@ def doctor(
             found.run(partial(user_check, patient, place), user)
     for proof in verify(root, patient.users, progress=progress) if prove else ():
         for finding in proof.findings:
+            if finding.code == "line-missing":
+                finding = replace(finding, fix=partial(_put_back, patient, proof.user))
             found.add_proof(finding)
     for user in patient.users:
         for finding in _parked(patient, user, found.listed()):
@@ -150,12 +153,20 @@ def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[F
         )
 
 
+def _put_back(patient: Patient, user: str) -> None:
+    from ..putback import put_back
+
+    if patient.daemon_uid is not None and os.geteuid() != patient.daemon_uid:
+        raise PermissionError("only the daemon's account writes the Record")
+    put_back(patient.root, user, patient.settings)
+
+
 def mend(findings: Iterable[Finding]) -> list[Finding]:
     """Carry out the fixes of `findings`, as far as this account may; gives those that were mended. Raises OSError."""
     mended = []
     for finding in findings:
         if finding.fix is not None:
-            with suppress(PermissionError):
+            with suppress(PermissionError, AlreadyRunning, Parked):  # what is left is still found, and says what to do
                 finding.fix()
                 mended.append(finding)
     return mended
