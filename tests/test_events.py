@@ -263,3 +263,13 @@ def test_a_daemon_that_starts_in_a_flood_is_ready_before_it_ends(root: Root, mon
     running.run()
     assert len(staged) == 1
     assert 0 < staged[0] < 50
+
+
+def test_a_gate_that_is_emptied_under_a_running_daemon_is_noticed_soon(root: Root) -> None:
+    world = World(root)
+    root.settings.write_text("look_seconds = 600\n")
+    with Daemon(root):
+        world.drop("a.json", {"id": "a", "text": "Looked at the moon."})
+        wait_for(lambda: world.names("pending"))
+        world.place.gate.write_text("[]\n")
+        wait_for(lambda: world.gate_ids() == ["a"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recursion_gate import durable
 from recursion_gate.layout import Root
 from recursion_gate.lock import hold, holder, lock_holder
 from recursion_gate.overview import overview
@@ -51,6 +53,23 @@ def test_what_is_decided_and_not_carried_out_no_longer_waits_for_a_person(world:
     assert _waiting(world.root) == {
         "pending": 1, "dropped": 1, "approved_not_carried_out": 1, "rejected_not_carried_out": 1, "without_card": 1
     }  # fmt: skip
+
+
+def test_a_card_that_is_carried_out_and_cannot_be_removed_is_not_said_to_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Immutable(durable.Calls):
+        def rename_new(self, old: str, new: str) -> None:
+            if "/approved/" in old:
+                raise OSError(errno.EPERM, "Operation not permitted", old)
+            super().rename_new(old, new)
+
+    monkeypatch.setattr(durable, "calls", Immutable())
+    world.stage("a")
+    world.stage("b")
+    world.approve("a")
+    assert len(world.names("approved")) == 1
+    assert _waiting(world.root) == {"pending": 1, "carried_out_but_cannot_be_removed": 1}
 
 
 def test_a_gate_that_does_not_parse_is_parked_and_the_cards_are_counted(world: World) -> None:

@@ -111,6 +111,13 @@ class Keeper:
         """How many things are known to be left to be done at once."""
         return sum(self._left.values())
 
+    def changed_by_others(self) -> list[str]:
+        """The users whose gate or receipts are not as they were left here: no file event tells of these. Looks only at
+        those that are in memory; who is not is read anew when there is work."""
+        with contextlib.suppress(OSError):
+            return [user for user, desk in self._desks.items() if not desk.fresh()]
+        return []
+
     def keep(self, user: str) -> Outcome:
         """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
         `problems` says why, and it is taken up again when the cause is gone. Only AlreadyRunning comes out, which

@@ -110,9 +110,10 @@ class _Look:
 def _look(place: Place) -> _Look:
     look = _Look({"pending": 0})
     decided: set[str] = set()
+    by_state: dict[str, set[str]] = {}
 
     def decisions(state: str) -> int:
-        found = _ids(place.state(state))
+        found = by_state[state] = _ids(place.state(state))
         decided.update(found)
         return len(found)
 
@@ -125,6 +126,12 @@ def _look(place: Place) -> _Look:
         look.see("pending", lambda: len(_ids(place.pending) - decided))
         return look
     look.counts["pending"] = len(at_gate - decided)
+    with contextlib.suppress(OSError):
+        done = _with_receipt(place, decided - at_gate)
+        for state, found in by_state.items():
+            look.counts[f"{state}_not_carried_out"] -= len(found & done)
+        if done:
+            look.counts["carried_out_but_cannot_be_removed"] = len(done)
     with contextlib.suppress(OSError):
         look.counts["without_card"] = max(0, look.counts["pending"] - len(_names(place.pending)))
     return look
@@ -142,6 +149,18 @@ def _at_gate(place: Place, look: _Look) -> set[str] | None:
         if err.errno not in (errno.EACCES, errno.EPERM):
             look.parked = f"{place.shown(place.gate)}: {(err.strerror or str(err)).lower()}"
     return None
+
+
+def _with_receipt(place: Place, ids: set[str]) -> set[str]:
+    """Those of `ids` that have a receipt: a card that the daemon may not remove (an immutable file, for example) lies
+    there though it is carried out. Raises OSError."""
+    if not ids:
+        return set()
+    found: set[str] = set()
+    with files.open_plain(place.ledger) as ledger:
+        for line in ledger:
+            found.update(i for i in ids if f'"candidate_id":{json.dumps(i)},'.encode() in line[:400])
+    return found
 
 
 def _names(folder: Path) -> list[str]:

@@ -44,6 +44,9 @@ _FLOOD, _FLOOD_LOOK, _FLOOD_REST, _FLOOD_USERS = 32, 0.02, 0.25, 200
 #: A turn that does fewer things does not make a flood go on: to listen costs less than to look.
 _TRICKLE = 8
 
+#: Every so many seconds it is seen whether somebody has changed a gate or receipts, which no event tells of.
+_PEEK = 3.0
+
 #: After so many seconds the daemon is ready, whatever there is still to be done.
 _READY_BY = 5.0
 
@@ -119,7 +122,7 @@ class Service:
         self._started = instant(now())
         self._is_ready, self._ready_by = False, 0.0
         self._lock: Held | None = None
-        self._next_look = 0.0
+        self._next_look = self._next_peek = 0.0
         self._watch_began = 0.0
         self._next_status = 0.0
         self._status_is_old = True
@@ -231,6 +234,10 @@ class Service:
             with contextlib.suppress(OSError):  # a look finds that too, and tells of it
                 self._keep_the_lock()
             self._next_look = min(self._next_look, max(here, self._watch_began + 1))
+        if here >= self._next_peek:
+            self._next_peek = here + _PEEK
+            for user in self._keeper.changed_by_others():
+                self._turns.add(user)
         if here >= self._next_look:
             self._look()
 
@@ -242,7 +249,7 @@ class Service:
     def _wait(self) -> None:
         """Sleep until an event, a timer, or the next look."""
         self._write_status(now_and_then=True)
-        until = [self._next_look, self._turns.next_due()]
+        until = [self._next_look, self._next_peek, self._turns.next_due()]
         if self._feed_every:
             until.append(self._next_feed)
         if self._status_is_old:
