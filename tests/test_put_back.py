@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from recursion_gate import lock
 from recursion_gate.cli import main
 from recursion_gate.layout import RECORD_FILES, Root
 from recursion_gate.model import id_hash
@@ -146,3 +147,64 @@ def test_a_part_put_back_alone_at_any_moment_decides_nothing_twice_and_is_not_si
     for newer in (4, len(moments) - 1):  # python -m tests.torture.backups takes them all
         for older in range(newer):
             check(moments[newer], moments[older], part, tmp_path / "try", at_work=at_work)
+
+
+def test_a_candidate_that_the_record_shows_as_approved_is_refused_where_all_other_witnesses_are_gone(
+    tmp_path: Path,
+) -> None:
+    moments = tell_the_story(tmp_path)
+    world = World(Root(moments[-1]))
+    shutil.rmtree(world.root.daemon)
+    _copy(moments[4] / "receipts", world.root.receipts)  # before a2 was approved
+    for _ in range(2):
+        _drop(world, "a2")
+        world.keep()
+        assert "the Record shows it, but the receipts do not" in world.why("a2.json")
+        assert "a2" not in world.gate_ids()
+        (world.place.problems / "a2.json").unlink()
+        world.keeper.close()
+        world.restart()
+    assert not _doubled(world)
+
+
+def test_decided_cards_that_are_newer_than_the_receipts_park_the_user_and_move_aside_as_told(tmp_path: Path) -> None:
+    moments = tell_the_story(tmp_path)
+    world = World(Root(moments[-1]))
+    shutil.rmtree(world.root.daemon)
+    older = World(Root(moments[4])).place.ledger.read_bytes()
+    world.place.ledger.write_bytes(older)
+    for _ in range(2):
+        world.keep()
+        assert "older than the decided cards" in world.keeper.problems["alex"]
+        world.restart()
+    assert "Leave it. Put back the newest copy" in _call(world.root, "verify")[1]  # not: take it out
+
+
+def test_doctor_puts_no_line_back_while_a_daemon_runs(tmp_path: Path) -> None:
+    moments = tell_the_story(tmp_path)
+    world = World(Root(moments[-1]))
+    _copy(moments[4] / "users", world.root.homes)
+    with lock.hold(world.root):
+        assert _call(world.root, "doctor", "--fix")[0] == 1
+        assert _merged(world) == {"a1"}
+    assert "mended" in _call(world.root, "doctor", "--fix")[1]
+    assert _merged(world) == {"a1", "a2", "a3"}
+    assert _call(world.root, "verify")[0] == 0
+
+
+def test_status_names_a_record_that_is_behind(tmp_path: Path) -> None:
+    moments = tell_the_story(tmp_path)
+    world = World(Root(moments[-1]))
+    _copy(moments[0] / "users", world.root.homes)
+    assert "the Record lacks lines of 3 approved entries (receipt 1, 2 and 4)" in _call(world.root, "once")[1]
+    assert "the Record lacks lines of 3 approved entries" in _call(world.root, "status")[1]
+
+
+def test_a_card_that_is_staged_again_out_of_pending_gets_its_card_in_the_same_turn(tmp_path: Path) -> None:
+    world = World(make_root(tmp_path / "root", "alex"))
+    world.stage("a1")
+    shutil.rmtree(world.root.homes)
+    make_root(tmp_path / "other", "alex").homes.rename(world.root.homes)  # as it was before a1 came
+    world.keep()
+    assert world.gate_ids() == ["a1"]
+    world.card("a1")
