@@ -25,7 +25,7 @@ import pytest
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from recursion_gate import cards, desk, durable, staging
+from recursion_gate import cards, desk, durable, looks, staging
 from recursion_gate.model import chain_hash
 from recursion_gate.settings import Settings
 from recursion_gate.verify import verify
@@ -178,7 +178,7 @@ class Protocol(RuleBasedStateMachine):
         self.root = make_root(Path(self._folder) / "root", "alex")
         self.clock = Clock()
         self._patch = pytest.MonkeyPatch()
-        for module in (desk, staging):
+        for module in (desk, looks, staging):
             self._patch.setattr(module, "time", self.clock)
         self.worlds: dict[str, World] = {}
         self.models: dict[str, Model] = {}

@@ -21,9 +21,9 @@ from recursion_gate import verify as verify_module
 from recursion_gate.audit import Finding, Findings, numbers
 from recursion_gate.claims import ids_at_the_ends
 from recursion_gate.doctor import CHECKS, USER_CHECKS, doctor, mend
-from recursion_gate.doctor.machine import mounted
 from recursion_gate.layout import Root
 from recursion_gate.lock import hold
+from recursion_gate.mounts import kind_at
 from recursion_gate.setup import add_user, make_root
 from recursion_gate.verify import anchors_in, verify
 
@@ -1029,11 +1029,11 @@ MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 
 
 def test_the_file_system_a_root_is_on_is_told_by_the_longest_mount(tmp_path: Path) -> None:
-    assert mounted(Path("/home/alex"), MOUNTS) == "ext4"
-    assert mounted(Path("/srv"), MOUNTS) == "nfs4"
-    assert mounted(Path("/srvother"), MOUNTS) == "ext4"
-    assert mounted(Path("/srv/with blank/root"), MOUNTS) == "vfat"
-    assert mounted(Path("/"), "") is None
+    assert kind_at(Path("/home/alex"), MOUNTS) == "ext4"
+    assert kind_at(Path("/srv"), MOUNTS) == "nfs4"
+    assert kind_at(Path("/srvother"), MOUNTS) == "ext4"
+    assert kind_at(Path("/srv/with blank/root"), MOUNTS) == "vfat"
+    assert kind_at(Path("/"), "") is None
 
 
 @pytest.mark.parametrize(("kind", "code"), [("nfs4", "no-file-events"), ("vfat", "no-hard-links")])
@@ -1042,7 +1042,7 @@ def test_a_file_system_that_lacks_something_is_named(
 ) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"22 1 8:1 / / rw - {kind} /dev/sda1 rw\n")
-    monkeypatch.setattr("recursion_gate.doctor.machine._MOUNTS", mounts)
+    monkeypatch.setattr("recursion_gate.mounts.MOUNTS", mounts)
     assert kind in found(healthy, code).problem
 
 

@@ -185,7 +185,8 @@ def _settings(case: Case) -> bytes:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         raise BadCase(f"{case.name}/given/{own.name}", f"this is not TOML: {err}") from None
-    added = [f"{name} = 0\n" for name in ("settle_seconds", "patience_seconds") if name not in given]
+    waits = ("settle_seconds", "patience_seconds", "unknown_ending_seconds")
+    added = [f"{name} = 0\n" for name in waits if name not in given]
     return "".join([text, "\n", *added]).encode()
 
 

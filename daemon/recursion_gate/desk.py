@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from . import cards, durable, files, record
 from .errors import BadSettings, NotYet, Parked, Refusal, printable
 from .gate import Gate
 from .layout import STATES, TEMP_NAME, Place, is_aside, is_ignored, original_name
+from .looks import Looks
 from .model import Candidate, Receipt
 from .receipts import Decided, Ledger
 from .settings import Settings
@@ -31,6 +33,9 @@ _JUST_CLOSED = 0.2
 
 #: In how many seconds to look again at a file that came under the name of another while that was being removed.
 _AGAIN = 0.05
+
+#: So many cards in pending/ are looked at in every turn; of more, at the periodic look, at most so many.
+_FEW_CARDS, _MOST_CHECKED = 200, 20_000
 
 #: What the system says to a move or removal of what is not ours: another's file in a sticky folder, an immutable one,
 #: a place where a disk is mounted.
@@ -56,8 +61,10 @@ def now() -> datetime:
 class Desk:
     """One user's state in memory. All of it can be read again from the folders at any time."""
 
-    def __init__(self, place: Place, settings: Settings, decided: Decided) -> None:
+    def __init__(self, place: Place, settings: Settings, decided: Decided, looks: Looks | None = None) -> None:
         self.place, self.settings = place, settings
+        #: For how long what may still change has looked the same.
+        self.looks = Looks() if looks is None else looks
         for folder in (place.pending, place.approved, place.rejected, place.problems, place.receipts):
             durable.make_folder(folder)
         _not_from_strangers(place)
@@ -72,7 +79,9 @@ class Desk:
         self._names: dict[str, str] | None = None  # the same the other way round, made when it is asked for
         self._pending_at = -1  # pending/'s mtime when `pending` was brought up to date,
         self._trusted_until = 0.0  # and until when (monotonic) it is enough that the mtime is still that
-        self._listed_at = 0.0
+        self._listed_at = self._next_check = 0.0
+        self._marks: dict[str, int] = {}  # a hash of each card's `files.mark`, as it was read
+        self._checked = 0  # how many of very many cards have been looked at again
         #: When what is waiting for time must be looked at again, in seconds from now.
         self.due: float | None = None
         #: The names of the drops that the last look found and did not come to, oldest first.
@@ -90,7 +99,6 @@ class Desk:
         #: The receipts whose lines the Record lacks (see `merging.finish`); for `status`.
         self.lacks: list[Receipt] = []
         self._stuck: dict[str, tuple[object, float]] = {}  # what could not be moved: as it was, until when to leave it
-        self._first_seen: dict[str, tuple[object, float]] = {}
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
         #: Called before each write to receipts, Record and gate; raises where another daemon has our place.
         self.check: Callable[[], object] = lambda: None
@@ -133,63 +141,69 @@ class Desk:
 
     # -- files that may still be being written --------------------------------------------------------------------
 
-    def quiet(self, path: Path | str, mark: object, ctime_ns: int) -> float:
-        """For how many seconds the file has not changed: by its ctime, which nobody can set, or, where the clocks
-        disagree, by how long it has looked the same to us."""
-        key = str(path)
-        here = time.monotonic()
-        known = self._first_seen.get(key)
-        if known is None or known[0] != mark:
-            if len(self._first_seen) > 10_000:
-                self._first_seen.clear()
-            known = self._first_seen[key] = (mark, here)
-        since_change = time.time() - ctime_ns / 1e9
-        return max(here - known[1], since_change)
-
-    def settled(self, path: Path | str, seen: files.Seen, *, whole: bool, cut_short: bool = False) -> None:
+    def settled(
+        self, path: Path | str, seen: files.Seen, *, whole: bool, cut_short: bool = False, foreign: bool = False
+    ) -> None:
         """Raise NotYet while the file may still change. `whole`: its form shows that nothing is missing.
-        `cut_short`: it would be right if more came."""
+        `cut_short`: it would be right if more came. `foreign`: its ending is none of ours, and may not be its last."""
         settings, writers = self.settings, seen.open_elsewhere
         if whole and writers is not True:
             return
-        if writers is False:
-            need = settings.settle_seconds if cut_short else _JUST_CLOSED
-        elif writers is None:
-            need = settings.patience_seconds if cut_short else settings.settle_seconds
+        if cut_short or (writers and not whole):
+            need = settings.patience_seconds
         else:
-            need = settings.settle_seconds if whole else settings.patience_seconds
+            need = _JUST_CLOSED if writers is False else settings.settle_seconds
         need = min(need, settings.patience_seconds)
-        quiet = self.quiet(path, (seen.mark, writers), seen.stat.st_ctime_ns)
+        if foreign:
+            need = max(need, settings.unknown_ending_seconds)
+        if need <= 0:
+            return
+        # The bytes count, too: where times are coarse, a file that is written anew in place may look the same.
+        quiet = self.looks.quiet(path, (seen.mark, writers, zlib.crc32(seen.data)))
         if quiet < need:
             # That somebody closes a file changes nothing that a look at its folder would show: the longer it has been
             # left alone, the later we look whether it is still open.
             raise NotYet(min(need - quiet, max(_JUST_CLOSED, quiet)) if writers else need - quiet)
-        self._first_seen.pop(str(path), None)
+        self.looks.forget(path)
 
     # -- cards ----------------------------------------------------------------------------------------------------
 
     def look_at_pending(self) -> Iterator[Path]:
-        """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate."""
-        folder = self.place.pending
-        stamp = os.stat(folder).st_mtime_ns
-        if self._is_known(stamp) and not set(self.pending.values()) - self.gate.ids:
+        """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate.
+
+        The folder's time tells only that something has changed, not that nothing has: it may be coarse, and the clock
+        may jump. Few cards are looked at every time, many at the periodic look."""
+        stamp = os.stat(self._pending).st_mtime_ns
+        many = len(self.pending) > _FEW_CARDS
+        if many and self._is_known(stamp) and not set(self.pending.values()) - self.gate.ids:
             return
-        self._listed_at = time.monotonic()
-        # Only a folder that has rested for longer than a clock tick can be told from one that changes again now.
-        rested = time.time() - stamp / 1e9 > 0.1
-        names = {self.unaside(self._pending, name) for name in os.listdir(folder)}
+        self._listed_at = here = time.monotonic()
+        listed = (self.unaside(self._pending, name) for name in os.listdir(self._pending))
+        names = {name for name in listed if not is_ignored(name)}
         self._names = None
-        new = names - self.pending.keys()
-        if len(names) - len(new) < len(self.pending):
-            for gone in self.pending.keys() - names:
-                del self.pending[gone]
-        for name in sorted(new):
-            if not is_ignored(name):
-                self.pending[name] = self._id_in(folder / name)
-        self._pending_at, self._trusted_until = stamp, math.inf if rested else 0.0
+        for gone in self.pending.keys() - names:
+            del self.pending[gone]
+            self._marks.pop(gone, None)
+        if not many or here >= self._next_check:
+            names = self._changed(names)
+        else:
+            names -= self.pending.keys()
+        for name in sorted(names):
+            self._read_pending(name)
+        self._pending_at = stamp
+        self._trusted_until = self._next_check = here + self.settings.look_seconds / 2
         strays = set(self.pending.values()) - self.gate.ids
         if strays:
-            yield from [folder / name for name, candidate_id in self.pending.items() if candidate_id in strays]
+            yield from [self.place.pending / name for name, i in self.pending.items() if i in strays]
+
+    def _changed(self, names: set[str]) -> set[str]:
+        """Those of `names` that are new, or of which another card has taken the place; of very many that are known only
+        a part is looked at, each time the next."""
+        known = list(self.pending)
+        part = known[self._checked : self._checked + _MOST_CHECKED]
+        self._checked = self._checked + len(part) if self._checked + len(part) < len(known) else 0
+        changed = {name for name in part if hash(files.mark_at(f"{self._pending}/{name}")) != self._marks.get(name)}
+        return (names - self.pending.keys()) | changed
 
     def unaside(self, folder: str, name: str) -> str:
         """The name of a file in a folder of cards; one that a stop has left taken aside gets its own again, or one with
@@ -211,8 +225,13 @@ class Desk:
                 self._names = None
 
     def _is_known(self, stamp: int) -> bool:
-        """Whether pending/, with this mtime, holds what `pending` says."""
+        """Whether pending/, with this mtime, holds what `pending` says, but for what the periodic look finds."""
         return stamp == self._pending_at and time.monotonic() < self._trusted_until
+
+    def _read_pending(self, name: str) -> None:
+        path = self.place.pending / name
+        self._marks[name] = hash(files.mark_at(path))  # before it is read: what is written meanwhile is read again
+        self.pending[name] = self._id_in(path)
 
     def _id_in(self, path: Path) -> str | None:
         try:
@@ -286,6 +305,7 @@ class Desk:
         for taken in range(1000):
             name = cards.file_name(candidate, taken)
             if durable.create(f"{self._pending}/{name}", data, sync=sync, inside=inside):
+                self._marks[name] = hash(files.mark_at(f"{self._pending}/{name}"))
                 self.pending[name] = candidate.id
                 self._names = None
                 return

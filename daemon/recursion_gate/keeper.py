@@ -22,6 +22,7 @@ from .desk import Desk
 from .errors import AlreadyRunning, NotYet, Parked, Refusal, printable
 from .gate import EMPTY
 from .layout import GATE_NAME, LEDGER_NAME, STATES, Root, valid_user
+from .looks import Looks
 from .model import Candidate
 from .receipts import Decided
 from .settings import Settings
@@ -70,6 +71,8 @@ class Keeper:
         self._folders = [os.fspath(folder) for folder in (root.inbox, root.homes, root.receipts)]
         self._decided = Decided(root)
         self._desks: dict[str, Desk] = {}
+        #: For how long what may still change has looked the same, by user.
+        self.looks: dict[str, Looks] = {}
         self._waits: dict[str, float] = {}
         self._left: dict[str, int] = {}
         self._synced: list[object] = []  # the root's own folders, as they were when they were synced
@@ -79,6 +82,8 @@ class Keeper:
         self.unknown: set[str] = set()
         #: Users with files that may still be being written, or rest: for how many seconds yet. Set by `service.once`.
         self.unsettled: dict[str, float] = {}
+        #: These files, as far as they may still be being written, or rest for grace_seconds: their paths.
+        self.resting: dict[str, list[str]] = {}
         #: Called with what was done, to whom, to which id or file.
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
         #: Called before anything is changed for a user; may raise AlreadyRunning, which ends the work.
@@ -178,7 +183,7 @@ class Keeper:
     def _no_user(self, user: str) -> float | None:
         """There is no such user. A folder in the inbox is then unknown, unless it may be one that is being added: then
         this gives for how many seconds yet. Raises OSError."""
-        for known in (self._desks, self._left, self.problems):
+        for known in (self._desks, self._left, self.problems, self.looks):
             known.pop(user, None)
         inbox = self.root.inbox / user
         if not inbox.is_dir():
@@ -230,7 +235,7 @@ class Keeper:
         desk = self._desks.get(user)
         if desk is None or not desk.fresh():
             self._sync_root()
-            desk = Desk(self.root.place(user), self.settings, self._decided)
+            desk = Desk(self.root.place(user), self.settings, self._decided, self.looks.setdefault(user, Looks()))
             desk.did = lambda what, user, which: self.did(what, user, which)
             desk.check = self.check
             merging.finish(desk)

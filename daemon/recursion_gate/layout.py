@@ -60,7 +60,18 @@ TEMP_NAME = ".recursion-gate.tmp"
 #: What a file is called while the daemon has taken it aside, to look at it once more before it removes or moves it.
 _ASIDE = re.compile(r"\.recursion-gate\.\d+\.(.+)", re.DOTALL)
 
-_IGNORED_ENDINGS = (".tmp", ".part", "~", ".swp", ".swx", ".crdownload", ".partial", ":zone.identifier")
+_IGNORED_ENDINGS = (
+    ".tmp",
+    ".part",
+    "~",
+    ".swp",
+    ".swx",
+    ".crdownload",
+    ".partial",
+    ":zone.identifier",
+    ".lck",
+    ".lock",
+)
 _IGNORED_NAMES = {"thumbs.db", "desktop.ini"}
 #: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
 NO_USERS = {*STATES, "undo"}
@@ -68,10 +79,10 @@ _USER = re.compile(r"[^\W_][\w.-]{0,63}")
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file of this name is still being written, or is a file manager's own, and so is neither staged nor
-    refused (contract: "A drop")."""
+    """Whether a file of this name is still being written, or is a file manager's or an editor's own (``~$notes.md`` says
+    whose an office program's file is), and so is neither staged nor refused (contract: "A drop")."""
     low = name.lower()
-    own = low.startswith(".") or (low.startswith("#") and low.endswith("#")) or low in _IGNORED_NAMES
+    own = low.startswith((".", "~$")) or (low.startswith("#") and low.endswith("#")) or low in _IGNORED_NAMES
     return own or low.endswith(_IGNORED_ENDINGS)
 
 
@@ -201,6 +212,10 @@ class Root:
     @property
     def status(self) -> Path:
         return self.daemon / "status.json"
+
+    @property
+    def looks(self) -> Path:
+        return self.daemon / "looks.json"
 
     @property
     def index(self) -> Path:

@@ -215,10 +215,14 @@ def _rested(desk: Desk, these: list[Card]) -> bool:
     grace = desk.settings.grace_seconds
     if not grace:
         return True
-    left = max(grace - desk.quiet(c.path, c.seen.stat.st_ctime_ns, c.seen.stat.st_ctime_ns) for c in these)
+    # By the ctime it is known whether it is still the same move, not how long ago that was.
+    left = max(grace - desk.looks.quiet(c.path, (c.seen.mark, c.seen.stat.st_ctime_ns)) for c in these)
     if left > 0:
         desk.note_due(left)
-    return left <= 0
+        return False
+    for card in these:
+        desk.looks.forget(card.path)
+    return True
 
 
 def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -> None:

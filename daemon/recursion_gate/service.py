@@ -24,7 +24,9 @@ from .desk import now
 from .keeper import Keeper
 from .layout import Root
 from .lock import Held, hold
+from .looks import load_looks, save_looks
 from .model import instant
+from .mounts import silent
 from .notify import notify, watchdog_seconds
 from .settings import Settings
 from .statusfile import StatusFile
@@ -57,7 +59,8 @@ def once(
     told: Callable[[str], object] = lambda what: None,
     progress: Callable[[int, int], object] = lambda done, left: None,
 ) -> Keeper:
-    """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`.
+    """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`; what must
+    rest for longer is left, and how long it has rested is written down for the next call.
 
     `told` is called after each thing done with what it was, `progress` after each turn with how many there were so far
     and how many are known to be left. Gives the keeper, whose `problems`, `unsettled` and `unknown` say what could not
@@ -73,6 +76,7 @@ def once(
             told(what)
 
         keeper.did, keeper.before, keeper.check = did, held.renew, held.check
+        keeper.looks = load_looks(root)
         turns = Turns(keeper)
         for user in sorted({*root.users(), *root.inboxes()}):
             turns.add(user)
@@ -88,6 +92,8 @@ def once(
             time.sleep(max(0.0, due - time.monotonic()))
             turns.wake()
         keeper.unsettled = {u: s for u, s in turns.due_users().items() if u not in keeper.problems}
+        with contextlib.suppress(OSError):  # a full disk: then all rests once more
+            keeper.resting = save_looks(root, keeper.looks)
         keeper.close()
         return keeper
 
@@ -109,6 +115,7 @@ class Service:
         self._poll = self._told_to_poll = poll
         self._next_try = 0.0  # at listening, while we poll because we cannot
         self._why_polling = "asked for with --poll" if poll else ""
+        self._silent = ""  # where others change things without an event here
         self._flood_until: float | None = None  # monotonic; None: no flood
         self._done = 0
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put may be called by a signal handler
@@ -189,7 +196,7 @@ class Service:
 
     @property
     def _how(self) -> str:
-        return "polling" if self._poll else "events"
+        return "polling" if self._poll else "events+polling" if self._silent else "events"
 
     def _work(self) -> None:
         """Give turns until nobody is left to be looked at."""
@@ -279,7 +286,9 @@ class Service:
             log.error('event=root-away why="%s"', self._trouble)
         elif before and not self._trouble:
             log.warning("event=root-back")
-        every = self.settings.poll_seconds if self._poll or self._trouble else self.settings.look_seconds
+        every = (
+            self.settings.poll_seconds if self._poll or self._silent or self._trouble else self.settings.look_seconds
+        )
         if self._flood_until is not None:
             every = _FLOOD_LOOK
         self._next_look = time.monotonic() + max(_FLOOD_LOOK, every)
@@ -288,6 +297,7 @@ class Service:
     def _see_to_the_watch(self) -> None:
         if self._told_to_poll or self._flood_until is not None or time.monotonic() < self._next_try:
             return
+        self._see_who_is_silent()
         if self._watch.works():
             return
         for folder in (self.root.inbox, self.root.homes):
@@ -307,6 +317,12 @@ class Service:
                 self._why_polling = f"no file events ({told}); raise fs.inotify.max_user_watches or max_user_instances"
                 log.warning('event=polling why="%s"', self._why_polling)
             self._poll, self._next_try = True, time.monotonic() + self.settings.look_seconds
+
+    def _see_who_is_silent(self) -> None:
+        before, where = self._silent, silent(self.root)
+        self._silent = f"changes from elsewhere bring no events in {where}" if where else ""
+        if self._silent and not before:
+            log.warning('event=polling-too why="%s"', self._silent)
 
     def _keep_the_lock(self) -> None:
         """Raises AlreadyRunning where another daemon has taken our place; OSError where the root is away."""
@@ -346,7 +362,7 @@ class Service:
             "started": self._started,
             "seen": instant(now()),
             "watching": self._how,
-            "why": self._why_polling,
+            "why": self._why_polling or self._silent,
             "trouble": self._trouble,
             "parked": keeper.problems,
             "behind": keeper.behind(),

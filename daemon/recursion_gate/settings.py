@@ -40,9 +40,11 @@ class Settings:
     #: How long a file that was written in place must have been left alone before it counts as complete, where the
     #: system cannot say whether somebody still has it open.
     settle_seconds: float = 2.0
-    #: How long a file that looks cut short is given to be finished before it is refused, where the system cannot
-    #: say whether somebody still has it open.
+    #: How long a file that looks cut short is given to be finished before it is refused.
     patience_seconds: float = 60.0
+    #: How long a file whose ending is none of a drop's must have been left alone before it is refused: a program may
+    #: be writing it, to rename it at the end.
+    unknown_ending_seconds: float = 60.0
     #: The periodic look at everything, which finds what no file event told of.
     look_seconds: float = 30.0
     #: The same, where there are no file events (``run --poll``).

@@ -18,7 +18,7 @@ from pathlib import Path
 from . import drops, durable, files
 from .desk import Desk
 from .errors import NotYet, Refusal
-from .layout import STATES, is_aside, is_ignored, original_name
+from .layout import DROP_FORMS, STATES, is_aside, is_ignored, original_name
 from .model import Candidate, id_hash
 
 __all__ = ["clear", "drop_paths", "stage"]
@@ -148,6 +148,7 @@ def _read(desk: Desk, path: str) -> _Read | None:
     """The file, parsed; None when it is gone, refused, or not complete yet."""
     settings = desk.settings
     name = original_name(os.path.basename(path))
+    foreign = not name.lower().endswith(DROP_FORMS)
     seen: files.Seen | None = None
     try:
         try:
@@ -159,7 +160,7 @@ def _read(desk: Desk, path: str) -> _Read | None:
         except Refusal as err:
             if seen is None:
                 seen = files.Seen(b"", err.stat or os.lstat(path), False)
-            desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
+            desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished, foreign=foreign)
             desk.refuse(path, seen.mark, err)
     except NotYet as err:
         desk.note_due(err.seconds)

@@ -53,7 +53,7 @@ ERRNOS: dict[str, frozenset[str]] = {
     "EACCES": frozenset({"open", "link", "rename", "exchange", "unlink", "mkdir"}),
     "EMFILE": frozenset({"open"}),
 }
-_SETTINGS = Settings(settle_seconds=0, patience_seconds=0, look_seconds=0.02)
+_SETTINGS = Settings(settle_seconds=0, patience_seconds=0, unknown_ending_seconds=0, look_seconds=0.02)
 _WORDS = ("why the moon", "Drew the moon", "Voice note", "Drew it", "One.", "holds the moon")  # what tells the drops
 _TURNS = 4  # how many tries a failure that lasts is given
 

@@ -38,7 +38,7 @@ class Story:
 def ground(folder: Path) -> Place:
     """A root at `folder` with the user alex, as every story begins. Files count as complete at once."""
     root = make_root(folder, "alex")
-    root.settings.write_text("settle_seconds = 0\npatience_seconds = 0\n")
+    root.settings.write_text("settle_seconds = 0\npatience_seconds = 0\nunknown_ending_seconds = 0\n")
     root.daemon.mkdir()
     place = root.place("alex")
     for path in sorted(folder.rglob("*")):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import printable
 from ..layout import Root
 from . import root_of
 from .output import json_option, one_line, print_json, say
@@ -104,12 +105,17 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         check_account(settings)
         keeper = service.once(root, settings, lambda what: done.update([what]), progress)
     _write_down(root, keeper)
+
+    def shown(user: str, path: str) -> str:
+        return printable(root.place(user).shown(path))
+
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
     if as_json:
         print_json(
             {
                 "done": counts,
                 "parked": keeper.problems,
+                "resting": {u: [shown(u, path) for path in paths] for u, paths in keeper.resting.items()},
                 "unsettled": {u: round(s, 1) for u, s in keeper.unsettled.items()},
                 "unknown": sorted(keeper.unknown),
             }
@@ -117,7 +123,9 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     else:
         click.echo(", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing to do")
         for user, seconds in sorted(keeper.unsettled.items()):
-            click.echo(f"{user}: something is still being written, or rests; look again in {seconds:.0f} s")
+            left = [one_line(shown(user, path), 200) for path in keeper.resting.get(user, ())]
+            what = ", ".join(left[:5]) + (f" and {len(left) - 5:,} more" if len(left) > 5 else "") or "something"
+            say(f"left: {what}: still being written, or rests; look again in {seconds:.0f} s", f"{user}: ")
         for user, why in sorted(keeper.problems.items()):
             say(f"{user}: parked: {why}", fg="red")
         for user, why in sorted(keeper.behind().items()):
@@ -184,7 +192,7 @@ def _print_status(seen: dict[str, Any]) -> None:
         since = f", since {daemon['started']}" if daemon.get("started") else ""
         click.secho(f"running (process {seen['pid'] or 'unknown'}{since})", fg="green")
         if daemon.get("why"):
-            say(f"polling: {daemon['why']}", "  ")
+            say(f"{daemon.get('watching', 'polling')}: {daemon['why']}", "  ")
         if not daemon:
             say("it could not write down anything about itself (.daemon/status.json)", "  ", fg="red")
     elif seen["alive"] is None:

@@ -6,12 +6,12 @@ Linux tells more than other systems do; where a system does not tell, nothing is
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import mounts
 from ..audit import Finding, count
 from ..layout import RECORD_FILES, STATES, Root
 from .patient import Patient
@@ -25,9 +25,7 @@ _TOO_FEW_BYTES = 20_000_000
 _FEW_INODES = 1_000
 
 _NO_LINKS = {"vfat", "exfat", "msdos", "hfs", "9p"}
-_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "ceph", "fuse.sshfs", "fuse.rclone"}
 _WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
-_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def disk(patient: Patient) -> Iterator[Finding]:
@@ -50,34 +48,20 @@ def _size(number: int) -> str:
     return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
 
 
-def mounted(path: Path, mounts: str) -> str | None:
-    """The type of the file system that `path` is on, by the text of ``/proc/self/mountinfo`` (proc(5))."""
-    best, kind = -1, None
-    where = os.path.realpath(path)
-    for line in mounts.splitlines():
-        left, _, right = line.partition(" - ")
-        fields, types = left.split(" "), right.split(" ")
-        if len(fields) < 5:
-            continue
-        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
-        inside = where == point or where.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= best:  # of two at the same place the later one hides the earlier
-            best, kind = len(point), types[0]
-    return kind
-
-
 def file_system(patient: Patient) -> Iterator[Finding]:
     """The root is on a file system that has what the daemon uses."""
     try:
-        kind = mounted(patient.root.path, _MOUNTS.read_text())
+        kind = mounts.kind_at(patient.root.path, mounts.MOUNTS.read_text(errors="surrogateescape"))
     except OSError:
-        return
+        kind = None
     if kind in _NO_LINKS:
         told = f"the root is on {kind}, which has no hard links: a stop at a bad moment may show a card half written"
         yield Finding("note", "no-hard-links", "", told, "A disk with ext4, xfs, btrfs, APFS or NTFS is safer.")
-    if kind in _REMOTE and patient.said.get("watching") != "polling":
-        told = f"the root is on {kind}: what other machines do there makes no file events here"
-        yield Finding("note", "no-file-events", "", told, "Start the daemon with 'recursion-gate run --poll'.")
+    if where := mounts.silent(patient.root):
+        every = f"{patient.settings.poll_seconds:g} s"
+        told = f"what other machines or programs change makes no file events here: {where}"
+        remedy = f"Nothing to do: the daemon also looks every {every} (poll_seconds); a drop waits that long."
+        yield Finding("note", "no-file-events", "", told, remedy)
 
 
 def watches(patient: Patient) -> Iterator[Finding]:
