@@ -223,9 +223,14 @@ def test_stage_for_an_unknown_user_says_how_to_add_one(world: World, user: str) 
 
 def test_once_says_what_it_did(world: World) -> None:
     world.drop("a.json", {"id": "a", "text": "x"})
-    world.drop("b.png", b"x")
+    world.drop("b.txt", b"\0")
+    world.drop("c.json.filepart", b"x")
     result = run(world.root, "once", "--json")
     assert (result.exit_code, json.loads(result.stdout)["done"]) == (0, {"staged": 1, "refused": 1})
+    assert json.loads(result.stdout)["resting"] == {"alex": ["inbox/alex/c.json.filepart"]}
+    told = run(world.root, "once").output
+    assert told.startswith("nothing to do\nalex: left: inbox/alex/c.json.filepart: still being written, or rests")
+    (world.place.inbox / "c.json.filepart").unlink()
     assert run(world.root, "once").output == "nothing to do\n"
 
 
@@ -270,7 +275,7 @@ def test_status_tells_what_waits_and_what_was_done_last(world: World) -> None:
     (world.root.inbox / "robin").mkdir()
     with Daemon(world.root):
         world.drop("a.json", {"id": "a", "text": "x"})
-        world.drop("b.png", b"x")
+        world.drop("b.txt", b"\0")
         wait_for(lambda: world.names("pending") and len(world.names("problems")) == 2)
         data = wait_for(
             lambda: (s := json.loads(call(world.root, "status", "--json").stdout))["daemon"].get("last") and s

@@ -124,7 +124,7 @@ BAD: list[tuple[str, bytes, str]] = [
 
 @pytest.mark.parametrize(("name", "data", "why"), BAD, ids=[name for name, _, _ in BAD])
 def test_bad_input_is_refused_with_a_reason(world: World, name: str, data: bytes, why: str) -> None:
-    world.settings = Settings(settle_seconds=0.0, patience_seconds=0.0)
+    world.settings = Settings(settle_seconds=0.0, patience_seconds=0.0, unknown_ending_seconds=0.0)
     world.restart()
     world.drop(name, data)
     world.drop("good.json", {"id": "good", "text": "This one is fine."})
@@ -139,7 +139,7 @@ def test_bad_input_is_refused_with_a_reason(world: World, name: str, data: bytes
 
 IGNORED = (
     ".hidden x.tmp X.TMP x.part x.json~ .x.json.swp x.crdownload .goutputstream-AB12 .syncthing.x.tmp "
-    ".DS_Store Thumbs.db desktop.ini x.json:Zone.Identifier"
+    ".DS_Store Thumbs.db desktop.ini x.json:Zone.Identifier ~$notes.md .~lock.notes.md# x.LCK x.json.lock"
 )
 
 
@@ -200,7 +200,8 @@ def test_a_name_that_is_not_utf8_is_staged(world: World) -> None:
     assert [c["raw_text"] for c in world.gate()] == ["Fine."]
 
 
-def test_two_refused_files_of_one_name_are_both_kept(world: World) -> None:
+def test_two_refused_files_of_one_name_are_both_kept(root: Root) -> None:
+    world = World(root, Settings(unknown_ending_seconds=0.0))
     for text in ("one", "two"):
         world.drop("x.png", text)
         world.keep()
@@ -266,7 +267,8 @@ def test_a_reason_never_takes_the_place_of_a_refused_file_that_is_called_like_it
     assert "skilltag" in world.why("typo-2.json")
 
 
-def test_a_name_that_was_refused_often_is_not_counted_through(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_was_refused_often_is_not_counted_through(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(root, Settings(unknown_ending_seconds=0.0))
     world.keep()
     for number in range(1, 400):
         name = "x.png" if number == 1 else f"x-{number}.png"

@@ -61,16 +61,8 @@ TEMP_NAME = ".recursion-gate.tmp"
 _ASIDE = re.compile(r"\.recursion-gate\.\d+\.(.+)", re.DOTALL)
 
 _IGNORED_ENDINGS = (
-    ".tmp",
-    ".part",
-    "~",
-    ".swp",
-    ".swx",
-    ".crdownload",
-    ".partial",
-    ":zone.identifier",
-    ".lck",
-    ".lock",
+    *(".tmp", ".part", ".partial", ".crdownload", ":zone.identifier"),
+    *("~", ".swp", ".swx", ".lck", ".lock"),
 )
 _IGNORED_NAMES = {"thumbs.db", "desktop.ini"}
 #: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
@@ -79,8 +71,8 @@ _USER = re.compile(r"[^\W_][\w.-]{0,63}")
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file of this name is still being written, or is a file manager's or an editor's own (``~$notes.md`` says
-    whose an office program's file is), and so is neither staged nor refused (contract: "A drop")."""
+    """Whether a file of this name is still being written, or is a file manager's or an editor's own (``~$notes.md``:
+    an office program's), and so is neither staged nor refused (contract: "A drop")."""
     low = name.lower()
     own = low.startswith((".", "~$")) or (low.startswith("#") and low.endswith("#")) or low in _IGNORED_NAMES
     return own or low.endswith(_IGNORED_ENDINGS)

@@ -1,7 +1,7 @@
 """For how long files have looked the same to us: by the monotonic clock and our own repeated looks alone.
 
-A file's times tell nothing here: the clock may jump while it is being written, a file server's may differ from ours, and
-some disks count in steps of two seconds.
+A file's times tell nothing here: the clock may jump while it is being written, a file server's may differ from ours,
+and some disks count in steps of two seconds.
 """
 
 from __future__ import annotations

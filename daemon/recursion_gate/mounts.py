@@ -16,37 +16,9 @@ MOUNTS = Path("/proc/self/mountinfo")
 #: Where others can change what we see without the kernel here having a part in it, so that it tells of nothing. All
 #: that is FUSE is one of them (not fuseblk, which is a local disk).
 _SILENT = {
-    *(
-        "nfs",
-        "nfs3",
-        "nfs4",
-        "cifs",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "ncpfs",
-        "afs",
-        "coda",
-        "ceph",
-        "lustre",
-        "beegfs",
-        "gpfs",
-    ),
-    *(
-        "gfs2",
-        "ocfs2",
-        "orangefs",
-        "pvfs2",
-        "glusterfs",
-        "9p",
-        "virtiofs",
-        "vboxsf",
-        "vmhgfs",
-        "prl_fs",
-        "drvfs",
-        "fuse",
-    ),
-    "fakeowner",
+    *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "coda", "ceph", "lustre", "beegfs"),
+    *("gpfs", "gfs2", "ocfs2", "orangefs", "pvfs2", "glusterfs", "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs"),
+    *("drvfs", "fakeowner", "fuse"),
 }
 
 

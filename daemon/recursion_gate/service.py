@@ -59,8 +59,8 @@ def once(
     told: Callable[[str], object] = lambda what: None,
     progress: Callable[[int, int], object] = lambda done, left: None,
 ) -> Keeper:
-    """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`; what must
-    rest for longer is left, and how long it has rested is written down for the next call.
+    """Do all that waits at `root`, then stop. A file that may still be being written is given `settle_seconds`; what
+    must rest for longer is left, and how long it has rested is written down for the next call.
 
     `told` is called after each thing done with what it was, `progress` after each turn with how many there were so far
     and how many are known to be left. Gives the keeper, whose `problems`, `unsettled` and `unknown` say what could not

@@ -47,6 +47,7 @@ USER_CHECKS: tuple[Callable[[Patient, Place], Iterator[Finding]], ...] = (
     user_checks.record_files,
     inbox_checks.not_ours,
     inbox_checks.waits_too_long,
+    inbox_checks.left_alone,
     inbox_checks.problems,
 )
 

@@ -16,10 +16,12 @@ from ..layout import STATES, Place, is_ignored
 from ..who import account
 from .patient import Patient
 
-__all__ = ["not_ours", "problems", "waits_too_long"]
+__all__ = ["left_alone", "not_ours", "problems", "waits_too_long"]
 
 #: How long a drop or a decision may wait, in seconds, before it is asked why (beyond `patience_seconds`).
 _LONG = 600
+#: So many files that are left alone are named in one folder.
+_MOST_NAMED = 10
 _TAKE_AWAY = "It stays here, harmless, until its owner or root takes it away."
 
 
@@ -118,6 +120,20 @@ def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: st
             remedy = "See 'recursion-gate status' for why; a program may still have it open, or it cannot be moved."
         shown = printable(place.shown(path / entry.name))
         yield Finding("warning", code, shown, told, remedy, place.user)
+
+
+def left_alone(patient: Patient, place: Place) -> Iterator[Finding]:
+    """Beside the cards lies nothing that the daemon leaves alone for its name, such as the backup that nano makes."""
+    for state in STATES[:3]:
+        folder = place.state(state)
+        try:
+            names = sorted(name for name in os.listdir(folder) if is_ignored(name) and not name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for name in names[:_MOST_NAMED]:
+            told = "by its name this is an editor's backup or lock, or not finished: the daemon leaves it alone"
+            remedy = "It decides nothing: delete it, or rename it if it is a card."
+            yield Finding("note", "left-alone", printable(place.shown(folder / name)), told, remedy, place.user)
 
 
 def problems(patient: Patient, place: Place) -> Iterator[Finding]:
