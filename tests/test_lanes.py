@@ -50,7 +50,7 @@ def lanes() -> Iterator[Lanes]:
 def hurry(root: Root) -> None:
     """Have it wait less for files that may still be being written."""
     text = root.settings.read_text()
-    root.settings.write_text(f"settle_seconds = 0.2\npatience_seconds = 1\n{text}")
+    root.settings.write_text(f"settle_seconds = 0.2\npatience_seconds = 1\nunknown_ending_seconds = 0.2\n{text}")
 
 
 @pytest.fixture
