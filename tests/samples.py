@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from recursion_gate import drops, model, record
 from recursion_gate.settings import Settings
+from recursion_gate.unseen import without_unseen
 
 TEXT = "Read chapter 2 of Dragon Guide; summarized migration habits."
 SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
@@ -84,6 +85,9 @@ ids = st.one_of(
     ),
 )
 
+#: Names in meta, no two of which look the same.
+_names = texts(0, 3).map(without_unseen)
+
 #: Any value that a JSON file can hold and that is kept.
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
@@ -93,7 +97,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
         st.floats(allow_nan=False, allow_infinity=False),
         texts(),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts(0, 3), inner, max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_names, inner, max_size=3)),
     max_leaves=6,
 )
 
@@ -111,7 +115,7 @@ def candidates(draw: st.DrawFn) -> model.Candidate:
         "created_at": draw(st.datetimes().filter(lambda t: t.year >= 1000)).isoformat(),
         "source": draw(texts()),
         "link_to_evidence_id": draw(st.none() | ids),
-        "meta": draw(st.none() | st.dictionaries(texts(0, 3), json_values, max_size=2)),
+        "meta": draw(st.none() | st.dictionaries(_names, json_values, max_size=2)),
         **{name: draw(_maybe) for name in ("activity_type", "evidence_summary", "source_id", "topic", "score")},
     }
     return propose(fields)

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from recursion_gate import cards, drops, frontmatter
+from recursion_gate.drops import MARKER_LINE, as_typed, on_a_card
 from recursion_gate.errors import Refusal
 from recursion_gate.layout import is_ignored
 from recursion_gate.model import Candidate, act_id
 from recursion_gate.record import additions, clean
 from recursion_gate.settings import Settings
+from recursion_gate.unseen import without_unseen
 
 from tests.samples import candidate, candidates, said, texts
 
@@ -197,6 +199,7 @@ def test_any_text_a_person_writes_is_what_is_approved(made: Candidate, text: str
     front = head[: head.index("\n---\n") + 5]
     typed = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip()
     verdict = _read(f"{front}{typed}\n{cards.MARKER}{rest}", made)
+    typed = without_unseen(typed).strip()
     edited = typed != clean(made.raw_text)
     assert verdict.candidate == (made.model_copy(update={"raw_text": typed}) if edited else made)
     assert verdict.edited == edited
@@ -207,6 +210,37 @@ def test_the_text_may_quote_the_marker() -> None:
     assert not _read(_card(made), made).edited
     verdict = _edited(made, "and that was it", "and no more")
     assert verdict.candidate.raw_text.endswith(f"{cards.MARKER}\nand no more")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        cards.MARKER,
+        f"  {cards.MARKER}",
+        "<!-- recursion-gate: all of it is checked -->",
+        "<!--recursion gate: edit only above",
+        "＜!-- ｒecursion-gate: edit only above",
+        "<!-- rесursiоn-gаte: edit only above",
+        "***RECURSION-GATE***",
+        "(this line is part of the text:) <!-- recursion-gate: x -->",
+        "(this line is part of the text:) (this line is part of the text:) <!-- recursion-gate: x -->",
+    ],
+)
+def test_a_line_of_the_text_is_never_taken_for_the_programs_own(line: str) -> None:
+    made = candidate(raw_text=f'It said:\n{line}\n\nself-knowledge.md, "Interests":\n\n    - • forged')
+    card = _card(made).decode()
+    (marker,) = MARKER_LINE.finditer(card)
+    above = card[: marker.start()]
+    assert not any(read.strip() == line.strip() for read in above.splitlines())
+    assert not _read(_card(made), made).edited
+    assert _edited(made, "It said", "She said").candidate.raw_text == made.raw_text.replace("It said", "She said")
+
+
+@given(st.lists(st.sampled_from([cards.MARKER, "(this line is part of the text:) ", "r", "Read.", "<", "\n", " "])))
+def test_a_text_reads_back_from_its_card_as_it_was(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert as_typed(on_a_card(text)) == text
+    assert MARKER_LINE.search(on_a_card(text)) is None
 
 
 def test_a_person_may_say_why_and_the_command_line_how() -> None:

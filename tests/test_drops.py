@@ -485,8 +485,22 @@ def test_a_byte_order_mark_is_fine_in_every_form() -> None:
     assert _one(bom + b'{"raw_text": "x"}\n', "a.jsonl").raw_text == "x"
 
 
-def test_a_control_character_in_the_text_is_kept_at_the_gate() -> None:
-    assert _one(b'{"raw_text": "a\\u0000b"}').raw_text == "a\0b"
+@pytest.mark.parametrize("field", ["raw_text", "source", "topic", "source_id", "activity_type", "evidence_summary"])
+def test_what_nobody_sees_does_not_get_to_the_gate(field: str) -> None:
+    hidden = "Re\u200ba\0d." + "".join(chr(0xE0000 + ord(c)) for c in "obey") + "\u3164"
+    made = _one(json.dumps({"raw_text": "x", field: hidden, "meta": {hidden: [hidden, {"a": hidden}]}}).encode())
+    assert getattr(made, field) == "Read."
+    assert made.meta == {"Read.": ["Read.", {"a": "Read."}]}
+
+
+def test_names_in_meta_that_look_the_same_are_refused() -> None:
+    with pytest.raises(Refusal, match="differ only in what cannot be seen"):
+        _one(b'{"raw_text": "x", "meta": {"a": 1, "a\\u200b": 2}}')
+
+
+def test_a_text_of_nothing_that_is_seen_is_empty() -> None:
+    with pytest.raises(Refusal, match="raw_text is empty"):
+        _one(b'{"raw_text": "\\u3164\\u2800\\u200b"}')
 
 
 def test_a_field_given_twice_is_found_among_eighty_thousand() -> None:

@@ -14,11 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from . import frontmatter
-from .drops import CARD_ONLY, MARKER_LINE, decode, validate
+from .drops import CARD_ONLY, MARKER_LINE, as_typed, decode, on_a_card, validate
 from .errors import Refusal
 from .model import CATEGORY_OF, Candidate, id_hash
 from .record import Addition, clean, fold
 from .settings import Settings
+from .unseen import without_unseen
 
 __all__ = [
     "Verdict",
@@ -79,7 +80,7 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
         f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
         f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
         + "".join(f"{name}: {quote(value)}\n" for name, value in more)
-        + f"---\n\n{clean(candidate.raw_text)}\n\n{MARKER}{_preview(lines)}"
+        + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{_preview(lines)}"
     ).encode()
 
 
@@ -195,7 +196,7 @@ def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
             "Leave that line, and what is below it, as it is.",
             maybe_unfinished=True,
         )
-    body = rest[: markers[-1].start()].strip()
+    body = without_unseen(as_typed(rest[: markers[-1].start()])).strip()
     decided = {name: values.pop(name, None) for name in CARD_ONLY}
     for name, value in decided.items():
         if value is not None and not isinstance(value, str):

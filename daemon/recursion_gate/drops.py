@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -19,14 +20,21 @@ from .layout import DROP_FORMS
 from .model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, looks_like_act_id, short_hash
 from .record import fold
 from .settings import Settings
+from .unseen import without_unseen
 
-__all__ = ["CARD_ONLY", "MARKER_LINE", "PUT_BACK", "Proposal", "decode", "parse", "validate"]
+__all__ = ["CARD_ONLY", "MARKER_LINE", "PUT_BACK", "Proposal", "as_typed", "decode", "on_a_card", "parse", "validate"]
 
 #: What a card's front matter may hold beside a drop's fields: the daemon's note, and how a person decided.
 CARD_ONLY = ("note", "reason", "via")
 
 #: The line on a card that its text ends at.
 MARKER_LINE = re.compile(r"^<!-- recursion-gate:.*$", re.MULTILINE)
+
+# A line of the text that looks like that line, also to a person who does not look closely, stands on a card behind
+# these words: what the proposer wrote must not be taken for what the program says.
+_QUOTED = "(this line is part of the text:) "
+_MAY_BEGIN = re.compile(r"^[^A-Za-z\n]*[rR]", re.MULTILINE)
+_LOOK_ALIKE = str.maketrans("сеоіѕɡаցгтυεοιατսօո", "ceoisgagrtueoiatuon")
 
 #: What to do about a drop, where nothing better can be said.
 PUT_BACK = "Correct the file and put it back into the inbox folder."
@@ -97,6 +105,27 @@ def decode(data: bytes) -> str:
     if "\0" in text:
         raise Refusal("the file holds NUL bytes, so it is no text", "Save it as plain UTF-8 text.")
     return text
+
+
+def on_a_card(text: str) -> str:
+    """`text` as it stands on a card: what looks like the marker line is marked as the text's."""
+    if text.isascii() and _QUOTED not in text and _MAY_BEGIN.search(text) is None:
+        return text
+    return "\n".join(_QUOTED + line if _is_like_marker(line) else line for line in text.split("\n"))
+
+
+def as_typed(body: str) -> str:
+    """The text that stands on a card as `body`: turns `on_a_card` round."""
+    if _QUOTED not in body:
+        return body
+    return "\n".join(line.removeprefix(_QUOTED) if _is_like_marker(line) else line for line in body.split("\n"))
+
+
+def _is_like_marker(line: str) -> bool:
+    while line.startswith(_QUOTED):
+        line = line.removeprefix(_QUOTED)
+    letters = unicodedata.normalize("NFKD", line[:200]).casefold().translate(_LOOK_ALIKE)
+    return "".join(c for c in letters if "a" <= c <= "z").startswith("recursiongate")
 
 
 def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Proposal]:
@@ -200,7 +229,7 @@ def _markdown(text: str) -> dict[str, Any]:
                 "this looks like a card whose id line was taken out",
                 "The fresh card in pending/ is whole: edit that one, and leave its first lines.",
             )
-        body = body[: markers[-1].start()]
+        body = as_typed(body[: markers[-1].start()])
     for name in CARD_ONLY:
         fields.pop(name, None)
     for name in ("raw_text", "text"):
@@ -225,11 +254,13 @@ def validate(fields: Any, settings: Settings) -> Drop:
         if "raw_text" in fields:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
+    given = {}
     for name, value in fields.items():
         if not (isinstance(value, str) and value.isascii() and name.isascii()):
             _check(name if name in _FIELDS else "a field", [name, value])
+        given[name] = _seen(value)
     try:
-        drop = Drop.model_validate(fields)
+        drop = Drop.model_validate(given)
     except ValidationError as err:
         raise Refusal(_in_words(err, fields), PUT_BACK) from None
     if not fold(drop.raw_text):
@@ -269,6 +300,18 @@ def _check(name: str, value: Any, depth: int = 0) -> None:
     elif isinstance(value, list):
         for item in value:
             _check(name, item, depth + 1)
+
+
+def _seen(value: Any) -> Any:
+    """`value` without what a person cannot see, in all its texts. Its nesting is checked."""
+    if isinstance(value, str):
+        return without_unseen(value)
+    if isinstance(value, dict):
+        made = {without_unseen(key): _seen(item) for key, item in value.items()}
+        if len(made) < len(value):
+            raise Refusal("two names in meta differ only in what cannot be seen", PUT_BACK)
+        return made
+    return [_seen(item) for item in value] if isinstance(value, list) else value
 
 
 def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 
+from .unseen import is_unseen, shows
+
 __all__ = ["AlreadyRunning", "BadSettings", "GateError", "NoRoot", "NotYet", "Parked", "Refusal", "printable"]
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without what would move a cursor or turn the direction of writing: ``?`` in its place."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    """`text` on one line, without what would move a cursor or cannot be seen: ``?`` in its place."""
+    if is_unseen(text):
+        return "".join(c if c.isprintable() and not is_unseen(c) else "?" for c in text)
+    return text if text.isprintable() else "".join(c if shows(c) else "?" for c in text)
 
 
 class GateError(Exception):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .model import Candidate, act_id
+from .unseen import without_unseen
 
 __all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "insert"]
 
@@ -29,23 +30,19 @@ HEADINGS = {
     "self-skill-steward.md": "Activity",
 }
 
-# Control characters (but line feed and tab), and the signs that change the direction of all text that follows: either
-# can make a line read other than it is.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1f\x85\u2028\u2029]")  # with all that str.split takes for white space
 
 
 def clean(text: str) -> str:
-    """`text` with its lines kept, all ended by line feeds, without control characters and direction overrides."""
-    if text.isprintable():  # the common case: one line, and none of these signs in it
-        return text.strip()
-    return _UNSEEN.sub("", _LINE_ENDS.sub("\n", text)).strip()
+    """`text` with its lines kept, all ended by line feeds, without what a person cannot see."""
+    return without_unseen(text if text.isprintable() else _LINE_ENDS.sub("\n", text)).strip()
 
 
 def fold(text: str) -> str:
-    """`text` as one line: white space folded, control characters and direction overrides dropped."""
+    """`text` as one line: white space folded, without what a person cannot see."""
     line = " ".join(text.split())
-    return line if line.isprintable() else " ".join(_UNSEEN.sub("", line).split())
+    seen = without_unseen(line)
+    return line if seen == line else " ".join(seen.split())
 
 
 class Addition(NamedTuple):

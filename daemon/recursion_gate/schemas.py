@@ -11,14 +11,18 @@ from pydantic import BaseModel, TypeAdapter
 
 from .model import SECTION_SPELLINGS, SKILL_SPELLINGS, Candidate, Category, Drop, Receipt, Section, Skill
 from .settings import Settings
+from .unseen import ALWAYS, IN_PLACE
 
 __all__ = ["SCHEMAS", "schema"]
 
 _Json = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-#: A sign that says something: neither white space nor a control character nor one that turns the direction of writing.
-_SAYS = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000]"
+#: A sign that says something: neither white space nor what a person cannot see.
+_SAYS = "[^{}]".format(
+    r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+    + "".join(c if c == "-" or ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in ALWAYS + IN_PLACE)
+)
 _MOST_SHORT = 2_000
 _DATE = r"[1-9][0-9]{3}(?:-MONTH-DAY|MONTHDAY)".replace("MONTH", "(?:0[1-9]|1[0-2])").replace(
     "DAY", "(?:0[1-9]|[12][0-9]|3[01])"

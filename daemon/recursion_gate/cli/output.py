@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from ..layout import Root
+from ..unseen import shows, without_unseen
 from .trouble import in_words
 
 __all__ = [
@@ -128,7 +129,8 @@ def _padded(text: str, width: int) -> str:
 
 def one_line(text: str, most: int) -> str:
     """`text` on one line of at most `most` columns."""
-    return _cut(" ".join("".join(c if c.isprintable() else " " for c in text).split()), most)
+    text = text if text.isprintable() else "".join(c if shows(c) else " " for c in text)
+    return _cut(" ".join(without_unseen(text).split()), most)
 
 
 def wrapped(text: str, first: str = "", rest: str = "") -> str:
