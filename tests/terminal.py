@@ -10,6 +10,7 @@ import select
 import struct
 import sys
 import termios
+import time
 
 from recursion_gate.layout import Root
 
@@ -48,6 +49,16 @@ class Terminal:
                 if what.encode() in self.said[start:]:
                     return
         raise AssertionError(self.said.decode())
+
+    def hold(self, key: str, seconds: float) -> None:
+        """Hold `key` down: as often as a keyboard repeats it."""
+        until = time.monotonic() + seconds
+        pause = 0.5  # before it repeats
+        while time.monotonic() < until:
+            os.write(self._fd, key.encode())
+            again, pause = time.monotonic() + pause, 0.033
+            while (left := again - time.monotonic()) > 0:
+                self._read(left)
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; its exit code, and all it said without colours."""

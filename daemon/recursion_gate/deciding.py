@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,18 @@ from .layout import Place, Root, is_ignored
 from .model import Candidate
 from .settings import Settings
 
-__all__ = ["Changed", "NoSuchCandidate", "Waiting", "decide", "digest", "find", "save_edit", "waiting"]
+__all__ = [
+    "Action",
+    "Changed",
+    "NoSuchCandidate",
+    "Waiting",
+    "decide",
+    "digest",
+    "find",
+    "save_edit",
+    "take_back",
+    "waiting",
+]
 
 Action = Literal["approved", "rejected"]
 
@@ -204,6 +216,21 @@ def decide(
     _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason), own=True)
     with contextlib.suppress(FileNotFoundError):
         durable.take_away(card, files.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
+
+
+def take_back(item: Waiting, action: Action, was: bytes) -> bool:
+    """Move the card of one candidate back from approved/ or rejected/ into pending/, where it says again what it `was`.
+    False where it is no longer there: it is carried out, or somebody has moved it. Raises OSError."""
+    assert item.card is not None
+    for path in sorted(item.place.state(action).glob("*.md")):
+        with suppress(Refusal, FileNotFoundError):
+            if cards.id_of(files.look(path, Settings().max_card_bytes).data) == item.candidate.id:
+                if item.card.exists():
+                    return False
+                durable.move(path, item.card)
+                _deliver(item.card.parent, item.card.name, was, over=True)
+                return True
+    return False
 
 
 def digest(card: bytes) -> str:

@@ -11,7 +11,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 
 from pydantic import ValidationError
@@ -24,16 +24,20 @@ from .model import Receipt
 
 __all__ = ["Remembered", "decisions"]
 
+#: Whether a receipt is asked for; None: all are.
+Takes = Callable[[Receipt], bool] | None
+
 
 def decisions(
-    root: Root, users: Sequence[str], *, last: int | None = None, prefix: str = ""
+    root: Root, users: Sequence[str], *, last: int | None = None, prefix: str = "", takes: Takes = None
 ) -> Iterator[tuple[str, Receipt]]:
     """The receipts of `users` in the order of time, oldest first: all, or the `last` so many; only of candidates whose
-    id begins with `prefix`. Read as they are asked for. Raises Parked where a line is no receipt, OSError."""
+    id begins with `prefix`, and only those that `takes` accepts. Read as they are asked for. Raises Parked where a line
+    is no receipt, OSError."""
     if last is None:
-        yield from _merged(_forwards(root.place(user), prefix) for user in users)
+        yield from _merged(_forwards(root.place(user), prefix, takes) for user in users)
         return
-    newest = [list(itertools.islice(_backwards(root.place(user), prefix), last)) for user in users]
+    newest = [list(itertools.islice(_backwards(root.place(user), prefix, takes), last)) for user in users]
     merged = list(_merged(iter(these[::-1]) for these in newest))
     yield from merged[-last:]
 
@@ -42,24 +46,28 @@ def _merged(each: Iterator[Iterator[tuple[str, Receipt]]]) -> Iterator[tuple[str
     return heapq.merge(*each, key=lambda item: item[1].at)
 
 
-def _forwards(place: Place, prefix: str) -> Iterator[tuple[str, Receipt]]:
-    return _receipts(place, tail.forwards(place.ledger, tail.end(place.ledger).size), prefix)
+def _forwards(place: Place, prefix: str, takes: Takes) -> Iterator[tuple[str, Receipt]]:
+    return _receipts(place, tail.forwards(place.ledger, tail.end(place.ledger).size), prefix, takes)
 
 
-def _backwards(place: Place, prefix: str) -> Iterator[tuple[str, Receipt]]:
-    return _receipts(place, tail.backwards(place.ledger, tail.end(place.ledger).size), prefix)
+def _backwards(place: Place, prefix: str, takes: Takes) -> Iterator[tuple[str, Receipt]]:
+    return _receipts(place, tail.backwards(place.ledger, tail.end(place.ledger).size), prefix, takes)
 
 
-def _receipts(place: Place, lines: Iterator[tuple[int, bytes]], prefix: str) -> Iterator[tuple[str, Receipt]]:
+def _receipts(
+    place: Place, lines: Iterator[tuple[int, bytes]], prefix: str, takes: Takes
+) -> Iterator[tuple[str, Receipt]]:
     wanted = re.compile(rb'\{"seq":\d+,"candidate_id":"' + re.escape(prefix.encode()))
     for _, line in lines:
         if prefix and not wanted.match(line):
             continue
         try:
-            yield place.user, Receipt.model_validate_json(line)
+            receipt = Receipt.model_validate_json(line)
         except ValidationError:
             told = "a line is not a receipt"
             raise Parked(place.shown(place.ledger), told, "'recursion-gate verify' tells where it breaks") from None
+        if takes is None or takes(receipt):
+            yield place.user, receipt
 
 
 class Remembered:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -32,6 +31,7 @@ __all__ = [
     "instant",
     "line_of",
     "looks_like_act_id",
+    "meant",
     "short_hash",
 ]
 
@@ -109,22 +109,28 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _meaning(spellings: dict[str, str], words: Sequence[str]) -> Callable[[Any], Any]:
-    """A function that gives the word of `words` which a value means; any other value as it is."""
-    patterns = [(re.compile(s, re.IGNORECASE | re.ASCII), w) for s, w in zip(spellings.values(), words, strict=True)]
-
-    def meaning(value: Any) -> Any:
-        if not isinstance(value, str) or value in words:
-            return value
-        text = value.strip()
-        return next((word for pattern, word in patterns if pattern.fullmatch(text)), value)
-
-    return meaning
+def meant(text: str, spellings: dict[str, str]) -> str | None:
+    """The word of `spellings` that `text` means, if any."""
+    text = text.strip()
+    return next((w for w, s in spellings.items() if re.fullmatch(s, text, re.IGNORECASE | re.ASCII)), None)
 
 
-_skill = _meaning(SKILL_SPELLINGS, list(SKILL_SPELLINGS))
-_section = _meaning(SECTION_SPELLINGS, list(SECTION_SPELLINGS))
-_category = _meaning(SECTION_SPELLINGS, list(CATEGORY_OF.values()))
+def _skill(value: Any) -> Any:
+    return (
+        (meant(value, SKILL_SPELLINGS) or value) if isinstance(value, str) and value not in SKILL_SPELLINGS else value
+    )
+
+
+def _section(value: Any) -> Any:
+    if isinstance(value, str) and value not in CATEGORY_OF:
+        return meant(value, SECTION_SPELLINGS) or value
+    return value
+
+
+def _category(value: Any) -> Any:
+    if isinstance(value, str) and value not in SECTION_OF:
+        return CATEGORY_OF.get(meant(value, SECTION_SPELLINGS) or "", value)
+    return value
 
 
 def _text(value: Any) -> Any:

@@ -120,6 +120,8 @@ def main(ctx: click.Context, root: str | None) -> None:
       recursion-gate review                                     decide, card by card
     """
     ctx.obj = root
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def root_of(ctx: click.Context) -> Root:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from contextlib import suppress
@@ -11,9 +12,21 @@ import click
 
 from ..layout import Root
 from . import root_of
-from .output import LeftOut, json_option, one_line, print_json, say, table, user_option, users_of
+from .output import (
+    Filter,
+    LeftOut,
+    filter_options,
+    json_option,
+    one_line,
+    print_json,
+    table,
+    terminal_size,
+    user_option,
+    users_of,
+    wrapped,
+)
 
-__all__ = ["approve", "pending", "print_card", "reject", "show"]
+__all__ = ["approve", "details", "pending", "print_screen", "reject", "show", "whole_card"]
 
 
 def _complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
@@ -40,9 +53,10 @@ _id_argument = click.argument("candidate_id", metavar="ID", shell_complete=_comp
 
 @click.command()
 @user_option
+@filter_options
 @json_option
 @click.pass_context
-def pending(ctx: click.Context, user: str | None, as_json: bool) -> None:
+def pending(ctx: click.Context, user: str | None, wanted: Filter, as_json: bool) -> None:
     """List what waits for a person, oldest first.
 
     A card that a person has edited is marked, and listed as it is now. A user whose gate or cards cannot be read is
@@ -52,6 +66,7 @@ def pending(ctx: click.Context, user: str | None, as_json: bool) -> None:
     Examples:
       recursion-gate pending
       recursion-gate pending --user demo --json
+      recursion-gate pending --section knowledge --source quiz
     """
     from .. import deciding
     from ..settings import load_settings
@@ -59,13 +74,13 @@ def pending(ctx: click.Context, user: str | None, as_json: bool) -> None:
     root = root_of(ctx)
     users = users_of(root, user)
     left_out = LeftOut(users)
-    items = list(deciding.waiting(root, users, load_settings(root), left_out))
+    items = [w for w in deciding.waiting(root, users, load_settings(root), left_out) if wanted.takes(w.now)]
     if as_json:
         print_json([_as_json(w) for w in items])
     elif items or left_out or not sys.stdout.isatty():
         table(map(_row, items), ("USER", "ID", "SKILL", "SECTION", "DATE", "TEXT"))
     else:
-        click.echo("nothing waits")
+        click.echo("nothing waits" + wanted.told)
     if left_out.nothing_is_left:
         ctx.exit(1)
 
@@ -122,7 +137,7 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
              "card": _shown(item), "state": item.state}
         )  # fmt: skip
         return
-    print_card(item, candidate)
+    click.echo(whole_card(item, candidate))
 
 
 def _find(root: Root, user: str | None, candidate_id: str, settings: Any) -> Any:
@@ -133,30 +148,57 @@ def _find(root: Root, user: str | None, candidate_id: str, settings: Any) -> Any
     return deciding.find(root, users, candidate_id, settings, LeftOut(users))
 
 
-def print_card(item: Any, candidate: Any) -> None:
-    """`candidate`, and what approving it would change."""
+def whole_card(item: Any, candidate: Any) -> str:
+    """`candidate`, and what approving it would change, all of it, as wide as the terminal."""
     from ..record import clean
 
-    # An agent's text must not be able to move the cursor and so hide what is approved.
-    source = one_line(candidate.source or "-", 200)
-    section = candidate.suggested_ix_section
-    where = f"{section} ({candidate.mind_category})" if section else "evidence only"
-    edited = "  (edited)" if candidate != item.candidate else ""
-    click.secho(f"{candidate.id}{edited}", bold=True)
-    say(f"{item.place.user} · {candidate.skill_tag} · {where} · {candidate.created_at} · from {source}")
-    if candidate.link_to_evidence_id:
-        click.echo(f"links to {candidate.link_to_evidence_id}")
-    click.echo()
-    for line in clean(candidate.raw_text).split("\n"):
-        say(line, rest="")
-    click.echo()
+    lines = [wrapped(text) for text in (*clean(candidate.raw_text).split("\n"), "", *details(item, candidate), "")]
     for line in item.diff(candidate):
         if line.startswith(("---", "@@")):
             continue
         if line.startswith("+++"):
-            click.secho(line[4:], bold=True)
-        else:
-            say(line, fg="green" if line.startswith("+") else None, dim=not line.startswith("+"))
+            lines.append(click.style(line[4:], bold=True))
+        elif line.startswith("+"):
+            lines.append(click.style(wrapped(line, rest="  "), fg="green"))
+        else:  # what stands around it only shows where
+            lines.append(click.style(one_line(line, terminal_size()[0]) if sys.stdout.isatty() else line, dim=True))
+    return "\n".join(lines)
+
+
+def print_screen(item: Any, candidate: Any, keys: int) -> None:
+    """`candidate` on one screen that leaves `keys` lines free: its text, shortened if need be, its details, and a line
+    for each place that it goes to."""
+    from ..record import clean
+
+    height = terminal_size()[1]
+    below = "\n".join(wrapped(detail, rest="  ") for detail in details(item, candidate)).split("\n")
+    places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
+    text = "\n".join(map(wrapped, clean(candidate.raw_text).split("\n"))).split("\n")
+    room = max(3, height - len(below) - len(places) - keys - 3)
+    if sys.stdout.isatty() and len(text) > room:
+        more = len(text) - room + 1
+        text = [*text[: room - 1], click.style(f"... {more} more lines: m shows all of it", bold=True)]
+    click.echo("\n".join([*text, "", *below]))
+    for place in places:
+        click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg="green")
+
+
+def details(item: Any, candidate: Any) -> list[str]:
+    """All that is to be known about `candidate` beside its text, each part short enough to be seen at a glance."""
+    section = candidate.suggested_ix_section
+    where = f"{section} ({candidate.mind_category})" if section else "evidence only"
+    # An agent's text must not be able to move the cursor and so hide what is approved.
+    first = [candidate.skill_tag, where, f"from {one_line(candidate.source or '-', 60)}"]
+    first += [f"score {one_line(candidate.score, 30)}"] if candidate.score is not None else []
+    edited = " (edited)" if candidate != item.candidate else ""
+    made = [" · ".join(first), f"{item.place.user} · {candidate.created_at} · {candidate.id}{edited}"]
+    if candidate.link_to_evidence_id:
+        made.append(f"links to {candidate.link_to_evidence_id}")
+    for name in ("evidence_summary", "activity_type", "topic", "source_id", "meta"):
+        if (value := getattr(candidate, name)) is not None:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            made.append(f"{name}: {one_line(shown, 60)}")
+    return made
 
 
 def _decide(ctx: click.Context, candidate_id: str, user: str | None, action: Any, reason: str | None) -> None:

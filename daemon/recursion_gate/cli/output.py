@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -16,14 +17,17 @@ from ..unseen import shows, without_unseen
 from .trouble import in_words
 
 __all__ = [
+    "Filter",
     "LeftOut",
     "columns",
+    "filter_options",
     "json_option",
     "one_line",
     "print_json",
     "say",
     "short_id",
     "table",
+    "terminal_size",
     "user_option",
     "users_of",
     "wrapped",
@@ -55,6 +59,64 @@ def user_option(command: _F) -> _F:
     return click.option("--user", metavar="NAME", help="Only this user. Else all users.", shell_complete=complete_user)(
         command
     )
+
+
+class Filter:
+    """What of a listing is asked for: entries from a source, of a skill, in a section."""
+
+    def __init__(self, source: str | None, skill: str | None, section: str | None) -> None:
+        self._source, self._skill, self._section = (source or "").casefold(), skill, section
+        asked = {"--source": source, "--skill": skill, "--section": section}
+        #: What is asked for, to be put after "nothing waits"; empty where it is all.
+        self.told = "".join(f" {name} {value}" for name, value in asked.items() if value)
+
+    def __bool__(self) -> bool:
+        return bool(self.told)
+
+    def takes(self, entry: Any) -> bool:
+        """Whether `entry`, a candidate or a receipt, is asked for."""
+        return (
+            self._source in (entry.source or "").casefold()
+            and self._skill in (None, entry.skill_tag)
+            and self._section in (None, entry.suggested_ix_section or "none")
+        )
+
+
+def _meant(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A skill or a section in the program's own word, however it was spelt."""
+    if value is None or (param.name == "section" and value.lower() == "none"):
+        return value and "none"
+    from ..model import SECTION_SPELLINGS, SKILL_SPELLINGS, meant
+
+    spellings = SECTION_SPELLINGS if param.name == "section" else SKILL_SPELLINGS
+    found = meant(value, spellings)
+    if found is None:
+        raise click.BadParameter(f"'{value}' is none of {', '.join(spellings)}{_OR_NONE[param.name == 'section']}.")
+    return found
+
+
+_OR_NONE = ("", ", none (evidence only)")
+
+
+def filter_options(command: _F) -> _F:
+    """``--source``, ``--skill``, ``--section``, given to the command as one `Filter`, `wanted`."""
+
+    @click.option("--source", metavar="TEXT", help="Only what comes from a source with TEXT in its name.")
+    @click.option("--skill", metavar="SKILL", callback=_meant, help="Only THINK, WRITE, WORK or STEWARD.")
+    @click.option(
+        "--section", metavar="SECTION", callback=_meant, help="Only IX-A, IX-B, IX-C (knowledge, ...) or none."
+    )
+    @functools.wraps(command)
+    def filtered(*args: Any, source: str | None, skill: str | None, section: str | None, **more: Any) -> Any:
+        return command(*args, wanted=Filter(source, skill, section), **more)
+
+    return cast(_F, filtered)
+
+
+def terminal_size() -> tuple[int, int]:
+    """Columns and lines."""
+    size = shutil.get_terminal_size()
+    return max(20, size.columns), max(10, size.lines)
 
 
 def users_of(root: Root, user: str | None) -> list[str]:

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import root_of
-from .output import LeftOut, json_option, one_line, print_json, say, table, user_option, users_of
+from .output import (
+    Filter,
+    LeftOut,
+    filter_options,
+    json_option,
+    one_line,
+    print_json,
+    say,
+    table,
+    user_option,
+    users_of,
+)
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -42,11 +53,14 @@ class _Receipts(click.Group):
 
 @click.group(cls=_Receipts, invoke_without_command=True)
 @user_option
+@filter_options
 @json_option
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
 @click.option("--id", "prefix", metavar="ID", help="Only of candidates whose id begins so.")
 @click.pass_context
-def receipts(ctx: click.Context, user: str | None, as_json: bool, last: int | None, prefix: str | None) -> None:
+def receipts(
+    ctx: click.Context, user: str | None, wanted: Filter, as_json: bool, last: int | None, prefix: str | None
+) -> None:
     """List the decisions that were carried out, oldest first.
 
     Where a user's receipts do not parse, those that cannot be reached are left out, which is said on stderr; exits
@@ -62,13 +76,13 @@ def receipts(ctx: click.Context, user: str | None, as_json: bool, last: int | No
       recursion-gate receipts head > /media/stick/heads
     """
     if ctx.invoked_subcommand is not None:
-        if user or as_json or last or prefix:
+        if user or as_json or last or prefix or wanted:
             raise click.UsageError(f"options of '{ctx.invoked_subcommand}' come after its name")
         return
     root = root_of(ctx)
     users = users_of(root, user)
     left_out = LeftOut(users)
-    listed = _decisions(root, users, last, prefix or "", left_out)
+    listed = _decisions(root, users, last, prefix or "", wanted, left_out)
     if as_json:
         found = _print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
     else:
@@ -77,13 +91,13 @@ def receipts(ctx: click.Context, user: str | None, as_json: bool, last: int | No
         if rows or left_out or not sys.stdout.isatty():
             table(rows, ("USER", "SEQ", "WHEN (UTC)", "DECISION", "BY", "ID", "TEXT"))
         else:
-            click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else " yet"))
+            click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else wanted.told or " yet"))
     if left_out.nothing_is_left or (prefix and not found):
         ctx.exit(1)
 
 
 def _decisions(
-    root: Root, users: Sequence[str], last: int | None, prefix: str, left_out: LeftOut
+    root: Root, users: Sequence[str], last: int | None, prefix: str, wanted: Filter, left_out: LeftOut
 ) -> Iterator[tuple[str, Receipt]]:
     """The decisions of `users` in the order of time, each user's as far as the receipts can be read."""
     from .. import history
@@ -91,7 +105,7 @@ def _decisions(
 
     def of(user: str) -> Iterator[tuple[str, Receipt]]:
         try:
-            yield from history.decisions(root, [user], last=last, prefix=prefix)
+            yield from history.decisions(root, [user], last=last, prefix=prefix, takes=wanted.takes if wanted else None)
         except (Parked, OSError) as err:
             left_out(user, err)
 

@@ -4,46 +4,69 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from ..layout import Root
 from . import root_of
-from .deciding import print_card
-from .output import LeftOut, one_line, say, short_id, user_option, users_of
+from .deciding import print_screen, whole_card
+from .keys import ESC, key, line
+from .output import (
+    Filter,
+    LeftOut,
+    filter_options,
+    one_line,
+    say,
+    short_id,
+    terminal_size,
+    user_option,
+    users_of,
+    wrapped,
+)
 from .trouble import in_words
 
 __all__ = ["review"]
 
-_KEYS = "[a]pprove [r]eject [e]dit [s]kip [q]uit [?]"
+_KEYS = "[a]pprove [r]eject [e]dit [s]kip [b]ack [q]uit [?]"
 _HELP = """
-  a   approve: the green lines enter the Record
+  a   approve: it enters the Record, in the places with a green +
   r   reject: the Record stays as it is; you may give a reason
   e   edit the card in $EDITOR, then look at it again
   s   skip: it stays where it is
+  b   back to the card before; what you decided on it is taken back, unless it is done
+  m   more: the whole text, and the exact lines that approving adds
+  /   find a card by words in its text, its source or its id
   q   quit
 """
+_SHORT = "a approve, r reject, e edit, s skip, b back, m more, / find, q quit, ? help"
+_LEAVES = {"s": "skipped", "b": "back", "/": "find", "q": "quit", ESC: "quit"}
 _AGAIN = "The card is as it was. 'e' opens what you typed once more."
+#: For so many seconds a card must have been on the screen before a key counts.
+_SEEN = 0.3
 
 
 @click.command()
 @user_option
+@filter_options
 @click.pass_context
-def review(ctx: click.Context, user: str | None) -> None:
+def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
     """Go through what waits, card by card.
 
-    Shows one candidate at a time with the lines that approving would add, and takes single keys: a approve, r reject,
-    e edit in $EDITOR, s skip, q quit. Ctrl-C quits, too; what was decided by then stays decided.
+    Shows one candidate at a time and the places that approving would add it to, and takes single keys: a approve,
+    r reject, e edit in $EDITOR, s skip, b back, m more, / find, q quit. Ctrl-C quits, too; what was decided by then
+    stays decided. A key counts when its card has been on the screen for a moment.
 
     A user whose gate or cards cannot be read is left out, which is said on stderr; exits with 1 when that leaves
     nobody, with 130 after Ctrl-C.
 
     \b
-    Example:
+    Examples:
       recursion-gate review --user demo
+      recursion-gate review --skill WRITE --source quiz
     """
     from .. import deciding
     from ..settings import load_settings
@@ -52,28 +75,88 @@ def review(ctx: click.Context, user: str | None) -> None:
     settings = load_settings(root)
     users = users_of(root, user)
     left_out = LeftOut(users)
-    items = [w for w in deciding.waiting(root, users, settings, left_out) if w.state == "pending"]
+    waits = deciding.waiting(root, users, settings, left_out)
+    items = [w for w in waits if w.state == "pending" and wanted.takes(w.now)]
     if left_out.nothing_is_left:
         ctx.exit(1)
     if not items:
-        click.echo("nothing waits")
+        click.echo("nothing waits" + wanted.told)
         return
-    counts = {"approved": 0, "rejected": 0, "skipped": 0}
+    pile = _Pile([_Card(item, settings) for item in items])
     interrupted = False
     try:
-        for number, item in enumerate(items):
-            done = _Card(item, settings, len(items) - number).decide()
-            if done == "quit":
-                break
-            counts[done] += 1
+        pile.go_through()
     except KeyboardInterrupt:
         interrupted = True
         click.echo()
-    left = len(items) - sum(counts.values())
-    click.echo("\n" + ", ".join(f"{n} {what}" for what, n in counts.items()) + f", {left} left")
+    counts = {what: list(pile.done.values()).count(what) for what in ("approved", "rejected", "skipped")}
+    click.echo("\n" + ", ".join(f"{n} {what}" for what, n in counts.items()) + f", {pile.left} left")
     _hint(root, counts)
     if interrupted:
         ctx.exit(130)
+
+
+class _Pile:
+    """The cards, which of them are done, and the way back."""
+
+    def __init__(self, cards: list[_Card]) -> None:
+        self._cards = cards
+        #: approved, rejected or skipped, by the number of the card.
+        self.done: dict[int, str] = {}
+        self._before: list[int] = []
+
+    @property
+    def left(self) -> int:
+        return len(self._cards) - len(self.done)
+
+    def go_through(self) -> None:
+        """Until all are done, or `q`. Raises KeyboardInterrupt."""
+        at: int | None = 0
+        while at is not None:
+            did = self._cards[at].decide(self.left)
+            if did == "quit":
+                return
+            if did == "back":
+                at = self._back(at)
+            elif did == "find":
+                found = self._find(at)
+                if found != at:
+                    self._before.append(at)
+                at = found
+            else:
+                self.done[at] = did
+                self._before.append(at)
+                at = self._next(at)
+
+    def _others(self, at: int) -> list[int]:
+        """Those that are not done, from the one after `at` on, around to it."""
+        size = len(self._cards)
+        return [n % size for n in range(at + 1, at + size) if n % size not in self.done]
+
+    def _next(self, at: int) -> int | None:
+        return next(iter(self._others(at)), None)
+
+    def _back(self, at: int) -> int:
+        if not self._before:
+            say("this is the first card", fg="red")
+            return at
+        before = self._before[-1]
+        if self._cards[before].take_back(self.done.get(before, "")):
+            self.done.pop(before, None)
+            self._before.pop()
+            return before
+        say("what you decided on the card before is carried out: 'recursion-gate receipts' has it", fg="red")
+        return at
+
+    def _find(self, at: int) -> int:
+        words = line("find (words)")
+        if not words:
+            return at
+        for number in self._others(at):
+            if self._cards[number].has(words):
+                return number
+        say(f"no other card has '{one_line(words, 40)}'", fg="red")
+        return at
 
 
 def _hint(root: Root, counts: dict[str, int]) -> None:
@@ -86,27 +169,45 @@ def _hint(root: Root, counts: dict[str, int]) -> None:
 class _Card:
     """One card on the screen, until it is decided."""
 
-    def __init__(self, item: Any, settings: Any, left: int) -> None:
-        self._item, self._settings, self._left = item, settings, left
+    def __init__(self, item: Any, settings: Any) -> None:
+        self._item, self._settings, self._left = item, settings, 0
         #: What stands for the card as it was seen: only that is decided on.
         self._shown: str | None = None
         #: What was typed in the editor and could not be saved.
         self._typed: str | None = None
         self._is_old = True
+        #: The card's bytes, and when it came on the screen.
+        self._data: bytes | None = None
+        self._since = 0.0
 
-    def decide(self) -> str:
-        """Ask until it is approved, rejected, skipped, or all is quit."""
+    def has(self, words: str) -> bool:
+        """Whether all `words` stand in its text, its source or its id."""
+        now = self._item.now
+        text = f"{now.raw_text} {now.source or ''} {now.id}".casefold()
+        return all(word in text for word in words.casefold().split())
+
+    def take_back(self, action: str) -> bool:
+        """Take `action` back, if it was a decision and is not carried out. Raises nothing: False where it cannot be."""
+        from .. import deciding
+
+        if self._data is None or action not in ("approved", "rejected"):
+            return True
+        return deciding.take_back(self._item, cast(deciding.Action, action), self._data)
+
+    def decide(self, left: int) -> str:
+        """Ask until it is approved, rejected, skipped, or left for another."""
         from .. import deciding
         from ..errors import Refusal
 
+        self._left, self._is_old = left, True
         click.echo()
-        click.secho(f"── {self._left} left " + "─" * 50, dim=True)
+        click.secho(f"── {self._left} left ".ljust(min(60, terminal_size()[0]), "─"), dim=True)
         while True:
             try:
                 if self._is_old:
                     self._is_old = False
                     self._show()
-                done = self._do(_ask(self._prompt()))
+                done = self._do(key(self._prompt(), self._since + _SEEN))
                 if done:
                     return done
             except deciding.Changed as err:
@@ -126,7 +227,7 @@ class _Card:
 
     def _prompt(self) -> str:
         """The keys, and which card they are for: a long card has scrolled the rest away."""
-        return f"{self._left} left · {one_line(short_id(self._item.candidate.id), 20)} · {_KEYS} "
+        return f"{self._left} left · {one_line(short_id(self._item.candidate.id), 20)} · {_KEYS}"
 
     def _tell(self, problem: str) -> None:
         say(problem, fg="red")
@@ -136,31 +237,40 @@ class _Card:
 
         data = self._item.data() if self._item.card else None
         self._shown = deciding.digest(data) if data else None
-        print_card(self._item, self._item.as_edited(self._settings, data))
-        click.echo()
+        self._data = data
+        keys = wrapped(self._prompt()).count("\n") + 1
+        print_screen(self._item, self._item.as_edited(self._settings, data), keys)
+        self._since = time.monotonic()
 
-    def _do(self, key: str) -> str | None:
+    def _more(self) -> None:
+        click.echo_via_pager(whole_card(self._item, self._item.as_edited(self._settings, self._data)) + "\n")
+        self._is_old = sys.stdout.isatty()
+
+    def _do(self, pressed: str) -> str | None:
         from .. import deciding
 
-        if key == "a":
+        if pressed == "a":
             deciding.decide(self._item, "approved", shown=self._shown)
             click.secho("approved", fg="green")
             return "approved"
-        if key == "r":
-            try:
-                reason = click.prompt("reason (or Enter)", default="", show_default=False)
-            except click.Abort:  # Ctrl-C: not rejected after all
-                click.echo()
+        if pressed == "r":
+            reason = line("reason (or Enter)")
+            if reason is None:  # not rejected after all
                 self._is_old = True
                 return None
             deciding.decide(self._item, "rejected", shown=self._shown, reason=reason)
             click.secho("rejected", fg="red")
             return "rejected"
-        if key == "e":
+        if pressed == "e":
             self._edit()
-        elif key == "?":
-            click.echo(_HELP)
-        return {"s": "skipped", "q": "quit"}.get(key)
+        elif pressed == "m":
+            self._more()
+        elif pressed == "?":
+            for about in _HELP.split("\n"):
+                say(about, rest=" " * 6)
+        elif pressed not in _LEAVES:
+            say("that is no key here. " + _SHORT, fg="red")
+        return _LEAVES.get(pressed)
 
     def _edit(self) -> None:
         """Open the card, or what was typed the last time, and put it in its place."""
@@ -205,18 +315,3 @@ def _left_to_the_editor() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _ask(prompt: str) -> str:
-    """One key; from a pipe, one line. The end of the input quits. Raises KeyboardInterrupt."""
-    click.secho(prompt, bold=True, nl=False)
-    if sys.stdin.isatty():
-        try:
-            key = click.getchar(echo=False)
-        except EOFError:  # Ctrl-D
-            key = "q"
-        click.echo()
-        return "q" if key == "\x1b" else key.lower()
-    line = sys.stdin.readline()
-    click.echo()
-    return line.strip()[:1].lower() if line else "q"
