@@ -116,6 +116,31 @@ def test_what_a_command_prints_is_what_its_schema_says(world: World, name: str, 
     assert problems(name, answer | {"more": 1})
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["pending"], 0), (["show", "c5"], 0), (["receipts"], 0), (["verify"], 0), (["status"], 1), (["doctor"], 0)],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_the_commands_of_people_and_proofs_print_is_what_their_schemas_say(
+    world: World, words: list[str], code: int
+) -> None:
+    answer = printed(world, *words, "--json", code=code)
+    assert problems(words[0], answer) == []
+    assert answer
+    one = answer[0] if isinstance(answer, list) else answer
+    given = {"source"} if words == ["pending"] else set()  # of a candidate: what was not given is left out
+    for field in one.keys() - given:
+        less = {k: v for k, v in one.items() if k != field}
+        assert problems(words[0], [less] if isinstance(answer, list) else less), f"{field} may be missing"
+
+
+def test_faults_and_edits_are_described_too(world: World) -> None:
+    world.move(world.card("c5"), "approved").write_text("")
+    (world.place.home / "self-evidence.md").write_text("- ACT-2026-11-24-x \u2014 Mine.\n")
+    assert problems("verify", printed(world, "verify", "--json", code=1)) == []
+    assert problems("doctor", printed(world, "doctor", "--json", code=1)) == []
+
+
 def test_an_empty_record_and_a_question_without_an_answer_are_described_too(root: Root) -> None:
     world = World(root)
     for name, words in ANSWERS:

@@ -11,7 +11,7 @@ from typing import Any
 
 from recursion_gate import cards
 from recursion_gate.keeper import Keeper, Outcome
-from recursion_gate.layout import RECORD_FILES, Root
+from recursion_gate.layout import RECORD_FILES, TEMP_NAME, Root
 from recursion_gate.settings import Settings
 
 
@@ -97,7 +97,11 @@ class World:
     def names(self, state: str = "") -> list[str]:
         """The names of the files (not folders) in a folder of the inbox; ``""`` is the drop zone."""
         folder = self.place.state(state) if state else self.place.inbox
-        return sorted(p.name for p in folder.iterdir() if not p.is_dir() or p.is_symlink()) if folder.is_dir() else []
+        if not folder.is_dir():
+            return []
+        # A daemon at work may be writing one under its temporary name.
+        found = (p for p in folder.iterdir() if p.name != TEMP_NAME)
+        return sorted(p.name for p in found if not p.is_dir() or p.is_symlink())
 
     def gate(self) -> list[dict[str, Any]]:
         data: list[dict[str, Any]] = json.loads(self.place.gate.read_bytes()) if self.place.gate.exists() else []

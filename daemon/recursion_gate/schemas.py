@@ -136,11 +136,27 @@ def _spec() -> _Json:
     }
 
 
+_ANSWERS = ("pending", "show", "receipts", "verify", "status", "doctor")
+
+
+def _answer(name: str) -> Callable[[], _Json]:
+    """The schema of an answer that is no model."""
+
+    def made() -> _Json:
+        from . import answers
+
+        answer: _Json = getattr(answers, name)()
+        return answer
+
+    return made
+
+
 #: name: (what has this shape, its schema).
 SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "drop": ("a .json file in inbox/USER/, or one line of a .jsonl file", _drop),
     "gate": ("users/USER/recursion-gate.json", _gate),
     "receipt": ("one line of receipts/USER/merge-receipts.jsonl", Receipt.model_json_schema),
+    **{name: (f"what '{name} --json' prints", _answer(name)) for name in _ANSWERS},
     "snapshot": ("what 'snapshot --json' prints", _of("readers.whole", "SnapshotAnswer")),
     "record": ("what 'record --json' prints", _of("readers.record", "RecordAnswer")),
     "edge": ("what 'edge --json' prints", _of("readers.edge", "EdgeAnswer")),
