@@ -467,7 +467,7 @@ def take_away(path: Path | str, still: Callable[[str], bool], target: Path | str
     name that nobody else uses, in the same folder (see `move`), and is looked at there. What a stop leaves under such a
     name, and what does not get its own back since that is taken again, `put_back` deals with at the next look.
 
-    Raises FileNotFoundError when nothing is there any more, OSError; then it is as it was, as far as the disk allows.
+    Raises FileNotFoundError when nothing is there any more, OSError; then it may be left aside.
     """
     aside = _take_aside(str(path))
     try:
@@ -477,8 +477,9 @@ def take_away(path: Path | str, still: Callable[[str], bool], target: Path | str
             else:
                 calls.rename_new(aside, str(target))
             return True
-    except OSError:
-        put_back(aside)
+    except OSError:  # a file stays aside for the next look: a rename more would give it another ctime
+        if os.path.isdir(aside):  # a folder may be ours to rename and not to move
+            put_back(aside)
         raise
     put_back(aside)
     return False
