@@ -34,8 +34,9 @@ _JUST_CLOSED = 0.2
 #: In how many seconds to look again at a file that came under the name of another while that was being removed.
 _AGAIN = 0.05
 
-#: So many cards in pending/ are looked at in every turn; of more, at the periodic look, at most so many.
-_FEW_CARDS, _MOST_CHECKED = 200, 20_000
+#: So many cards in pending/ are looked at in every turn, which takes 0.3 ms; of more, at the periodic look, at most so
+#: many.
+_FEW_CARDS, _MOST_CHECKED = 100, 20_000
 
 #: What the system says to a move or removal of what is not ours: another's file in a sticky folder, an immutable one,
 #: a place where a disk is mounted.
