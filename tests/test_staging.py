@@ -285,10 +285,10 @@ def test_a_name_that_was_refused_often_is_not_counted_through(root: Root, monkey
 
 def test_a_staged_drop_that_cannot_be_removed_stops_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     class Sticky(durable.Calls):
-        def unlink(self, path: str) -> None:
-            if path.endswith("stuck.json"):
-                raise OSError(errno.EPERM, "Operation not permitted", path)
-            super().unlink(path)
+        def rename_new(self, old: str, new: str) -> None:  # who may not remove a file may not rename it either
+            if old.endswith("stuck.json"):
+                raise OSError(errno.EPERM, "Operation not permitted", old)
+            super().rename_new(old, new)
 
     monkeypatch.setattr(durable, "calls", Sticky())
     world.drop("stuck.json", {"id": "a", "text": "Stays."})
