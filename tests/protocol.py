@@ -103,6 +103,7 @@ class Put:
 
     action: str
     text: str | None  # None: broken
+    below: bool = False  # whether something was typed below its marker line, too
 
 
 @dataclass
@@ -117,6 +118,7 @@ class Model:
     partial: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # name -> what is yet to come, and the id
     refused: Counter[str] = field(default_factory=Counter)
     puts: dict[str, list[Put]] = field(default_factory=dict)  # id -> the cards outside of pending/
+    again: int = 0  # cards of decided entries that were put somewhere again, and not yet looked at
     kept: int = 0  # at least so many edited or broken cards must have been kept in problems/
 
     def ids(self, *states: str) -> list[str]:
@@ -131,12 +133,17 @@ class Model:
         self.drops.clear()
         self.refused.update(self.bad)
         self.bad.clear()
+        self.kept += self.again  # each is answered
+        self.again = 0
         for candidate_id, puts in list(self.puts.items()):
             for put in [p for p in puts if p.text is None and p.action == "approved"]:
                 puts.remove(put)
                 self.kept += 1
             if len({p.action for p in puts}) > 1 or len({p.text for p in puts if p.action == "approved"}) > 1:
                 puts.clear()
+            if any(p.below for p in puts):
+                puts.clear()
+                self.kept += 1
             if not puts:
                 del self.puts[candidate_id]
         while any(self._carry_out(candidate_id) for candidate_id in list(self.puts)):
@@ -165,6 +172,7 @@ class Model:
             len(self.drops),
             len(self.bad),
             len(self.partial),
+            self.again,
             sorted(sorted((p.action, p.text is None) for p in puts) for puts in self.puts.values()),
         )
 
@@ -361,7 +369,7 @@ class Protocol(RuleBasedStateMachine):
         """The text on a card of ours."""
         return card.read_text().partition("\n---\n")[2].partition("\n<!--")[0].strip()
 
-    @rule(user=users, dice=dice, action=st.sampled_from(["approved", "approved", "rejected"]), how=st.integers(0, 5))
+    @rule(user=users, dice=dice, action=st.sampled_from(["approved", "approved", "rejected"]), how=st.integers(0, 6))
     def decide(self, user: str, dice: random.Random, action: str, how: int) -> None:
         if user not in self.models or (found := self._card(user, dice)) is None:
             return
@@ -380,8 +388,10 @@ class Protocol(RuleBasedStateMachine):
             elif how == 2:
                 text = None
                 card.write_text(card.read_text().replace("skill_tag:", "skilltag:"))
+            elif how == 6:
+                card.write_text(card.read_text() + "\nAnd more.\n")
             card.rename(target)
-        puts[candidate_id] = [Put(action, text)]
+        puts[candidate_id] = [Put(action, text, below=how == 6)]
         if how == 3:  # and a second copy beside it
             shutil.copy(target, target.with_name(f"{candidate_id} again.md"))
             puts[candidate_id].append(Put(action, text))
@@ -425,6 +435,18 @@ class Protocol(RuleBasedStateMachine):
         else:
             shutil.copy(card, card.with_name(f"{card.stem} (conflicted copy {self._next()}).md"))
 
+    @precondition(lambda self: self.models["alex"].ids("approved", "rejected"))
+    @rule(dice=dice, state=st.sampled_from(["approved", "rejected", "pending"]))
+    def put_a_decided_card_somewhere_again(self, dice: random.Random, state: str) -> None:
+        world, model = self.worlds["alex"], self.models["alex"]
+        filed = sorted(world.place.receipts.glob("*-*/*.md"))
+        if not filed:
+            return
+        card = dice.choice(filed)
+        self._later(card)
+        shutil.copy(card, world.place.state(state) / f"again {self._next()}.md")
+        model.again += 1
+
     @rule(dice=dice, state=st.sampled_from(["approved", "rejected", "pending"]))
     def put_what_was_never_staged_where_only_cards_go(self, dice: random.Random, state: str) -> None:
         candidate_id, data = self._new("alex", dice)
@@ -442,7 +464,7 @@ class Protocol(RuleBasedStateMachine):
             self._settle(user)
             self.agrees(user)
 
-    @precondition(lambda self: any(m.drops or m.puts or m.bad for m in self.models.values()))
+    @precondition(lambda self: any(m.drops or m.puts or m.bad or m.again for m in self.models.values()))
     @rule(at=st.lists(st.integers(0, 40), min_size=1, max_size=3))
     def be_killed_while_looking(self, at: list[int]) -> None:
         """And killed again while it makes good what the kill has left."""

@@ -697,3 +697,34 @@ def test_a_closed_standard_stream_is_no_fault(root: Root, closed: str) -> None:
     shell = f'"$0" -m recursion_gate --root "$1" pending {closed}'
     done = subprocess.run(["sh", "-c", shell, sys.executable, root.path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_to_stage_without_a_daemon_says_that_nothing_will_happen_yet(root: Root) -> None:
+    def told() -> tuple[int, str]:
+        done = call(root, "stage", "Fine.", "--user", "alex")
+        assert done.stdout.startswith(str(root.inbox))
+        return done.returncode, done.stderr
+
+    assert told() == (0, "No daemon runs here: it is staged when one does ('recursion-gate run', or 'once').\n")
+    assert call(root, "once").returncode == 0
+    assert told()[1] != ""
+    with Daemon(root):
+        assert told() == (0, "")
+
+
+@pytest.mark.parametrize("command", ["approve", "reject", "show"])
+def test_a_command_on_a_decided_id_says_what_was_decided_when_and_as_what(world: World, command: str) -> None:
+    act = world.stage("yes-1").read_text().partition("ACT-")[2].partition(" ")[0]
+    world.stage("no-1")
+    world.approve("yes-1")
+    card = world.card("no-1")
+    card.write_text(card.read_text().replace("---\n", "---\nreason: said twice\n", 1))
+    world.reject("no-1")
+    today = world.receipts()[0]["merged_at"][:10]
+    for given in ("yes-1", "yes", f"ACT-{act}"):
+        done = run(world.root, command, given)
+        assert done.exit_code == 1
+        assert f"waits no longer: it was approved on {today} as ACT-{act}, for alex. " in done.stderr
+        assert "stage a new entry" in done.stderr
+    assert f"it was rejected on {today} (said twice), for alex." in run(world.root, command, "no-1").stderr
+    assert "'neither' is not at the gate" in run(world.root, command, "neither").stderr

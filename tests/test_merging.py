@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from recursion_gate import merging
+from recursion_gate import desk, merging
 from recursion_gate.layout import Root
 from recursion_gate.model import act_id
 from recursion_gate.settings import Settings
@@ -435,3 +435,131 @@ def test_that_a_decision_waits_is_logged_once(world: World, caplog: pytest.LogCa
         world.keep()
     told = [r.getMessage() for r in caplog.records if "event=waits" in r.getMessage()]
     assert told == ['event=waits user=alex id=a why="waits until target is decided"']
+
+
+# -- no silence -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected"])
+@pytest.mark.parametrize("put", ["approved", "rejected", "pending"])
+def test_an_unedited_card_of_a_decided_entry_is_answered_wherever_it_is_put(
+    world: World, decision: str, put: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "recursion_gate")
+    card = world.stage("moon")
+    data = card.read_bytes()
+    world.move(card, decision)
+    world.keep()
+    (receipt,) = world.receipts()
+    record = world.record()
+    _tick(world)
+    (world.place.state(put) / card.name).write_bytes(data)
+    world.keep()
+    assert (world.record(), world.receipts(), world.gate()) == (record, [receipt], [])
+    assert world.names(put) == []
+    assert world.names("problems") == [card.name, f"{card.name}.why.txt"]
+    assert (world.place.problems / card.name).read_bytes() == data
+    today = (receipt["merged_at"] or receipt["rejected_at"])[:10]
+    act = f" as {receipt['evidence_id']}" if decision == "approved" else ""
+    assert f"this entry waits no longer: it was {decision} on {today}{act}, before" in world.why(card.name)
+    assert "stage a new entry" in world.why(card.name)
+    assert "Nothing of it was added" not in world.why(card.name)
+    assert "event=refused" in caplog.text
+
+
+def test_the_filed_card_itself_put_back_into_approved_is_answered(world: World) -> None:
+    card = world.stage("moon")
+    world.approve("moon")
+    filed = world.place.month(world.receipts()[0]["merged_at"]) / card.name
+    _tick(world)
+    shutil.copy2(filed, world.place.approved)
+    world.keep()
+    assert world.names("problems") == [card.name, f"{card.name}.why.txt"]
+    _tick(world)
+    filed.rename(world.place.approved / "again.md")  # and where nothing is filed any more
+    world.keep()
+    assert "again.md" in world.names("problems")
+
+
+def test_what_a_stop_leaves_in_approved_is_cleared_without_a_word(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk.Desk, "clear", lambda *args: None)
+    name = world.stage("moon").name
+    world.move(world.card("moon"), "approved")
+    world.keeper.keep("alex")
+    assert world.names("approved") == [name]
+    assert len(world.receipts()) == 1
+    monkeypatch.undo()
+    world.restart()
+    world.keep()
+    assert world.names("approved") == world.names("problems") == []
+
+
+@pytest.mark.parametrize("where", ["end", "in a line of the preview"])
+@pytest.mark.parametrize("state", ["approved", "rejected"])
+def test_what_a_person_types_below_the_marker_comes_back_with_a_note_that_says_where_to_type(
+    world: World, state: str, where: str
+) -> None:
+    card = world.stage("moon", "Looked at the moon.")
+    text = card.read_text()
+    head, marker, below = text.partition("<!-- recursion-gate:")
+    below = f"{below}\nIt was full.\n" if where == "end" else below.replace("the moon", "the full moon", 1)
+    card.write_text(head + marker + below)
+    name = world.move(card, state).name
+    world.keep()
+    assert world.receipts() == []
+    assert world.names(state) == []
+    assert "type above that line" in world.card("moon").read_text()
+    assert "full" in (world.place.problems / name).read_text()
+    assert "type above that line" in world.why(name)
+    world.approve("moon")
+    assert len(world.receipts()) == 1
+
+
+def test_a_card_saved_with_other_line_ends_and_blanks_below_the_marker_is_no_edit(world: World) -> None:
+    card = world.stage("moon")
+    card.write_bytes(card.read_bytes().replace(b"\n", b" \r\n") + b"\r\n")
+    world.approve("moon")
+    assert len(world.receipts()) == 1
+
+
+def test_a_card_whose_end_was_taken_off_below_the_marker_is_no_edit(world: World) -> None:
+    card = world.stage("moon")
+    card.write_bytes(card.read_bytes()[:-30])
+    world.approve("moon")
+    assert len(world.receipts()) == 1
+
+
+@pytest.mark.parametrize("state", ["approved", "rejected"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "reason: not so: she was ill",
+        "reason: #1 is wrong",
+        "Reason: said twice",
+        'reason: "quoted" and more',
+        "reason: 'it''s right'",
+        "reason: [a, b",
+        "reason: >\n  over two\n  lines",
+    ],
+)
+def test_a_reason_written_on_a_card_is_in_the_receipt_whichever_folder_it_goes_to(
+    world: World, state: str, line: str
+) -> None:
+    card = world.stage("moon")
+    card.write_text(card.read_text().replace("---\n", f"---\n{line}\n", 1))
+    world.move(card, state)
+    world.keep()
+    (receipt,) = world.receipts()
+    told = {"reason: 'it''s right'": "it's right", "reason: >\n  over two\n  lines": "over two lines"}
+    assert (receipt["action"], receipt["reason"]) == (state, told.get(line, line.partition(": ")[2]))
+    assert world.names("problems") == []
+
+
+def test_the_reason_on_a_rejected_card_counts_where_the_rest_of_it_cannot_be_read(world: World) -> None:
+    card = world.stage("moon")
+    text = card.read_text().replace("skill_tag: ", "skilltag: ", 1)
+    card.write_text(text.replace("---\n", "---\nreason: no: not her\n", 1))
+    world.reject("moon")
+    assert [(r["action"], r["reason"]) for r in world.receipts()] == [("rejected", "no: not her")]

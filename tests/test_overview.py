@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,3 +189,47 @@ def test_an_account_that_may_not_look_is_told_so() -> None:
             assert "nothing waits" not in told
             assert f"{place.user}: this account may not look at what is dropped" in told
             assert lanes.agent.call(root, "doctor").returncode in (0, 1)
+
+
+def test_a_daemon_that_is_paused_is_not_called_running(root: Root) -> None:
+    with Daemon(root) as daemon:
+        assert daemon.process is not None
+        assert call(root, "status").stdout.startswith("running")
+        daemon.process.send_signal(signal.SIGSTOP)
+        os.waitpid(daemon.process.pid, os.WUNTRACED)
+        told = call(root, "status")
+        assert told.returncode == 1
+        assert "does no work here: it was paused (SIGSTOP)" in told.stdout
+        assert "running" not in told.stdout
+        seen = json.loads(call(root, "status", "--json").stdout)
+        assert (seen["alive"], seen["pid"]) == (False, daemon.process.pid)
+        assert "daemon-stuck" in call(root, "doctor", "--json").stdout
+        daemon.process.send_signal(signal.SIGCONT)
+
+
+def test_a_daemon_whose_root_was_moved_away_is_not_called_running(root: Root) -> None:
+    moved = Root(root.path.with_name("moved"))
+    with Daemon(root) as daemon:
+        root.path.rename(moved.path)
+        told = call(moved, "status")
+        assert told.returncode == 1
+        assert f"it works on {root.path}, and this folder was moved here" in told.stdout
+        moved.path.rename(root.path)
+        assert call(root, "status").returncode == 0
+        assert daemon.process is not None
+
+
+def test_a_daemon_that_has_said_nothing_for_long_is_not_called_running(root: Root) -> None:
+    with Daemon(root):
+        wait_for(lambda: overview(root)["daemon"].get("seen"))
+        os.utime(root.status, (0, 0))
+        assert "it has done nothing for" in overview(root)["stuck"]
+
+
+def test_the_grace_time_that_a_decision_rests_for_is_shown(world: World) -> None:
+    world.root.settings.write_text("grace_seconds = 60\n")
+    world.stage("a")
+    assert call(world.root, "approve", "a").returncode == 0
+    told = call(world.root, "status")
+    assert re.search(r"^  a rests for [1-6]?\d s more \(grace_seconds\)", told.stdout, re.MULTILINE)
+    assert 0 < json.loads(call(world.root, "status", "--json").stdout)["resting"]["alex"]["a"] <= 60

@@ -25,3 +25,12 @@ def test_a_stop_that_comes_as_a_pause_ends_is_heard(root: Root, attempt: int) ->
         daemon.process.send_signal(signal.SIGCONT)
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(10) == 0, daemon.log()  # its next look would come after 30 s
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_each_signal_that_ends_the_daemon_has_it_say_so(root: Root, number: signal.Signals) -> None:
+    with Daemon(root) as daemon:
+        assert daemon.process is not None
+        daemon.process.send_signal(number)
+        assert daemon.process.wait(10) == 0, daemon.log()
+        assert "event=stopped" in daemon.log()

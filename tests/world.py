@@ -11,7 +11,7 @@ from typing import Any
 
 from recursion_gate import cards
 from recursion_gate.keeper import Keeper, Outcome
-from recursion_gate.layout import RECORD_FILES, TEMP_NAME, Root
+from recursion_gate.layout import READ_ME, RECORD_FILES, TEMP_NAME, Root
 from recursion_gate.settings import Settings
 
 
@@ -100,7 +100,7 @@ class World:
         if not folder.is_dir():
             return []
         # A daemon at work may be writing one under its temporary name.
-        found = (p for p in folder.iterdir() if p.name != TEMP_NAME)
+        found = (p for p in folder.iterdir() if p.name not in (TEMP_NAME, READ_ME))
         return sorted(p.name for p in found if not p.is_dir() or p.is_symlink())
 
     def gate(self) -> list[dict[str, Any]]:

@@ -30,8 +30,10 @@ __all__ = [
     "is_torn",
     "note_in",
     "read",
+    "reason_in",
     "render",
     "sign",
+    "typed_below",
     "via_of",
     "with_preview",
 ]
@@ -108,7 +110,7 @@ def is_as_staged(card: bytes, candidate: Candidate) -> bool:
 def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:
     """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
     that it no longer says so once somebody has edited it or moved it elsewhere. Raises Refusal."""
-    text = frontmatter.unix(decode(card))  # as it is split below; an editor may have saved it with others
+    text, _ = frontmatter.sentence(decode(card), "reason")
     fields, body = frontmatter.split(text)
     if not fields:
         raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
@@ -160,8 +162,25 @@ def id_of(data: bytes) -> str | None:
 
 def note_in(data: bytes) -> str | None:
     """The note that the daemon has put on a card. Raises Refusal where the card does not parse."""
-    note = frontmatter.split(decode(data))[0].get("note")
+    note = frontmatter.split(frontmatter.sentence(decode(data), "reason")[0])[0].get("note")
     return note if isinstance(note, str) else None
+
+
+def reason_in(data: bytes) -> str | None:
+    """The reason that a person has written on a card, also where the rest of it cannot be read."""
+    said = frontmatter.sentence(data.decode("utf-8-sig", errors="replace"), "reason")[1]
+    return fold(said) or None if said else None
+
+
+def typed_below(card: bytes, previews: Sequence[Sequence[Addition]]) -> bool:
+    """Whether somebody has typed below the marker line: there stands a line that is in none of `previews`, which are
+    what the daemon may have put there. Raises Refusal."""
+    text = frontmatter.unix(decode(card))
+    *_, marker = MARKER_LINE.finditer(text)
+    ours = {fold(line) for lines in previews for line in _preview(lines).split("\n")}
+    *typed, last = [said for line in text[marker.end() :].split("\n") if (said := fold(line))] or [""]
+    cut_short = any(line.startswith(last) for line in ours)  # by a power cut: nobody has typed that
+    return not (cut_short and ours.issuperset(typed))
 
 
 def is_torn(data: bytes, whole: bytes) -> bool:
@@ -180,15 +199,16 @@ def ends_whole(data: bytes) -> bool:
 class Verdict:
     """What a card says: the candidate as it stands in it, and the reason that the person gave, if any."""
 
-    __slots__ = ("candidate", "edited", "reason", "via")
+    __slots__ = ("below", "candidate", "edited", "reason", "via")
 
     def __init__(self, candidate: Candidate, edited: bool, reason: str | None, via: str | None) -> None:
         self.candidate, self.edited, self.reason, self.via = candidate, edited, reason, via
+        self.below = False  # whether somebody has typed below the marker line: see `typed_below`
 
 
 def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
     """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
-    values, rest = frontmatter.split(decode(data))
+    values, rest = frontmatter.split(frontmatter.sentence(decode(data), "reason")[0])
     markers = list(MARKER_LINE.finditer(rest))
     if not markers:
         raise Refusal(

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import cards, durable, files, record, tail
+from . import cards, durable, files, history, record, tail
 from .errors import GateError, Parked, Refusal
 from .gate import Gate
 from .layout import Place, Root, is_ignored
-from .model import Candidate
+from .model import TAKE_BACK, Candidate
 from .settings import Settings
 
 __all__ = [
@@ -191,9 +191,27 @@ def find(
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
-        raise NoSuchCandidate(given, "is not at the gate. 'recursion-gate pending' lists what waits.")
+        told = _decided(root, users, given)
+        raise NoSuchCandidate(given, told or "is not at the gate. 'recursion-gate pending' lists what waits.")
     several = ", ".join(f"{w.candidate.id} ({w.place.user})" for w in found[:5])
     raise NoSuchCandidate(given, f"could be {len(found)} candidates: {several}. Give more of it, or --user.")
+
+
+def _decided(root: Root, users: list[str], given: str) -> str:
+    """What was decided of the candidate, or as the entry, that `given` means; "" where none was, or several were."""
+    found = []
+    for user in users:
+        with suppress(Parked, OSError):
+            for _, receipt in history.decisions(root, [user]):
+                if _means(given, receipt.candidate_id) or given == receipt.evidence_id:
+                    found.append((receipt.candidate_id, user, receipt))
+    exact = [item for item in found if item[0] == given] or found
+    if len(exact) != 1:
+        return ""
+    candidate_id, user, receipt = exact[0]
+    which = "" if candidate_id == given else f"({candidate_id}) "
+    why = f" ({receipt.reason})" if receipt.reason else ""
+    return f"{which}waits no longer: it was {receipt.told}{why}, for {user}. {TAKE_BACK}"
 
 
 def _means(given: str, candidate_id: str) -> bool:

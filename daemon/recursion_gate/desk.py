@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from . import cards, durable, files, record
+from . import cards, durable, files, readme, record
 from .errors import BadSettings, NotYet, Parked, Refusal, printable
 from .gate import Gate
 from .layout import STATES, TEMP_NAME, Place, is_aside, is_ignored, original_name
@@ -46,7 +46,8 @@ _NOT_OURS = {errno.EPERM, errno.EACCES, errno.EBUSY}
 #: reason ends.
 _WHY = ".why.txt"
 _MOST_NAME = 247
-_LAST_WORDS = "Nothing of it was added to the Record. This note and the file beside it can be deleted.\n"
+_NOTHING_ADDED = "Nothing of it was added to the Record. "
+_LAST_WORDS = "This note and the file beside it can be deleted.\n"
 
 
 def now() -> datetime:
@@ -69,6 +70,7 @@ class Desk:
         for folder in (place.pending, place.approved, place.rejected, place.problems, place.receipts):
             durable.make_folder(folder)
         _not_from_strangers(place)
+        readme.put(place)
         for folder in (place.home, place.receipts, place.pending, place.problems):
             if os.path.lexists(folder / TEMP_NAME):  # what a stop left half written
                 durable.remove(folder / TEMP_NAME)
@@ -276,8 +278,11 @@ class Desk:
         return receipt.evidence_id if receipt else None
 
     def clean_card(self, candidate: Candidate, note: str | None = None) -> bytes:
-        lines = record.effect(candidate, self.gate.get, self._decided_as)
-        return cards.render(candidate, lines, note)
+        return cards.render(candidate, self.effect(candidate), note)
+
+    def effect(self, candidate: Candidate) -> list[record.Addition]:
+        """The lines that approving `candidate` would add, as far as can be told now."""
+        return record.effect(candidate, self.gate.get, self._decided_as)
 
     def deal(self, candidates: Sequence[Candidate], at_least: int = 1, until: float = math.inf) -> int:
         """Make the cards of `candidates` in pending/, some always, the rest as long as it is not later than `until`
@@ -314,16 +319,25 @@ class Desk:
 
     # -- refusing -------------------------------------------------------------------------------------------------
 
-    def refuse(self, path: Path | str, mark: files.Mark, refusal: Refusal, what: str = "could not be staged") -> None:
+    def refuse(
+        self,
+        path: Path | str,
+        mark: files.Mark,
+        refusal: Refusal,
+        what: str = "could not be staged",
+        *,
+        record_too: bool = True,
+    ) -> None:
         """Move the file that was seen with this `mark` to problems/, with the reason beside it; the reason first, and
         synced, so that there is no instant at which it lies there without one. A stop in between leaves a reason
-        without a file; the file is then refused again, under the same name. Raises OSError."""
+        without a file; the file is then refused again, under the same name. `record_too`: the reason says that nothing
+        of it is in the Record. Raises OSError."""
         place, name = self.place, original_name(os.path.basename(path))
         if self.is_stuck(path, mark):
             return
         kept = self._free_pair(name)
         why = place.problems / (kept + _WHY)
-        durable.replace(why, _why(name, place, refusal, what).encode())
+        durable.replace(why, _why(name, place, refusal, what, record_too).encode())
         durable.sync_folder(place.problems)
         try:
             moved = durable.take_away(path, files.is_still(mark), place.problems / kept)
@@ -342,6 +356,11 @@ class Desk:
             return
         self._stuck.pop(str(path), None)
         self.say("refused", place.shown(path), why=refusal.problem)
+
+    def is_being_refused(self, path: Path | str) -> bool:
+        """Whether a stop came while a file of this name was being refused: its reason stands there alone."""
+        kept = self._free_pair(original_name(os.path.basename(path)))
+        return files.mark_at(self.place.problems / (kept + _WHY)) is not None
 
     def _free_pair(self, name: str) -> str:
         """`name`, or ``stem-2.ext`` and so on: what is free in problems/ together with the name of its reason. A reason
@@ -439,7 +458,8 @@ def _plain(value: str) -> str:
     return '"' + text.replace('"', "'") + '"' if " " in text or "=" in text or not text else text
 
 
-def _why(name: str, place: Place, refusal: Refusal, what: str) -> str:
+def _why(name: str, place: Place, refusal: Refusal, what: str, record_too: bool) -> str:
     shown = printable(name)
     remedy = refusal.remedy or f"Correct the file and put it back into inbox/{place.user}/."
-    return f"{shown} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{_LAST_WORDS}"
+    last = _NOTHING_ADDED * record_too + _LAST_WORDS
+    return f"{shown} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{last}"

@@ -209,6 +209,7 @@ def _write_temp(
     sync: bool,
     like: os.stat_result | None = None,
     inside: os.stat_result | None = None,
+    mode: int | None = None,
 ) -> str:
     """A new file in `folder` with `data`, still under its temporary name."""
     temp = os.path.join(folder, TEMP_NAME)
@@ -219,7 +220,9 @@ def _write_temp(
         fd = calls.open(temp, _NEW)
     try:
         _write_all(fd, data)
-        if like is None:
+        if mode is not None:
+            calls.fchmod(fd, mode)
+        elif like is None:
             _fit(fd, (inside or os.stat(folder)).st_mode)
         else:
             calls.fchmod(fd, stat.S_IMODE(like.st_mode))
@@ -329,17 +332,25 @@ def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
     return False
 
 
-def create(path: Path | str, data: bytes, *, sync: bool = False, inside: os.stat_result | None = None) -> bool:
+def create(
+    path: Path | str,
+    data: bytes,
+    *,
+    sync: bool = False,
+    inside: os.stat_result | None = None,
+    mode: int | None = None,
+) -> bool:
     """Make the file `path`, whole or not at all. False when something of that name is there already: it is left
     alone. With `sync` its bytes are on disk before it has its name; the folder is not synced. `inside` is what the
-    caller has seen of the folder, if it has just looked. Raises OSError."""
+    caller has seen of the folder, if it has just looked; `mode` is for a file that is not as others there are. Raises
+    OSError."""
     target = str(path)
     if os.path.lexists(target):  # saves the temporary file in the common case; the link below is what decides
         temp = os.path.join(os.path.dirname(target), TEMP_NAME)
         if os.path.lexists(temp):  # a stop came between the link and the unlink below
             calls.unlink(temp)
         return False
-    temp = _write_temp(os.path.dirname(target), data, sync=sync, inside=inside)
+    temp = _write_temp(os.path.dirname(target), data, sync=sync, inside=inside, mode=mode)
     try:
         calls.link(temp, target)
     except FileExistsError:

@@ -14,7 +14,7 @@ import yaml
 
 from .errors import Refusal
 
-__all__ = ["peek_id", "quote", "split", "unix"]
+__all__ = ["peek_id", "quote", "sentence", "split", "unix"]
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _OPEN = re.compile(r"(?:[ \t]*\n)*---[ \t]*\n")
@@ -51,6 +51,42 @@ def peek_id(text: str) -> str | None:
     closed = _CLOSE.search(text, opened.end())
     found = _ID_LINE.search(text, opened.end(), closed.start() if closed else len(text))
     return found[1] if found else None
+
+
+def sentence(text: str, name: str) -> tuple[str, str | None]:
+    """`text` with all that its front matter says on lines ``name: ...`` in quotes on one line; and that itself, None
+    where there is no such line.
+
+    A person types a sentence there, with colons and number signs, and knows of no YAML. A value in quotes that YAML
+    can read, or over several lines, is left to it."""
+    text = unix(text)
+    opened = _OPEN.match(text)
+    if opened is None:
+        return text, None
+    closed = _CLOSE.search(text, opened.end())
+    end = closed.start() if closed else len(text)
+    lines = re.compile(rf"^{name}[ \t]*:[ \t]+(?![|>\n])(.*\S)[ \t]*\n(?![ \t])", re.MULTILINE | re.IGNORECASE)
+    head = text[opened.end() : end]
+    said = [_plain(found[1]) for found in lines.finditer(head)]
+    if not said:
+        return text, None
+    whole = "; ".join(filter(None, said)) or None
+    rest = lines.sub("", head)
+    line = f"{name}: {quote(whole)}\n" if whole else ""
+    return text[: opened.end()] + rest + line + text[end:], whole
+
+
+def _plain(value: str) -> str:
+    """What is meant by what stands behind the colon of a line."""
+    if value.lower() in _NULLS:
+        return ""
+    if value[0] in "\"'":
+        try:
+            read = _mapping(f"said: {value}\n", 1)["said"]
+        except Refusal:
+            return value
+        return read if isinstance(read, str) else value
+    return value
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:

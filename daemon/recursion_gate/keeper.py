@@ -21,7 +21,7 @@ from .audit import count, numbers
 from .desk import Desk
 from .errors import AlreadyRunning, NotYet, Parked, Refusal, printable
 from .gate import EMPTY
-from .layout import GATE_NAME, LEDGER_NAME, STATES, Root, valid_user
+from .layout import GATE_NAME, LEDGER_NAME, READ_ME, STATES, Root, valid_user
 from .looks import Looks
 from .model import Candidate
 from .receipts import Decided
@@ -44,7 +44,8 @@ _NEW = 2.0
 #: The most users whose gate and cards are held in memory while nothing is done for them.
 _MOST_DESKS = 256
 
-_STATES = set(STATES)
+#: What is in an inbox where nothing lies.
+_EMPTY = {*STATES, READ_ME}
 _WITH_WORK = [state for state in STATES if state != "problems"]
 
 #: The number in a card's name where another one had its name.
@@ -160,7 +161,7 @@ class Keeper:
             return False
         inbox, home, receipts = (f"{folder}/{user}" for folder in self._folders)
         try:
-            if set(os.listdir(inbox)) != _STATES:
+            if set(os.listdir(inbox)) != _EMPTY:
                 return False
             for state in _WITH_WORK:
                 if os.listdir(f"{inbox}/{state}"):

@@ -17,6 +17,7 @@ __all__ = [
     "GATE_NAME",
     "LEDGER_NAME",
     "NO_USERS",
+    "READ_ME",
     "RECORD_FILES",
     "STATES",
     "TEMP_NAME",
@@ -64,9 +65,12 @@ _IGNORED_ENDINGS = (
     *(".tmp", ".part", ".partial", ".crdownload", ":zone.identifier"),
     *("~", ".swp", ".swx", ".lck", ".lock"),
 )
-_IGNORED_NAMES = {"thumbs.db", "desktop.ini"}
 #: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
 NO_USERS = {*STATES, "undo"}
+#: What tells a person what the folders in an inbox are for.
+READ_ME = "READ ME FIRST.txt"
+
+_IGNORED_NAMES = {"thumbs.db", "desktop.ini", READ_ME.lower()}
 _USER = re.compile(r"[^\W_][\w.-]{0,63}")
 
 
@@ -128,6 +132,10 @@ class Place:
     @property
     def problems(self) -> Path:
         return self.inbox / "problems"
+
+    @property
+    def read_me(self) -> Path:
+        return self.inbox / READ_ME
 
     @property
     def home(self) -> Path:

@@ -20,13 +20,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import portalocker
-
 from . import durable
 from .errors import AlreadyRunning
 from .layout import Root
 
-__all__ = ["Held", "hold", "holder", "is_held", "lock_holder"]
+__all__ = ["Held", "hold", "holder", "is_held", "is_surely_free", "lock_holder"]
 
 #: A link would lead us to write into what it names, and to lock that.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -108,6 +106,8 @@ def _take(root: Root) -> tuple[int, bytes]:
 
 
 def _lock(fd: int, root: Root) -> None:
+    import portalocker
+
     until = time.monotonic() + _TRY
     while True:
         try:
@@ -167,6 +167,8 @@ def holder(root: Root) -> int | None:
 
 def is_held(root: Root) -> bool | None:
     """Whether a daemon runs at `root`; None where the lock may not even be read. Writes nothing."""
+    import portalocker
+
     try:
         with open(root.lock, "rb", opener=lambda path, flags: os.open(path, flags | _NO_LINK)) as file:
             try:
@@ -182,6 +184,14 @@ def is_held(root: Root) -> bool | None:
         return None if listed is None else bool(listed)
     except OSError:
         return None
+
+
+def is_surely_free(root: Root) -> bool:
+    """Whether no daemon runs at `root`, as far as the kernel lists the locks there are. Opens nothing and imports
+    nothing, unlike `is_held`: for agents, who may not open the lock, and who stage often."""
+    return not os.path.lexists(root.daemon) or (
+        os.access(root.daemon, os.X_OK) and (not os.path.lexists(root.lock) or _listed(root) == [])
+    )
 
 
 def lock_holder(root: Root) -> int | None:

@@ -7,6 +7,7 @@ its own receipt, in the order in which the people decided, and the bytes are tho
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -22,11 +23,14 @@ from .desk import Desk, now, numbered
 from .drops import PUT_BACK
 from .errors import NotYet, Refusal
 from .layout import is_aside, is_ignored
-from .model import Candidate, Receipt, act_id, instant
+from .model import TAKE_BACK, Candidate, Receipt, act_id, instant
 from .receipts import baseline_bytes
 from .recordfiles import BeingSaved, RecordFiles
 
 __all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions", "not_in_the_record"]
+
+#: Bytes; no card is as large.
+_MOST_CARD = 16 << 20
 
 Action = Literal["approved", "rejected"]
 
@@ -91,7 +95,7 @@ def look_at_decisions(desk: Desk) -> Look:
         if staged is None or candidate_id in look.unsettled:
             continue
         look.held.add(candidate_id)
-        problem = _contradiction(these) or _cut_short(desk, staged, these)
+        problem = _contradiction(these) or _cut_short(desk, staged, these) or _typed_below(these)
         if problem:
             send_back(desk, staged, these, problem)
             continue
@@ -180,9 +184,11 @@ def _verdict(desk: Desk, path: str, seen: files.Seen, staged: Candidate, action:
     except Refusal as err:
         desk.settled(path, seen, whole=False, cut_short=err.maybe_unfinished)
         if action == "rejected":  # to reject it, its id is enough
-            return Verdict(staged, False, None, None)
+            return Verdict(staged, False, cards.reason_in(seen.data), None)
         raise
     desk.settled(path, seen, whole=cards.via_of(seen.data, verdict.via, action) is not None)
+    shown = [desk.effect(staged), desk.effect(verdict.candidate)]
+    verdict.below = cards.typed_below(seen.data, shown)
     return verdict
 
 
@@ -191,6 +197,15 @@ def _contradiction(these: list[Card]) -> str | None:
         return "this card was in approved/ and in rejected/ at once; put it into one of them"
     if these[0].action == "approved" and any(c.verdict.candidate != these[0].verdict.candidate for c in these[1:]):
         return "there were two cards of this entry with different texts in approved/; put one of them there"
+    return None
+
+
+def _typed_below(these: list[Card]) -> str | None:
+    if any(c.verdict.below for c in these):
+        return (
+            "something was typed or changed below the line that begins with '<!-- recursion-gate:', where it does not "
+            "count; type above that line, or a reason as a line 'reason: ...' beside the id"
+        )
     return None
 
 
@@ -238,7 +253,7 @@ def send_back(desk: Desk, staged: Candidate, these: Iterable[Card], note: str) -
         desk.deal_with_note(staged, note)
     durable.sync_folder(desk.place.pending)
     for card in these:
-        if card.verdict.edited:
+        if card.verdict.edited or card.verdict.below:
             refusal = Refusal(note, "Its text is kept in this file.")
             desk.refuse(card.path, card.seen.mark, refusal, "was not carried out")
         else:
@@ -256,16 +271,14 @@ def _note_on(path: Path | str, staged: Candidate, desk: Desk) -> str | None:
 
 
 def clear_leftover(desk: Desk, path: Path | str, seen: files.Seen, receipt: Receipt) -> None:
-    """A card of a candidate that has been decided: the very card that was decided on is filed, a mere copy removed;
-    one that somebody has edited since is kept in problems/."""
-    if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
-        _file_cards(desk, [(receipt, seen.data)])
-        desk.clear(path, seen.mark, f"it is {receipt.action}")
-        return
+    """A card of a candidate that has been decided. Where it lay here before, it is what a stop has left, or a copy: the
+    very card that was decided on is filed, a mere copy removed. One that somebody has put here since, where the folder
+    says the contrary, or has edited, is answered: it goes to problems/, with what was decided."""
     staged = desk.decided_candidate(receipt)
     carried_out = (staged, desk.decided_candidate(receipt, approved=True) if receipt.approved else staged)
+    very_card = hashlib.sha256(seen.data).hexdigest() == receipt.sha256
     try:
-        edited = cards.read(seen.data, staged, desk.settings).candidate not in carried_out
+        edited = not very_card and cards.read(seen.data, staged, desk.settings).candidate not in carried_out
     except Refusal:
         edited = True
     try:
@@ -273,11 +286,36 @@ def clear_leftover(desk: Desk, path: Path | str, seen: files.Seen, receipt: Rece
     except NotYet as err:
         desk.note_due(err.seconds)
         return
-    if edited:
-        told = f"this entry was {receipt.action} on {receipt.at[:10]}, before this card came here"
-        desk.refuse(path, seen.mark, Refusal(told, "To add more, drop a new entry."), "was not carried out")
-    else:
-        desk.clear(path, seen.mark, f"it is {receipt.action}")
+    if edited or _was_put_here_since(desk, path, seen, receipt):
+        told = f"this entry waits no longer: it was {receipt.told}, before this card came here"
+        desk.refuse(path, seen.mark, Refusal(told, TAKE_BACK), "was not carried out", record_too=False)
+        return
+    if very_card:
+        _file_cards(desk, [(receipt, seen.data)])
+    desk.clear(path, seen.mark, f"it is {receipt.action}")
+
+
+def _was_put_here_since(desk: Desk, path: Path | str, seen: files.Seen, receipt: Receipt) -> bool:
+    """Whether a card came here after its entry was decided: a move sets the ctime, and nobody can set it otherwise. As
+    the time of the decision stands that of the filed card; before it is filed, that of the receipts."""
+    if os.path.basename(os.path.dirname(path)) not in (receipt.action, "pending"):
+        return True
+    if is_aside(os.path.basename(path)):  # by us, just before a stop, which has set its ctime
+        return desk.is_being_refused(path)
+    filed = _filed(desk, receipt)
+    decided = filed.st_ctime_ns if filed else os.stat(desk.place.ledger).st_mtime_ns
+    return seen.stat.st_ctime_ns > decided
+
+
+def _filed(desk: Desk, receipt: Receipt) -> os.stat_result | None:
+    """The card of `receipt` in its month's folder, where it is whole."""
+    month = desk.place.month(receipt.at)
+    for taken in range(2):
+        with contextlib.suppress(Refusal, FileNotFoundError):
+            seen = files.look(month / _name_of_filed(receipt, taken), _MOST_CARD)
+            if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
+                return seen.stat
+    return None
 
 
 # -- carrying out -------------------------------------------------------------------------------------------------
@@ -441,10 +479,14 @@ def _file_cards(desk: Desk, decided: Collection[tuple[Receipt, bytes]]) -> None:
             durable.sync_folder(desk.place.receipts)
 
 
+def _name_of_filed(receipt: Receipt, taken: int) -> str:
+    number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
+    return numbered(receipt.card, number)
+
+
 def _file_card(month: str, inside: os.stat_result, receipt: Receipt, data: bytes, *, sync: bool) -> None:
     for taken in range(1000):
-        number = f"-{receipt.seq}-{taken}" if taken > 1 else f"-{receipt.seq}" if taken else ""
-        target = f"{month}/{numbered(receipt.card, number)}"
+        target = f"{month}/{_name_of_filed(receipt, taken)}"
         if durable.create(target, data, sync=sync, inside=inside):
             return
         there = Path(target).read_bytes() if os.path.isfile(target) else None

@@ -19,6 +19,7 @@ __all__ = [
     "SECTION_OF",
     "SECTION_SPELLINGS",
     "SKILL_SPELLINGS",
+    "TAKE_BACK",
     "Candidate",
     "Drop",
     "Receipt",
@@ -256,6 +257,13 @@ def candidates_in(data: bytes, shown: str, remedy: str = _MEND_THE_GATE) -> list
         raise Parked(shown, f"this is not a gate: {where + ': ' if where else ''}{first['msg']}", remedy) from None
 
 
+#: What somebody can do who no longer wants a decision, or wants another one.
+TAKE_BACK = (
+    "A decision cannot be taken back yet. To change it, stage a new entry, which waits like any other: "
+    'recursion-gate stage "...".'
+)
+
+
 class Receipt(BaseModel):
     """The proof of one decision (contract, "A receipt"): one line of ``merge-receipts.jsonl``."""
 
@@ -286,6 +294,11 @@ class Receipt(BaseModel):
     def at(self) -> str:
         """When it was decided."""
         return self.merged_at or self.rejected_at or ""
+
+    @property
+    def told(self) -> str:
+        """What was decided, when, and as what."""
+        return f"{self.action} on {self.at[:10]}" + (f" as {self.evidence_id}" if self.evidence_id else "")
 
 
 _canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode

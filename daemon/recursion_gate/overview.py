@@ -7,30 +7,34 @@ import errno
 import heapq
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import cards, files
-from .errors import Parked, Refusal
+from .errors import GateError, Parked, Refusal
 from .layout import STATES, Place, Root, is_ignored
 from .lock import holder, is_held, lock_holder
-from .settings import Settings
+from .settings import Settings, load_settings
 
 __all__ = ["decided_last", "overview"]
 
 #: With fewer free bytes than this a disk counts as full: there is no room for a gate and a card.
 _FULL = 16_384
 
+#: A turn may take so long, in seconds, before a daemon that says nothing counts as one that does no work.
+_LONG_TURN = 60
+
 
 def overview(root: Root) -> dict[str, Any]:
     """The state of `root`:
 
-    * ``alive`` (None where it cannot be told), ``pid`` of the daemon, ``daemon`` (what it said of itself last),
-      ``disk`` (what is wrong with it, or "");
+    * ``alive`` (None where it cannot be told), ``stuck`` (why a daemon that is there does no work, or ""), ``pid`` of
+      the daemon, ``daemon`` (what it said of itself last), ``disk`` (what is wrong with it, or "");
     * by user ``waiting`` (what there is in which state), ``unseen`` (of which of these this account cannot tell, so
-      that they are 0) and ``parked`` (why);
+      that they are 0), ``parked`` (why) and ``resting`` (for how many seconds yet a decision can be taken back);
     * ``unknown``: inbox folders of no user.
 
     Raises OSError when the root cannot be listed.
@@ -43,26 +47,68 @@ def overview(root: Root) -> dict[str, Any]:
     wrote = holder(root)
     if alive and wrote is not None and said.get("pid") != wrote:
         said = {}  # that was an earlier one
+    pid = (said.get("pid") or wrote or lock_holder(root)) if alive else None
+    stuck = _stuck(root, pid, said) if alive else ""
     try:
         unknown = [name for name in root.inboxes() if name not in set(users)]
     except OSError:
         unknown = []
-    looks = {user: _look(root.place(user)) for user in users}
+    grace = _settings(root).grace_seconds
+    looks = {user: _look(root.place(user), grace) for user in users}
     parked = {user: why for user, why in (said.get("parked") or {}).items() if user in looks}
     if not alive:  # then it may be long ago
         parked = {user: f"{why} (as of {said.get('seen', 'its end')})" for user, why in parked.items()}
     parked |= {user: look.parked for user, look in looks.items() if look.parked and not (alive and user in parked)}
     return {
         "root": str(root.path),
-        "alive": alive,
-        "pid": (said.get("pid") or wrote or lock_holder(root)) if alive else None,
+        "alive": alive and not stuck,
+        "stuck": stuck,
+        "pid": pid,
         "daemon": said,
         "disk": _disk(root),
         "waiting": {user: look.counts for user, look in looks.items()},
         "unseen": {user: look.unseen for user, look in looks.items() if look.unseen},
         "parked": parked,
+        "resting": {user: look.resting for user, look in looks.items() if look.resting},
         "unknown": unknown,
     }
+
+
+def _settings(root: Root) -> Settings:
+    try:
+        return load_settings(root)
+    except (GateError, OSError):
+        return Settings()
+
+
+def _stuck(root: Root, pid: int | None, said: dict[str, Any]) -> str:
+    """Why the daemon that holds the lock does no work here; "" where it does, as far as can be told."""
+    if pid is not None and pid == lock_holder(root):  # else it may be seen from here under another number, or not
+        if _state_of(pid) in ("T", "t"):
+            return f"it was paused (SIGSTOP): 'kill -CONT {pid}' lets it go on"
+        at = said.get("root")
+        if isinstance(at, str) and not _is_same_folder(at, root.path):
+            return f"it works on {at}, and this folder was moved here since: end it, and start it here"
+    with contextlib.suppress(OSError):
+        quiet = time.time() - os.stat(root.status).st_mtime
+        if said and quiet > 2 * _settings(root).look_seconds + _LONG_TURN:
+            return f"it has done nothing for {quiet:,.0f} s: end it (kill {pid or 'PID'}), and start it again"
+    return ""
+
+
+def _state_of(pid: int) -> str:
+    """The state of a process as the kernel names it (proc(5)); "" where it does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_same_folder(one: str, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _said(root: Root) -> dict[str, Any]:
@@ -97,6 +143,7 @@ class _Look:
     counts: dict[str, int]
     unseen: list[str] = field(default_factory=list)
     parked: str = ""
+    resting: dict[str, float] = field(default_factory=dict)
 
     def see(self, what: str, count: Callable[[], int]) -> None:
         """Put `count` down, or that it could not be seen."""
@@ -107,7 +154,7 @@ class _Look:
             self.unseen.append(what)
 
 
-def _look(place: Place) -> _Look:
+def _look(place: Place, grace: float) -> _Look:
     look = _Look({"pending": 0})
     decided: set[str] = set()
     by_state: dict[str, set[str]] = {}
@@ -115,6 +162,7 @@ def _look(place: Place) -> _Look:
     def decisions(state: str) -> int:
         found = by_state[state] = _ids(place.state(state))
         decided.update(found)
+        look.resting.update(_resting(place.state(state), grace) if grace else {})
         return len(found)
 
     look.see("dropped", lambda: sum(name not in STATES for name in _names(place.inbox)))
@@ -174,6 +222,17 @@ def _names(folder: Path) -> list[str]:
 def _ids(folder: Path) -> set[str]:
     """What the cards in a folder stand for: a copy of a card is no other one. Raises OSError."""
     return {_id_in(folder / name) or name for name in _names(folder)}
+
+
+def _resting(folder: Path, grace: float) -> dict[str, float]:
+    """For how many seconds yet the decisions in a folder can be taken back. Raises OSError."""
+    left = {}
+    for name in _names(folder):
+        with contextlib.suppress(FileNotFoundError):
+            rests = grace - (time.time() - os.lstat(folder / name).st_ctime)
+            if 0 < rests <= grace:
+                left[_id_in(folder / name) or name] = round(rests, 1)
+    return left
 
 
 def _id_in(path: Path) -> str | None:

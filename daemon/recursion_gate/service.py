@@ -158,11 +158,11 @@ class Service:
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Work until `stop`, SIGTERM or SIGINT. Raises AlreadyRunning, OSError."""
+        """Work until `stop`, SIGTERM, SIGINT or SIGHUP. Raises AlreadyRunning, OSError."""
         with hold(self.root) as self._lock:
             self._keeper.did, self._keeper.found, self._keeper.before = self._did, self._found, self._before_work
             self._keeper.check = self._lock.check
-            handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+            handlers = {s: signal.signal(s, self._on_signal) for s in _ends_it()}
             try:
                 self._feed()
                 self._ready_by = time.monotonic() + _READY_BY
@@ -359,6 +359,7 @@ class Service:
         return {
             "pid": os.getpid(),
             "version": __version__,
+            "root": str(self.root.path),
             "started": self._started,
             "seen": instant(now()),
             "watching": self._how,
@@ -370,3 +371,11 @@ class Service:
             "unknown": sorted(keeper.unknown),
             "last": [{"at": instant(at), "what": what, "user": u, "id": which} for at, what, u, which in self._last],
         }
+
+
+def _ends_it() -> list[signal.Signals]:
+    """The signals that end the daemon. That its terminal was closed (SIGHUP) ends it too, unless whoever started it
+    has had that ignored (nohup)."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    ends = [signal.SIGTERM, signal.SIGINT]
+    return [*ends, hang_up] if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN else ends

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from . import durable
+from . import durable, readme
 from .errors import GateError, printable
 from .layout import NO_USERS, RECORD_FILES, STATES, Root, valid_user
 from .settings import Lanes, load_settings
@@ -100,6 +100,7 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
         if not folder.is_dir():
             durable.make_folder(folder)
             made.append(folder)
+    readme.put(place)
     new = root.homes / f".{name}.new"  # left by a stop half-way, it is completed
     durable.make_folder(new)
     for file in RECORD_FILES:

@@ -160,7 +160,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     What waits is counted at the gate; what this account may not look at is said (in JSON: null). Where no daemon runs,
     the last decisions are taken from the receipts, and what was parked is as the last daemon, or 'once', left it.
 
-    Exits with 0 when the daemon runs, else with 1.
+    Exits with 0 when the daemon runs and works here, else with 1.
 
     \b
     Examples:
@@ -195,6 +195,8 @@ def _print_status(seen: dict[str, Any]) -> None:
             say(f"{daemon.get('watching', 'polling')}: {daemon['why']}", "  ")
         if not daemon:
             say("it could not write down anything about itself (.daemon/status.json)", "  ", fg="red")
+    elif seen["stuck"]:
+        say(f"process {seen['pid'] or 'unknown'} holds the lock, but does no work here: {seen['stuck']}", fg="red")
     elif seen["alive"] is None:
         say("cannot tell whether the daemon runs: its lock may not be read by this account")
     else:
@@ -224,5 +226,7 @@ def _print_user(seen: dict[str, Any], user: str, counts: dict[str, int]) -> None
         say(f"{which} {why}", "  ")
     if why := seen["daemon"].get("behind", {}).get(user):
         say(why, "  ", fg="yellow")
+    for which, left in seen["resting"].get(user, {}).items():
+        say(f"{which} rests for {left:.0f} s more (grace_seconds): until then it can be moved back", "  ")
     if user in seen["parked"]:
         say(f"parked: {seen['parked'][user]}", "  ", fg="red")

@@ -38,6 +38,7 @@ def stage(
       git log -1 --format=%s | recursion-gate stage - --user demo --skill WORK --source git
     """
     from .. import agents
+    from ..lock import is_surely_free
 
     root = root_of(ctx)
     try:
@@ -55,6 +56,8 @@ def stage(
         source=source or "command line",
     )
     click.echo(path)
+    if is_surely_free(root):
+        click.echo("No daemon runs here: it is staged when one does ('recursion-gate run', or 'once').", err=True)
 
 
 def _only_user(root: Root) -> str:

@@ -32,6 +32,8 @@ class Patient:
     bad_settings: BadSettings | None
     #: Whether the daemon runs; None where it cannot be told.
     alive: bool | None
+    #: Why a daemon that is there does no work here; "" where it does.
+    stuck: str
     #: What it said of itself last (`service`).
     said: dict[str, Any]
     #: How many files are in which state, by user (`overview`).
@@ -67,7 +69,7 @@ def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
     try:
         seen = overview(root)
     except OSError:
-        seen = {"alive": None, "daemon": {}, "waiting": {}}
+        seen = {"alive": None, "stuck": "", "daemon": {}, "waiting": {}}
     said = seen["daemon"] if isinstance(seen["daemon"], dict) else {}
     return Patient(
         root=root,
@@ -77,6 +79,7 @@ def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
         settings=settings,
         bad_settings=bad,
         alive=seen["alive"],
+        stuck=seen["stuck"],
         said=said,
         waiting=seen["waiting"],
         now=datetime.now(UTC),

@@ -131,6 +131,8 @@ def daemon(patient: Patient) -> Iterator[Finding]:
     if patient.alive is None:
         told = "cannot tell whether the daemon runs: this account may not read its lock"
         yield Finding("note", "daemon-unknown", path, told, "Run doctor under the daemon's account.")
+    elif patient.stuck:
+        yield Finding("fault", "daemon-stuck", path, "a daemon holds the lock and does no work here", patient.stuck)
     elif not patient.alive:
         yield _not_running(patient)
     else:
