@@ -64,7 +64,7 @@ def test_help_and_stage_load_neither_pydantic_nor_watchdog(root: Root) -> None:
             "print({m for m in ('pydantic', 'watchdog', 'yaml', 'portalocker') if m in sys.modules}, file=sys.stderr)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stderr.strip() == "set()"
+        assert done.stderr.splitlines()[-1] == "set()"
 
 
 def test_the_root_is_found_upward_by_variable_and_by_option(
@@ -191,7 +191,7 @@ def test_stage_writes_a_drop_and_prints_its_path(world: World) -> None:
     result = run(
         world.root, "stage", "Built a box.", "--user", "alex", "--skill", "work", "--section", "none", "--source", "me"
     )
-    path = Path(result.output.strip())
+    path = Path(result.stdout.strip())
     assert path.parent == world.place.inbox
     drop = json.loads(path.read_text())
     assert drop == {"raw_text": "Built a box.", "skill_tag": "WORK", "suggested_ix_section": None, "source": "me"}
