@@ -174,13 +174,20 @@ def reason_in(data: bytes) -> str | None:
 
 def typed_below(card: bytes, previews: Sequence[Sequence[Addition]]) -> bool:
     """Whether somebody has typed below the marker line: there stands a line that is in none of `previews`, which are
-    what the daemon may have put there. Raises Refusal."""
+    what the daemon may have put there, but for the evidence that a line links to, which may have been decided since.
+    Raises Refusal."""
     text = frontmatter.unix(decode(card))
     *_, marker = MARKER_LINE.finditer(text)
     ours = {fold(line) for lines in previews for line in _preview(lines).split("\n")}
+    links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}
     *typed, last = [said for line in text[marker.end() :].split("\n") if (said := fold(line))] or [""]
-    cut_short = any(line.startswith(last) for line in ours)  # by a power cut: nobody has typed that
-    return not (cut_short and ours.issuperset(typed))
+    if any(line.startswith(last) for line in ours | links):  # cut short by a power cut: nobody has typed that
+        last = ""
+    return any(line not in ours and line.rpartition(" — ")[0] not in links for line in (*typed, last))
+
+
+def _is_linked(lines: Sequence[Addition]) -> bool:
+    return all(a.file != "self-evidence.md" for a in lines)
 
 
 def is_torn(data: bytes, whole: bytes) -> bool:

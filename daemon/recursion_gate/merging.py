@@ -303,7 +303,7 @@ def _was_put_here_since(desk: Desk, path: Path | str, seen: files.Seen, receipt:
     if is_aside(os.path.basename(path)):  # by us, just before a stop, which has set its ctime
         return desk.is_being_refused(path)
     filed = _filed(desk, receipt)
-    decided = filed.st_ctime_ns if filed else os.stat(desk.place.ledger).st_mtime_ns
+    decided = filed.st_ctime_ns if filed else os.stat(desk.place.ledger).st_ctime_ns
     return seen.stat.st_ctime_ns > decided
 
 
