@@ -45,6 +45,8 @@ def test_a_card_shows_the_entry_and_exactly_what_approving_would_add() -> None:
     made = candidate(evidence_summary="Chapter 2", topic="dragons")
     assert _card(made, "it came back").decode() == (
         "---\n"
+        '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.\n'
+        "note: it came back\n"
         "id: cand-1764000000000-abc0001\n"
         "skill_tag: THINK\n"
         "suggested_ix_section: IX-A\n"
@@ -52,7 +54,6 @@ def test_a_card_shows_the_entry_and_exactly_what_approving_would_add() -> None:
         "source: quiz\n"
         "evidence_summary: Chapter 2\n"
         "topic: dragons\n"
-        "note: it came back\n"
         "---\n"
         "\n"
         "Read chapter 2 of Dragon Guide; summarized migration habits.\n"
@@ -188,8 +189,10 @@ def test_moving_lines_and_blank_lines_about_is_no_edit() -> None:
     made = candidate()
     assert not _edited(made, "skill_tag: THINK\nsuggested_ix_section: IX-A\n", "").edited
     assert not _edited(made, "---\n\nRead", "---\n\n\n\n  Read").edited
-    assert not _edited(made, "---\nid", "\n\n---\n# my card\nid").edited
-    assert not _edited(made, "---\nid: cand-1764000000000-abc0001\nskill_tag: THINK", HEAD_TURNED_ROUND).edited
+    assert not _edited(made, "---\n#", "\n\n---\n# my card\n#").edited
+    assert not _edited(
+        made, f"---\n{cards.WHAT_TO_DO}\nid: cand-1764000000000-abc0001\nskill_tag: THINK", HEAD_TURNED_ROUND
+    ).edited
     assert not _read(_card(made).decode().partition(cards.MARKER)[0] + cards.MARKER, made).edited
 
 
@@ -259,7 +262,7 @@ def test_a_person_may_say_why_and_the_command_line_how() -> None:
         ("skill_tag: THINK", "skill_tag: PLAY", "skill_tag must be"),
         ("suggested_ix_section: IX-A", "suggested_ix_section: IX-D", "suggested_ix_section must be"),
         ("skill_tag: THINK", "skilltag: THINK", "unknown field 'skilltag'; did you mean 'skill_tag'?"),
-        ("source: quiz", "source: a: b", "cannot be read in line 6"),
+        ("source: quiz", "source: a: b", "cannot be read in line 7"),
         ("source: quiz", "source: quiz\nsource: quiz", "'source' twice"),
         ("source: quiz", "source: quiz\nraw_text: x", "given twice"),
         (
@@ -268,7 +271,7 @@ def test_a_person_may_say_why_and_the_command_line_how() -> None:
             "mind_category says curiosity but IX-A is knowledge",
         ),
         ("source: quiz", "source: quiz\nstatus: approved", "status"),
-        ("source: quiz", "source: quiz\nreason: [a]", "reason must be text"),
+        ("source: quiz", "source: quiz\nreason:\n- a", "reason must be text"),
         ("source: quiz", "source: quiz\nlink_to_evidence_id: cand-1764000000000-abc0001", "names the card itself"),
         ("id: cand-1764000000000-abc0001", "id: cand-1764000000000-abc0002", "the id was changed"),
         ("Read chapter 2 of Dragon Guide; summarized migration habits.\n\n<", "<", "raw_text is empty"),
@@ -347,6 +350,26 @@ def test_no_text_and_no_id_makes_a_name_illegal(text: str, candidate_id: str) ->
     assert _is_legal_everywhere(cards.file_name(candidate(id=candidate_id, raw_text=text)))
 
 
+def test_a_file_name_ends_at_a_whole_word() -> None:
+    def slug(text: str) -> str:
+        return cards.file_name(candidate(raw_text=text)).split("_")[1]
+
+    assert slug("Wrote a long report on the migration of swifts and all their relatives.") == (
+        "wrote-a-long-report-on-the-migration-of-swifts-and-all-their"
+    )
+    assert slug("word " * 40) == "-".join(["word"] * 12)
+    assert slug("Wrote about " + "x" * 80) == "wrote-about"
+    assert slug("x" * 80) == "x" * 60
+    assert slug("龍" * 80) == "龍" * len(slug("龍" * 80))
+    assert slug("é" * 30 + " " + "龍" * 30) == "é" * 30
+
+
+def test_the_first_line_with_words_on_a_card_says_what_to_do_and_the_note_comes_next() -> None:
+    first, second, third, *_ = _card(candidate(), "because").decode().split("\n")
+    assert (first, second[:2], third) == ("---", "# ", "note: because")
+    assert all(word in second for word in ("approved", "rejected", "move this file"))
+
+
 def test_a_file_name_tells_what_it_is_at_a_glance() -> None:
     assert cards.file_name(candidate()) == "think_read-chapter-2-of-dragon-guide-summarized-migration-habits_abc0001.md"
     assert cards.file_name(candidate(skill_tag="WORK", raw_text="Über 龍, café!")) == "work_über-龍-café_abc0001.md"
@@ -393,7 +416,7 @@ def test_a_card_that_signing_would_change_is_not_signed(field: str) -> None:
 def test_front_matter_in_braces_is_not_signed() -> None:
     made = candidate()
     card = cards.render(made, additions(made, act_id(made), linked=False)).decode()
-    head, end, rest = card[4:].partition("\n---\n")
+    head, end, rest = card.split("\n", 2)[2].partition("\n---\n")
     card = "---\n{" + ", ".join(head.split("\n")) + "}" + end + rest
     assert cards.read(card.encode(), made, Settings()).candidate == made
     with pytest.raises(Refusal, match="nothing can be added to"):
@@ -402,7 +425,7 @@ def test_front_matter_in_braces_is_not_signed() -> None:
 
 def test_a_reason_that_was_written_on_the_card_stays_unless_another_is_given() -> None:
     one = candidate()
-    card = cards.render(one, []).replace(b"---\nid:", b"---\nreason: too early\nid:", 1)
+    card = cards.render(one, []).replace(b"---\n", b"---\nreason: too early\n", 1)
     for reason, kept in ((None, "too early"), ("", "too early"), ("not hers", "not hers")):
         signed = cards.sign(card, "rejected", "cli", reason)
         verdict = cards.read(signed, one, Settings())

@@ -49,7 +49,7 @@ def _agent(root: Path, number: int) -> None:
 def _decide_every_third(world: World, decided: set[str]) -> int:
     """Approve, as a script would, each third of the cards that are there; gives how many decisions are carried out."""
     for card in sorted(world.place.pending.glob("[!.]*")):
-        found = re.match(rb"---\nid: (a\d-(\d+))\n", card.read_bytes())
+        found = re.match(rb"---\n#.*\nid: (a\d-(\d+))\n", card.read_bytes())
         if found and int(found[2]) % 3 == 0 and found[1].decode() not in decided:
             decided.add(found[1].decode())
             world.move(card, "approved")

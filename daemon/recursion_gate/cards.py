@@ -46,6 +46,10 @@ _TAIL = re.compile("[a-z0-9]{4,12}")
 _NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 _MOST_NAME = 100  # bytes; contract, "A card"
+_MOST_SLUG = 60  # characters
+
+#: What a person is to do with a card; its first line but for the one that opens the front matter.
+WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
 _SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
 _EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
 
@@ -64,10 +68,18 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
         # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
         text = unicodedata.normalize("NFC", fold(text).lower())
         words = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
-    slug = "-".join(words.split())[:60]
-    start = f"{candidate.skill_tag.lower()}_{slug}"
-    room = _MOST_NAME - len(end.encode())
-    return start.encode()[:room].decode(errors="ignore").rstrip("-_") + end
+    start = f"{candidate.skill_tag.lower()}_"
+    slug = _cut("-".join(words.split()), _MOST_SLUG, _MOST_NAME - len((start + end).encode()))
+    return (start + slug).rstrip("_") + end
+
+
+def _cut(slug: str, most: int, room: int) -> str:
+    """The first words of `slug`, at most so many characters and, as `room`, bytes; a part of a word only where the
+    first one alone is too long, as in scripts that have no blanks."""
+    cut = slug[:most].encode()[:room].decode(errors="ignore")
+    if len(cut) < len(slug) and slug[len(cut)] != "-" and "-" in cut:
+        cut = cut[: cut.rindex("-")]
+    return cut.rstrip("-")
 
 
 def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = None) -> bytes:
@@ -75,10 +87,9 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
     quote = frontmatter.quote
     source = "null" if candidate.source is None else quote(candidate.source)
     more = [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
-    if note:
-        more.append(("note", note))
+    said = f"note: {quote(note)}\n" if note else ""  # why it is here again comes before all else
     return (
-        f"---\nid: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
+        f"---\n{WHAT_TO_DO}\n{said}id: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
         f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
         f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
         + "".join(f"{name}: {quote(value)}\n" for name, value in more)
@@ -110,7 +121,7 @@ def is_as_staged(card: bytes, candidate: Candidate) -> bool:
 def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:
     """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
     that it no longer says so once somebody has edited it or moved it elsewhere. Raises Refusal."""
-    text, _ = frontmatter.sentence(decode(card), "reason")
+    text = _with_plain_reason(card)
     fields, body = frontmatter.split(text)
     if not fields:
         raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
@@ -162,8 +173,27 @@ def id_of(data: bytes) -> str | None:
 
 def note_in(data: bytes) -> str | None:
     """The note that the daemon has put on a card. Raises Refusal where the card does not parse."""
-    note = frontmatter.split(frontmatter.sentence(decode(data), "reason")[0])[0].get("note")
+    note = frontmatter.split(_with_plain_reason(data))[0].get("note")
     return note if isinstance(note, str) else None
+
+
+def _with_plain_reason(card: bytes) -> str:
+    """The text of a card, with ``\\n`` as line ends, and the reason on it in quotes: a person writes a sentence
+    there, in no YAML. Raises Refusal."""
+    text = frontmatter.unix(decode(card))
+    mended, said = frontmatter.sentence(text, "reason")
+    if said is None:
+        return text
+    try:
+        before, _ = frontmatter.split(text)
+    except Refusal:
+        return mended
+    try:
+        after, _ = frontmatter.split(mended)
+    except Refusal:
+        return text
+    before, after = ({k: v for k, v in f.items() if k.lower() != "reason"} for f in (before, after))
+    return mended if before == after and said[0] not in "\"'" else text  # else it is a part of another value, or YAML
 
 
 def reason_in(data: bytes) -> str | None:
@@ -215,7 +245,7 @@ class Verdict:
 
 def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
     """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
-    values, rest = frontmatter.split(frontmatter.sentence(decode(data), "reason")[0])
+    values, rest = frontmatter.split(_with_plain_reason(data))
     markers = list(MARKER_LINE.finditer(rest))
     if not markers:
         raise Refusal(

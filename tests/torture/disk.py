@@ -236,6 +236,10 @@ class Disk:
             node = self._nodes[self._files[op.file or 0]]
             node.data = node.data + op.data if op.name == "write" else node.data[: op.size]
             node.versions.append(node.data)
+            changed = os.path.relpath(op.path, self._root)  # its ctime is later now than that of all others
+            if changed in self._order:
+                self._order.remove(changed)
+                self._order.append(changed)
         elif op.name == "fsync" and op.file is not None:
             node = self._nodes[self._files[op.file]]
             node.synced, node.versions = node.data, []
