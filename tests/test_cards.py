@@ -263,7 +263,7 @@ def test_a_person_may_say_why_and_the_command_line_how() -> None:
         ("suggested_ix_section: IX-A", "suggested_ix_section: IX-D", "suggested_ix_section must be"),
         ("skill_tag: THINK", "skilltag: THINK", "unknown field 'skilltag'; did you mean 'skill_tag'?"),
         ("source: quiz", "source: a: b", "cannot be read in line 7"),
-        ("source: quiz", "source: quiz\nsource: quiz", "'source' twice"),
+        ("source: quiz", "source: quiz\nsource: quiz", "gives one field twice"),
         ("source: quiz", "source: quiz\nraw_text: x", "given twice"),
         (
             "source: quiz",
