@@ -181,8 +181,9 @@ class Desk:
         if many and self._is_known(stamp) and not set(self.pending.values()) - self.gate.ids:
             return
         self._listed_at = here = time.monotonic()
-        listed = (self.unaside(self._pending, name) for name in os.listdir(self._pending))
-        names = {name for name in listed if not is_ignored(name)}
+        there = os.listdir(self._pending)
+        listed = (name if self._is_done(name) else self.unaside(self._pending, name) for name in there)
+        names = {name for name in listed if not is_ignored(name) or is_aside(name)}
         self._names = None
         for gone in self.pending.keys() - names:
             del self.pending[gone]
@@ -207,6 +208,15 @@ class Desk:
         self._checked = self._checked + len(part) if self._checked + len(part) < len(known) else 0
         changed = {name for name in part if hash(files.mark_at(f"{self._pending}/{name}")) != self._marks.get(name)}
         return (names - self.pending.keys()) | changed
+
+    def _is_done(self, name: str) -> bool:
+        """Whether this is a card of a decided entry that a stop has left taken aside: it keeps that name, which tells
+        that it was not put there since (see `merging.clear_leftover`)."""
+        candidate_id = self._id_in(self.place.pending / name) if is_aside(name) else None
+        return candidate_id is not None and self._is_decided(candidate_id)
+
+    def _is_decided(self, candidate_id: str) -> bool:
+        return candidate_id not in self.gate and self.ledger.find(candidate_id) is not None
 
     def unaside(self, folder: str, name: str) -> str:
         """The name of a file in a folder of cards; one that a stop has left taken aside gets its own again, or one with
