@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from . import durable, setup
 from .errors import GateError
-from .layout import TEMP_NAME, Root
+from .layout import READ_ME, TEMP_NAME, Root
 
 __all__ = [
     "USER",
@@ -261,9 +261,10 @@ def _matches(root: Root, step: Step) -> list[Path]:
     pattern = _at(root, step.words[0])
     if os.path.lexists(pattern):
         return [pattern]
-    found = sorted(Path(p) for p in glob.glob(str(pattern)))
+    found = sorted(Path(p) for p in glob.glob(str(pattern)) if Path(p).name != READ_ME)
     if not found:
-        there = sorted(p for p in tree(root) if p.startswith(f"inbox/{USER}/"))
+        here = (p for p in tree(root) if p.startswith(f"inbox/{USER}/"))
+        there = sorted(p for p in here if not p.endswith(f"/{READ_ME}"))
         raise BadCase(step.where, f"nothing matches {step.words[0]}; there is: {', '.join(there) or 'no file at all'}")
     return found
 
