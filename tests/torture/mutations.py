@@ -86,8 +86,8 @@ MUTATIONS = (
     Mutation(
         "the reason is not synced before the file is refused",
         "desk.py",
-        "        durable.replace(why, _why(name, place, refusal, what).encode())\n",
-        "        durable.replace(why, _why(name, place, refusal, what).encode(), sync=False)\n",
+        "        durable.replace(why, _why(name, place, refusal, what, record_too).encode())\n",
+        "        durable.replace(why, _why(name, place, refusal, what, record_too).encode(), sync=False)\n",
         f"{_CUT}[refused]",
     ),
     Mutation(
