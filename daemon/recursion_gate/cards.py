@@ -32,6 +32,7 @@ __all__ = [
     "read",
     "reason_in",
     "render",
+    "shows",
     "sign",
     "typed_below",
     "via_of",
@@ -109,6 +110,11 @@ def with_preview(card: bytes, lines: Sequence[Addition]) -> bytes:
     _, rest = frontmatter.split(text)
     *_, marker = MARKER_LINE.finditer(rest)
     return (text[: len(text) - len(rest) + marker.end()] + _preview(lines)).encode()
+
+
+def shows(card: bytes, lines: Sequence[Addition]) -> bool:
+    """Whether what stands below the card's marker line is what adding `lines` gives."""
+    return frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
 
 
 def is_as_staged(card: bytes, candidate: Candidate) -> bool:

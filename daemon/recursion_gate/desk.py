@@ -91,6 +91,11 @@ class Desk:
         self.backlog: list[str] = []
         #: How many candidates the last turn has left without a card.
         self.undealt = 0
+        #: The ids at the gate when links were last looked at, and the gate's mark then (see `merging.renew_linked`).
+        self.known: set[str] | None = None
+        self.known_at: object = None
+        #: Candidates that link to others which have come or gone: their cards may show what is no longer so.
+        self.stale: set[str] = set()
         #: Drops that are on the gate, and still to be taken away.
         self.staged: list[tuple[str, files.Mark]] = []
         #: A look at the drop zone that takes more than one turn.
@@ -287,12 +292,12 @@ class Desk:
         receipt = self.ledger.find(candidate_id)
         return receipt.evidence_id if receipt else None
 
+    def effect(self, candidate: Candidate) -> list[record.Addition]:
+        """The lines that approving `candidate` would add now."""
+        return record.effect(candidate, self.gate.get, self._decided_as)
+
     def clean_card(self, candidate: Candidate, note: str | None = None) -> bytes:
         return cards.render(candidate, self.effect(candidate), note)
-
-    def effect(self, candidate: Candidate) -> list[record.Addition]:
-        """The lines that approving `candidate` would add, as far as can be told now."""
-        return record.effect(candidate, self.gate.get, self._decided_as)
 
     def deal(self, candidates: Sequence[Candidate], at_least: int = 1, until: float = math.inf) -> int:
         """Make the cards of `candidates` in pending/, some always, the rest as long as it is not later than `until`

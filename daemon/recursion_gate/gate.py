@@ -114,6 +114,11 @@ class Gate:
         durable.replace(self.place.gate, self._whole)
         self._mark = mark_at(self.place.gate)
 
+    @property
+    def mark(self) -> object:
+        """Another one whenever the file was saved or read anew."""
+        return self._mark
+
     def unchanged(self) -> bool:
         """Whether the file is still the one that was read or saved here."""
         return self._mark == mark_at(self.place.gate)

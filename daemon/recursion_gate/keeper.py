@@ -265,6 +265,7 @@ class Keeper:
         left = merging.carry_out(desk, look)
         missing = desk.without_card(look.held)
         dealt = desk.deal(missing[: 2 * most], _FEWEST, began + _TURN_SECONDS)
+        more |= merging.renew_linked(desk, began + _TURN_SECONDS)
         # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
         # the last minutes ext4 is slow in making new ones, since it does not give out their places again at once.
         if not desk.backlog and dealt == len(missing):

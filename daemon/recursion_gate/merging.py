@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -27,7 +28,16 @@ from .model import TAKE_BACK, Candidate, Receipt, act_id, instant
 from .receipts import baseline_bytes
 from .recordfiles import BeingSaved, RecordFiles
 
-__all__ = ["Decision", "Look", "carry_out", "clear_leftover", "finish", "look_at_decisions", "not_in_the_record"]
+__all__ = [
+    "Decision",
+    "Look",
+    "carry_out",
+    "clear_leftover",
+    "finish",
+    "look_at_decisions",
+    "not_in_the_record",
+    "renew_linked",
+]
 
 #: Bytes; no card is as large.
 _MOST_CARD = 16 << 20
@@ -352,7 +362,7 @@ def _in_order(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> list
             target = batch.get(link) if link else None
             if target is not None and target.staged.id not in placed:
                 later.append(decision)
-            elif link is None or _resolve(desk, decision, link, placed, texts):
+            elif link is None or (_resolve(desk, decision, link, placed, texts) and _is_as_shown(desk, decision)):
                 placed[decision.staged.id] = decision
             else:
                 batch.pop(decision.staged.id, None)  # it waits or went back; so does what links to it
@@ -387,6 +397,63 @@ def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decisi
         problem = f"there is no entry {link} to link to"
     send_back(desk, decision.staged, decision.cards, f"{problem}; take the line link_to_evidence_id out, or change it")
     return False
+
+
+def _is_as_shown(desk: Desk, decision: Decision) -> bool:
+    """Whether a linked entry, on a card that nobody has edited, would be merged as the card shows it. Else it goes
+    back, and shows what is so now: since the card was made, its link has come to mean something, or something else."""
+    card = decision.cards[0]
+    linked = decision.linked_to or ""
+    if card.verdict.edited or cards.shows(card.seen.data, record.additions(decision.staged, linked, linked=True)):
+        return True
+    note = "the entry it links to was decided or came after this card was made, and what it adds is now as shown below"
+    send_back(desk, decision.staged, decision.cards, note)
+    return False
+
+
+def renew_linked(desk: Desk, until: float) -> bool:
+    """Make anew, in pending/, the previews of those that link to what has come to the gate or left it since; what a
+    person has written above the marker stays. Gives whether some are left for the next turn. Raises OSError."""
+    if desk.known is None or desk.known_at != desk.gate.mark:
+        now_there = set(desk.gate.ids)
+        linked: dict[str, list[str]] = defaultdict(list)
+        for candidate in desk.gate:
+            if candidate.link_to_evidence_id:
+                linked[candidate.link_to_evidence_id].append(candidate.id)
+        new = list(linked if desk.known is None else linked and desk.known ^ now_there)
+        while new:
+            found = [i for target in new for i in linked.pop(target, ())]
+            desk.stale.update(found)
+            new = found
+        desk.known, desk.known_at = now_there, desk.gate.mark
+    while desk.stale:
+        if time.monotonic() > until:
+            return True
+        _renew(desk, desk.stale.pop())
+    return False
+
+
+def _renew(desk: Desk, candidate_id: str) -> None:
+    staged, path = desk.gate.get(candidate_id), desk.pending_card(candidate_id)
+    if staged is None or path is None:
+        return
+    lines = desk.effect(staged)
+    try:
+        data = files.look(path, desk.settings.max_card_bytes).data
+        if cards.shows(data, lines) or cards.read(data, staged, desk.settings).edited:
+            return
+        anew = cards.with_preview(data, lines)
+    except (Refusal, FileNotFoundError):
+        return
+    durable.replace(path, anew, still=lambda there: _is_still(there, data, desk))
+    desk.say("renewed", candidate_id)
+
+
+def _is_still(path: Path | str, data: bytes, desk: Desk) -> bool:
+    try:
+        return files.look(path, desk.settings.max_card_bytes).data == data
+    except (Refusal, FileNotFoundError):
+        return False
 
 
 def _names(evidence: bytes, link: str) -> bool:

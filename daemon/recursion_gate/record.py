@@ -62,7 +62,8 @@ def effect(
     """
     link = candidate.link_to_evidence_id
     if not link:
-        return additions(candidate, act_id(candidate), linked=False)
+        # The ACT id is that of the candidate as it was staged, whatever a person has made of it since.
+        return additions(candidate, act_id(waiting(candidate.id) or candidate), linked=False)
     evidence = link
     for _ in range(100):  # a link may name a candidate that itself links further
         target = waiting(evidence)
