@@ -106,11 +106,14 @@ def status() -> _Json:
     fields = {
         "root": _TEXT,
         "alive": {"type": ["boolean", "null"], "description": "null where this account cannot tell."},
+        "stuck": _TEXT | {"description": "Why a daemon that is there does no work here; empty where it does."},
         "pid": {"type": ["integer", "null"]},
         "daemon": {"type": "object", "description": "What the daemon said of itself last; it may grow."},
         "disk": _TEXT | {"description": "What is wrong with the disk; empty where nothing is."},
         "waiting": _by_name(_by_name({"type": ["integer", "null"]})),
         "parked": _by_name(_TEXT),
+        "resting": _by_name(_by_name({"type": "number"}))
+        | {"description": "For how many seconds yet a decision can be taken back."},
         "unknown": _list(_TEXT) | {"description": "Inbox folders of no user."},
         "last": _list(_object({"at": _TEXT, "what": _TEXT, "user": _TEXT, "id": _TEXT})),
     }
