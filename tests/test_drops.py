@@ -503,11 +503,42 @@ def test_a_text_of_nothing_that_is_seen_is_empty() -> None:
         _one(b'{"raw_text": "\\u3164\\u2800\\u200b"}')
 
 
-def test_a_field_given_twice_is_found_among_eighty_thousand() -> None:
-    names = [f"a{n}" for n in range(80_000)]
+def test_a_field_given_twice_is_found_among_forty_thousand() -> None:
+    names = [f"a{n}" for n in range(40_000)]
     many = "{" + ", ".join(f'"{name}": 1' for name in [*names, names[-1]]) + "}"
     assert "a field is given twice" in _refusal("a.json", many).problem
     assert "a field is given twice" in _refusal("a.json", f'{{"raw_text": "x", "meta": {many}}}').problem
+
+
+def test_a_drop_of_more_values_than_it_may_hold_is_refused_before_they_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(drops, "_json", parsed.append)
+    keys = "{" + ", ".join(f'"k{n}": 0' for n in range(75_000)) + "}"
+    nested = '{"raw_text": "x", "meta": {"a": ' + "[" * 40 + "[]," * 40 + "[]" + "]" * 40 + "}}\n"
+    for name, data in (("a.json", keys), ("a.jsonl", nested * 1_000)):
+        assert "more than 50,000 values" in _refusal(name, data).problem
+    assert not parsed
+
+
+def test_commas_in_a_text_are_no_values() -> None:
+    line = json.dumps({"raw_text": 'Read, [wrote], {drew}, and said: \\"so\\", ' * 20}) + "\n"
+    assert len(drops.parse("a.jsonl", (line * 1_000).encode(), 0, Settings())) == 1_000
+
+
+def test_of_thousands_of_unknown_fields_one_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    check = drops._check
+
+    def noting(name: str, *rest: Any) -> None:
+        looked_at.append(name)
+        check(name, *rest)
+
+    monkeypatch.setattr(drops, "_check", noting)
+    problem = _refusal("a.json", {"raw_text": "x", **{f"skilltag{n}\u00e9": n for n in range(20_000)}}).problem
+    assert "unknown field 'skilltag0\u00e9'" in problem
+    assert len(looked_at) <= 3  # that one, its name, its value
 
 
 # -- cut short ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 from pathlib import Path
@@ -46,6 +47,38 @@ def test_the_file_is_an_array_indented_by_two_in_utf_8_newest_last(place: Place)
         assert made.keys() >= {
             "id", "raw_text", "skill_tag", "mind_category", "suggested_ix_section", "created_at", "status",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", [1, 47])
+def test_meta_takes_no_more_room_at_the_gate_than_in_its_drop(place: Place, depth: int) -> None:
+    inner = "[" + ",".join(["0"] * 1_000) + "]"
+    meta = json.loads('{"a":' * depth + inner + "}" * depth)
+    gate = Gate.load(place)
+    gate.add(candidate(1))
+    without = gate.size
+    gate.add(candidate(2, meta=meta))
+    gate.save()
+    drop = len(json.dumps(meta, separators=(",", ":")))
+    assert gate.size - without <= without + drop + len('    "meta": ,\n')
+    assert json.loads(place.gate.read_bytes())[1]["meta"] == meta
+    assert gate.size + len(b"[\n,\n\n]\n") == place.gate.stat().st_size
+    gate.discard(candidate(2).id)
+    assert gate.size == without
+
+
+def test_what_meta_holds_is_not_kept_as_objects(place: Place) -> None:
+    gate = _load(place, dump([candidate(n, meta={"a": [[[n]]]}) for n in range(20)]))
+    gate.add(candidate(20, meta={"a": [[[20]]]}))
+    assert [c.meta for c in gate] == [{"a": [[[n]]]} for n in range(21)]
+    gc.collect()
+    assert not [o for o in gc.get_objects() if isinstance(o, Candidate) and o.meta and o.meta.get("a") == [[[7]]]]
+
+
+def test_a_gate_in_another_form_of_json_is_read_too(place: Place) -> None:
+    made = [candidate(n, meta={"a": [{"b": n}, {"c": n}]}) for n in range(3)]
+    fields = [c.as_json() for c in made]
+    for data in (json.dumps(fields), json.dumps(fields, indent=2) + "\n", json.dumps(fields, indent=1)):
+        assert list(_load(place, data.encode())) == made
 
 
 def test_an_empty_gate_is_an_empty_array(place: Place) -> None:

@@ -7,6 +7,8 @@ import json
 import os
 import resource
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -440,3 +442,25 @@ def test_receipts_that_are_gone_are_not_begun_anew(root: Root, place: Place, dec
         shutil.rmtree(place.receipts)
     with pytest.raises(Parked, match="the receipts are gone"):
         Ledger.open(place, decided)
+
+
+def test_an_index_that_somebody_has_locked_holds_up_nobody_and_is_left_as_it_is(place: Place, root: Root) -> None:
+    first = Decided(root)
+    _append(place, first, 1, 2)
+    assert Ledger.open(place, first).find(_id(1)) is not None
+    first.close()
+    before = os.stat(root.index).st_ino
+    holder = sqlite3.connect(root.index, isolation_level=None)
+    holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    holder.execute("DELETE FROM upto")
+    asked = Decided(root)
+    try:
+        began = time.monotonic()
+        assert Ledger.open(place, asked).find(_id(2)) is not None
+        assert time.monotonic() - began < 4  # sqlite waits for 5 s unless told not to
+        assert os.stat(root.index).st_ino == before
+    finally:
+        asked.close()
+        holder.execute("ROLLBACK")
+        holder.close()

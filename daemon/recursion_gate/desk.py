@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -106,10 +107,28 @@ class Desk:
         self.waiting: dict[str, str] = {}
         #: The receipts whose lines the Record lacks (see `merging.finish`); for `status`.
         self.lacks: list[Receipt] = []
+        #: The cards in approved/ and rejected/ that were read in earlier turns, without their bytes; for `merging`.
+        self.looked: dict[str, tuple[object, Any]] = {}
+        self.half_look: tuple[Any, set[str]] | None = None
         self._stuck: dict[str, tuple[object, float]] = {}  # what could not be moved: as it was, until when to leave it
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
         #: Called before each write to receipts, Record and gate; raises where another daemon has our place.
         self.check: Callable[[], object] = lambda: None
+        #: Called between any two things that are done; gives whether to stop, since somebody has asked for it.
+        self.stopping: Callable[[], bool] = lambda: False
+        #: Whether this turn has left something ready to be done, beside `backlog`, `undealt` and `staged`.
+        self.has_more = False
+
+    def late(self, until: float) -> bool:
+        """Whether this part of the turn, which may take until then (monotonic), must end. What is left is then for the
+        next turn: a turn may last no longer than its user's neighbours can wait."""
+        return self.stopping() or time.monotonic() > until
+
+    def put_off(self, paths: Iterable[str | Path]) -> None:
+        """Leave what was found at these paths, and not come to, for the next turn."""
+        self.has_more = True
+        inbox = os.fspath(self.place.inbox)
+        self.backlog[:0] = [os.path.basename(path) for path in paths if os.path.dirname(path) == inbox]
 
     def fresh(self) -> bool:
         """Whether gate and receipts are still as this desk left them: a person may have put back a copy."""
@@ -176,15 +195,16 @@ class Desk:
 
     # -- cards ----------------------------------------------------------------------------------------------------
 
-    def look_at_pending(self) -> Iterator[Path]:
-        """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate.
+    def look_at_pending(self, until: float = math.inf) -> list[Path] | None:
+        """Bring `pending` up to date; gives the files there that are no cards of a candidate at the gate. None: it
+        takes longer than `until` (monotonic), and goes on in the next turn.
 
         The folder's time tells only that something has changed, not that nothing has: it may be coarse, and the clock
         may jump. Few cards are looked at every time, many at the periodic look."""
         stamp = os.stat(self._pending).st_mtime_ns
         many = len(self.pending) > _FEW_CARDS
         if many and self._is_known(stamp) and not set(self.pending.values()) - self.gate.ids:
-            return
+            return []
         self._listed_at = here = time.monotonic()
         there = os.listdir(self._pending)
         listed = (name if self._is_done(name) else self.unaside(self._pending, name) for name in there)
@@ -197,13 +217,15 @@ class Desk:
             names = self._changed(names)
         else:
             names -= self.pending.keys()
-        for name in sorted(names):
+        for number, name in enumerate(sorted(names)):
+            if number and self.late(until):
+                self._trusted_until = 0.0
+                return None
             self._read_pending(name)
         self._pending_at = stamp
         self._trusted_until = self._next_check = here + self.settings.look_seconds / 2
         strays = set(self.pending.values()) - self.gate.ids
-        if strays:
-            yield from [self.place.pending / name for name, i in self.pending.items() if i in strays]
+        return [self.place.pending / name for name, i in self.pending.items() if i in strays] if strays else []
 
     def _changed(self, names: set[str]) -> set[str]:
         """Those of `names` that are new, or of which another card has taken the place; of very many that are known only
@@ -272,12 +294,12 @@ class Desk:
         name = self._names.get(candidate_id)
         return self.place.pending / name if name is not None else None
 
-    def without_card(self, held: Collection[str]) -> list[Candidate]:
-        """The candidates that have a card neither in pending/ nor among those `held` elsewhere."""
+    def without_card(self, held: Collection[str]) -> list[str]:
+        """The ids of the candidates that have a card neither in pending/ nor among those `held` elsewhere."""
         missing = self.gate.ids - set(self.pending.values()) - set(held)
         if len(missing) < 100:  # the common case needs no walk through all that waits
-            return [c for i in sorted(missing) if (c := self.gate.get(i)) is not None]
-        return [c for c in self.gate if c.id in missing]
+            return sorted(missing)
+        return [i for i in self.gate.ids if i in missing]
 
     def has_leftovers(self, seen: Collection[Path]) -> bool:
         """Whether pending/ holds a card of a candidate that is no longer at the gate, other than those `seen` in this
@@ -299,16 +321,18 @@ class Desk:
     def clean_card(self, candidate: Candidate, note: str | None = None) -> bytes:
         return cards.render(candidate, self.effect(candidate), note)
 
-    def deal(self, candidates: Sequence[Candidate], at_least: int = 1, until: float = math.inf) -> int:
-        """Make the cards of `candidates` in pending/, some always, the rest as long as it is not later than `until`
+    def deal(self, ids: Sequence[str], at_least: int = 1, until: float = math.inf) -> int:
+        """Make the cards of these candidates in pending/, some always, the rest as long as it is not later than `until`
         (monotonic); gives how many. They need not be synced, since they can be made again. Raises OSError."""
         dealt = 0
         inside = os.stat(self._pending)
         known = self._is_known(inside.st_mtime_ns)
-        for candidate in candidates:
-            if dealt >= at_least and time.monotonic() > until:
+        for candidate_id in ids:
+            if dealt >= at_least and self.late(until):
                 break
-            self._deal(candidate, self.clean_card(candidate), inside)
+            candidate = self.gate.get(candidate_id)
+            if candidate is not None:
+                self._deal(candidate, self.clean_card(candidate), inside)
             dealt += 1
         if dealt and known:  # then our cards are all that is new, so that a long queue is not listed for each; whatever
             # else came meanwhile is found by the periodic look

@@ -64,6 +64,12 @@ _MEANT = {
     for other in others.split()
 }
 _FOR_META = {"tags", "tag", "labels", "keywords", "url", "uri", "rationale", "excerpt", "quote", "confidence"}
+#: The most values (numbers, texts, lists, objects) in one drop: as objects in memory each takes up to forty times the
+#: bytes that it takes in the file, and time when it is looked at.
+_MOST_VALUES = 50_000
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_DEEP = re.compile(r"(?:[\[{][\s:]*){100}")
+_MOST_FIELDS = 100  # from so many on, one that is unknown says it for all
 _MUST = {
     "skill_tag": "must be THINK, WRITE, WORK or STEWARD",
     "suggested_ix_section": "must be IX-A, IX-B, IX-C or null (evidence only)",
@@ -140,6 +146,8 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
     text = decode(data)
     if not text.strip():
         raise Refusal("the file is empty", PUT_BACK, maybe_unfinished=True)
+    if form in (".json", ".jsonl"):
+        _few_values(text)
     if form == ".jsonl":
         objects = list(_lines(text, settings.max_lines))
     elif form == ".json":
@@ -153,6 +161,19 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
     if twice is not None:
         raise Refusal(f"the id '{twice}' is given twice", "Give each candidate an id of its own, or none.")
     return made
+
+
+def _few_values(text: str) -> None:
+    """Raises Refusal where JSON holds more values than a drop may, before any of them is made."""
+    if _signs(text) > _MOST_VALUES and _signs(bare := _STRING.sub("", text)) > _MOST_VALUES:
+        if _DEEP.search(bare):
+            raise Refusal("the JSON is nested too deeply", "Flatten it.")
+        raise Refusal(f"more than {_MOST_VALUES:,} values in one file", "Split it into several files, or shorten meta.")
+
+
+def _signs(text: str) -> int:
+    """At least as many as there are values in it."""
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 def _twice(names: Iterable[str]) -> str | None:
@@ -254,6 +275,9 @@ def validate(fields: Any, settings: Settings) -> Drop:
         if "raw_text" in fields:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
+    if len(fields) > _MOST_FIELDS:  # some of them are unknown, and a reason names one
+        unknown = next(name for name in fields if name not in _FIELDS)
+        fields = {unknown: fields[unknown]}
     given = {}
     for name, value in fields.items():
         if not (isinstance(value, str) and value.isascii() and name.isascii()):

@@ -22,7 +22,19 @@ try:
 except ImportError:  # not POSIX: `open_elsewhere` then answers None, and quiet time decides
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Mark", "Seen", "is_still", "kind_of", "look", "mark", "mark_at", "open_plain", "untouched"]
+__all__ = [
+    "Mark",
+    "Seen",
+    "is_still",
+    "kind_of",
+    "look",
+    "mark",
+    "mark_at",
+    "open_plain",
+    "stamp",
+    "stamp_at",
+    "untouched",
+]
 
 _READ = (
     os.O_RDONLY
@@ -63,6 +75,18 @@ def mark_at(path: Path | str) -> Mark | None:
         return mark(os.lstat(path))
     except FileNotFoundError:
         return None
+
+
+def stamp_at(path: Path | str) -> tuple[int, ...] | None:
+    """Changes with all that the system says of a file, its owner and its mode too; None where there is none."""
+    try:
+        return stamp(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def stamp(st: os.stat_result) -> tuple[int, ...]:
+    return (*mark(st), st.st_ctime_ns)
 
 
 def kind_of(mode: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from . import durable
@@ -14,15 +15,21 @@ from .model import Candidate, candidates_in, id_hash
 
 __all__ = ["EMPTY", "Gate", "dump"]
 
-_END = b"\n]\n"
+_START, _BETWEEN, _END = b"[\n  {\n", b",\n  {\n", b"\n]\n"
 
 #: A gate at which nobody waits.
 EMPTY = b"[]\n"
 
 
 def _chunk(candidate: Candidate) -> bytes:
-    """One element as it stands in the file, indented by two."""
-    return b"  " + to_json(candidate.as_json(), indent=2).replace(b"\n", b"\n  ")
+    """One element as it stands in the file: indented by two, a field a line. What is nested in a field is written
+    without white space, so that a drop's `meta` takes no more room here than it took in the drop, however deep it is.
+    """
+    return (
+        b"  {\n    "
+        + b",\n    ".join([to_json(k) + b": " + to_json(v) for k, v in candidate.as_json().items()])
+        + b"\n  }"
+    )
 
 
 def dump(candidates: Iterable[Candidate]) -> bytes:
@@ -34,19 +41,39 @@ def _dump(chunks: list[bytes]) -> bytes:
     return b"[\n" + b",\n".join(chunks) + _END if chunks else EMPTY
 
 
+def _one_by_one(data: bytes, shown: str) -> Iterator[Candidate]:
+    """The candidates of a gate; those of one that is written as we write it one after the other, since all at once, as
+    objects, they can take thirty times the room of their bytes. Raises Parked."""
+    made = 0
+    if data.startswith(_START) and data.endswith(_END):
+        try:
+            for piece in data[len(_START) : -len(_END)].split(_BETWEEN):
+                candidate = Candidate.model_validate_json(b"{" + piece)
+                made += 1
+                yield candidate
+            return
+        except ValidationError:
+            pass  # somebody has written it in another way, or it is broken: the whole tells
+    yield from candidates_in(data, shown)[made:]
+
+
 class Gate:
     """The candidates of one user that wait. Changes are in memory until `save`.
 
     Each element is kept with its bytes, and so is the whole file while candidates are only added: what a drop costs
-    at a long queue is the write.
+    at a long queue is the write. One that holds a `meta` is kept as its bytes alone.
     """
 
-    def __init__(self, place: Place, candidates: list[Candidate] | None = None) -> None:
+    def __init__(self, place: Place, candidates: Iterable[Candidate] = ()) -> None:
         self.place = place
-        self._items: dict[str, tuple[Candidate, bytes]] = {c.id: (c, _chunk(c)) for c in candidates or ()}
+        self._items: dict[str, tuple[Candidate | None, bytes]] = {}
         self._by_hash: dict[str, str] | None = None  # the ids by their `id_hash`, made when it is asked for
         self._whole: bytearray | None = None  # the file's bytes
         self._mark = mark_at(place.gate)
+        #: How many bytes the elements take.
+        self.size = 0
+        for candidate in candidates:
+            self._put(candidate)
 
     @classmethod
     def load(cls, place: Place) -> Gate:
@@ -59,12 +86,22 @@ class Gate:
                 data = file.read()
         except FileNotFoundError:
             return cls(place)
-        candidates = candidates_in(data, shown)
-        gate = cls(place, candidates)
+        gate = cls(place)
         gate._mark = before  # of what was read: a file put there since then is seen as changed
-        if len(gate) != len(candidates):
-            raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
+        for number, candidate in enumerate(_one_by_one(data, shown), 1):
+            gate._put(candidate)
+            if len(gate) != number:
+                raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
         return gate
+
+    def _put(self, candidate: Candidate) -> bytes:
+        chunk = _chunk(candidate)
+        is_light = candidate.meta is None and not candidate.__pydantic_extra__
+        self.size += len(chunk) - self.bytes_of(candidate.id)
+        self._items[candidate.id] = (candidate if is_light else None, chunk)
+        if self._by_hash is not None:
+            self._by_hash.setdefault(id_hash(candidate.id), candidate.id)
+        return chunk
 
     def __len__(self) -> int:
         return len(self._items)
@@ -78,11 +115,16 @@ class Gate:
         return self._items.keys()
 
     def __iter__(self) -> Iterator[Candidate]:
-        return (candidate for candidate, _ in self._items.values())
+        return (_whole(item) for item in self._items.values())
 
     def get(self, candidate_id: str) -> Candidate | None:
         item = self._items.get(candidate_id)
-        return item[0] if item else None
+        return _whole(item) if item else None
+
+    def bytes_of(self, candidate_id: str) -> int:
+        """How many bytes a candidate takes at the gate; 0: it is not there."""
+        item = self._items.get(candidate_id)
+        return len(item[1]) if item else 0
 
     def twin(self, candidate_id: str) -> str | None:
         """Another id here that would give the same ACT id."""
@@ -92,16 +134,15 @@ class Gate:
         return other if other != candidate_id else None
 
     def add(self, candidate: Candidate) -> None:
-        chunk = _chunk(candidate)
-        if self._whole is not None and self._items and candidate.id not in self._items:
+        goes_on = self._whole is not None and bool(self._items) and candidate.id not in self._items
+        chunk = self._put(candidate)
+        if goes_on and self._whole is not None:
             self._whole[-len(_END) :] = b",\n" + chunk + _END
         else:
             self._whole = None
-        self._items[candidate.id] = (candidate, chunk)
-        if self._by_hash is not None:
-            self._by_hash.setdefault(id_hash(candidate.id), candidate.id)
 
     def discard(self, candidate_id: str) -> None:
+        self.size -= self.bytes_of(candidate_id)
         if self._items.pop(candidate_id, None) is not None:
             self._whole = None
             if self._by_hash is not None:
@@ -122,3 +163,7 @@ class Gate:
     def unchanged(self) -> bool:
         """Whether the file is still the one that was read or saved here."""
         return self._mark == mark_at(self.place.gate)
+
+
+def _whole(item: tuple[Candidate | None, bytes]) -> Candidate:
+    return item[0] or Candidate.model_validate_json(item[1])

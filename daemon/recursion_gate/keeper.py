@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,9 @@ log = logging.getLogger("recursion_gate")
 #: After an error of the disk or the system, in seconds: the first wait, doubled up to the last.
 _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 
-#: How long, in seconds, one user's turn may take before it is the next user's, and the fewest cards dealt in it.
-_TURN_SECONDS, _FEWEST = 0.2, 20
+#: How long, in seconds, each part of one user's turn may take before it is the next user's, and the fewest cards dealt
+#: in it. Each part does something in every turn, so that none waits for ever behind another.
+_TURN_SECONDS, _PART_SECONDS, _FEWEST = 0.2, 0.1, 20
 
 #: For how many seconds an inbox without a user is one that is being added: `user add` makes the inbox first.
 _NEW = 2.0
@@ -92,6 +93,8 @@ class Keeper:
         #: Called before each write to receipts, Record and gate; may raise AlreadyRunning, and OSError, which ends the
         #: turn.
         self.check: Callable[[], object] = lambda: None
+        #: Called again and again in a turn; gives whether to stop, since somebody has asked for it.
+        self.stopping: Callable[[], bool] = lambda: False
         #: Called with how many drops, or decisions, were found, before they are taken up.
         self.found: Callable[[int], None] = lambda count: None
 
@@ -239,12 +242,13 @@ class Keeper:
             desk = Desk(self.root.place(user), self.settings, self._decided, self.looks.setdefault(user, Looks()))
             desk.did = lambda what, user, which: self.did(what, user, which)
             desk.check = self.check
+            desk.stopping = lambda: self.stopping()
             merging.finish(desk)
             self._desks[user] = desk
             self._give_up_desks()
         elif desk.lacks:
             desk.lacks = merging.not_in_the_record(desk, desk.lacks)
-        desk.due = None
+        desk.due, desk.has_more = None, False
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
         more = True
@@ -256,21 +260,26 @@ class Keeper:
             desk.staged += stage(desk, paths, began + _TURN_SECONDS)
         # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
         # worst, and not dealt anew.
-        strays = list(desk.look_at_pending())
-        look = merging.look_at_decisions(desk)
-        clear(desk, stage(desk, look.strays[:most]))
-        clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held)))
+        strays = desk.look_at_pending(time.monotonic() + _PART_SECONDS)
+        look = merging.look_at_decisions(desk, _PART_SECONDS) if strays is not None else None
+        if strays is None or look is None or not look.is_whole:  # nothing is decided, or dealt anew, on half a look
+            return Outcome(desk.due, True)
+        until = time.monotonic() + _PART_SECONDS
+        clear(desk, stage(desk, look.strays[:most], until))
+        clear(desk, stage(desk, _never_staged(desk, strays[:most], look.held, until), until))
         desk.forget_gone(strays)
         self.found(sum(d.staged.id not in desk.waiting for d in look.decisions))
-        left = merging.carry_out(desk, look)
+        left = merging.carry_out(desk, look, _PART_SECONDS)
         missing = desk.without_card(look.held)
-        dealt = desk.deal(missing[: 2 * most], _FEWEST, began + _TURN_SECONDS)
-        more |= merging.renew_linked(desk, began + _TURN_SECONDS)
+        dealt = desk.deal(
+            missing[: 2 * most], _FEWEST, max(began + _TURN_SECONDS, time.monotonic() + _PART_SECONDS / 2)
+        )
+        more |= merging.renew_linked(desk, time.monotonic() + _PART_SECONDS)
         # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
         # the last minutes ext4 is slow in making new ones, since it does not give out their places again at once.
         if not desk.backlog and dealt == len(missing):
             desk.staged = clear(desk, desk.staged, began + _TURN_SECONDS)
-        more |= bool(desk.backlog or desk.staged)
+        more |= bool(desk.backlog or desk.staged) or desk.has_more
         more |= left > 0 or desk.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
         desk.undealt = len(missing) - dealt
         more |= desk.undealt > 0
@@ -281,12 +290,15 @@ class Keeper:
         return Outcome(desk.due, more)
 
 
-def _never_staged(desk: Desk, paths: Iterable[Path], held: set[str]) -> list[Path]:
+def _never_staged(desk: Desk, paths: Sequence[Path], held: set[str], until: float) -> list[Path]:
     """Clear away what lies in pending/ but is no card of a candidate that waits; gives what is to be staged from
     there, as any drop. Adds to `held` whose card may be being saved just now."""
     found = []
     torn = _Torn(desk)
-    for path in paths:
+    for number, path in enumerate(paths):
+        if number and desk.late(until):
+            desk.has_more = True
+            break
         try:
             seen = files.look(path, desk.settings.max_card_bytes, ask_writers=True)
         except FileNotFoundError:
@@ -326,7 +338,9 @@ class _Torn:
 
     def _by_name(self, name: str) -> Candidate | None:
         if self._names is None:
-            self._names = {cards.file_name(c): c for c in self._desk.without_card(set())}
+            self._names = {
+                cards.file_name(c): c for i in self._desk.without_card(set()) if (c := self._desk.gate.get(i))
+            }
         number = _NUMBER.search(name)
         if name in self._names or number is None:
             return self._names.get(name)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import heapq
+import math
 import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +55,10 @@ class Card:
     action: Action
     seen: files.Seen
     verdict: Verdict
+    staged: Candidate
+
+    def without_bytes(self) -> Card:
+        return replace(self, seen=self.seen._replace(data=b""))
 
 
 @dataclass(slots=True)
@@ -82,31 +88,58 @@ class Look:
     strays: list[str] = field(default_factory=list)  # never staged
     held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
     unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
+    is_whole: bool = True  # or it goes on in the next turn: then nothing is known of the order, or of contradictions
 
 
 # -- looking ------------------------------------------------------------------------------------------------------
 
 
-def look_at_decisions(desk: Desk) -> Look:
+#: So many bytes of cards are read, or of candidates decided, in a turn.
+_MOST_BYTES = 8_000_000
+
+
+def look_at_decisions(desk: Desk, seconds: float = math.inf) -> Look:
     """Read approved/ and rejected/. What is broken is refused, what is left over is cleared away, what contradicts
-    itself goes back to pending/."""
+    itself goes back to pending/. Of many cards those that were read in earlier turns are not read again before they are
+    carried out; what takes longer than so many `seconds` goes on in the next turn."""
     found: dict[str, list[Card]] = defaultdict(list)
-    look = Look()
+    # Of a look that takes several turns: what it has found, and where, but for the cards.
+    look, seen = desk.half_look or (Look(), set())
+    desk.half_look = None
     approved, rejected = (f"{os.fspath(desk.place.inbox)}/{action}" for action in ("approved", "rejected"))
     # A card that is in both at once counts for neither. So that it is seen in both, approved/ is listed again: what
     # came there meanwhile is looked at only where the same entry is in rejected/ too, and else in the next turn.
     first, second, again = (_names_in(folder) for folder in (approved, rejected, approved))
-    _look_at_cards(desk, approved, "approved", first, found, look)
-    _look_at_cards(desk, rejected, "rejected", second, found, look)
-    if again - first:
-        _look_at_late(desk, approved, again - first, found, look)
+    fresh = [
+        *_known_cards(desk, approved, first, found),
+        *_known_cards(desk, rejected, second, found),
+    ]
+    desk.looked = {c.path: (files.stamp(c.seen.stat), c) for these in found.values() for c in these}
+    fresh = [path for path in fresh if path not in seen]
+    until = time.monotonic() + seconds
+    count = _look_at_cards(desk, fresh, found, look, until)
+    look.is_whole = count == len(fresh)
+    if look.is_whole and again - first:
+        look.is_whole = _look_at_late(desk, [f"{approved}/{name}" for name in again - first], found, look, until)
+    for these in found.values():
+        desk.looked.update((c.path, (files.stamp(c.seen.stat), c.without_bytes())) for c in these if c.seen.data)
+    if not look.is_whole:
+        desk.half_look = (look, seen.union(path for path in fresh[:count] if path not in desk.looked))
+        return look
+    if seen:  # what could not be read in an earlier turn perhaps can by now
+        desk.note_due(0.05)
+    sent = 0
     for candidate_id, these in found.items():
         staged = desk.gate.get(candidate_id)
         if staged is None or candidate_id in look.unsettled:
             continue
         look.held.add(candidate_id)
         problem = _contradiction(these) or _cut_short(desk, staged, these) or _typed_below(these)
+        if problem and sent and desk.late(until):
+            desk.has_more = True
+            continue
         if problem:
+            sent += 1
             send_back(desk, staged, these, problem)
             continue
         for card in these:  # what a stop has left aside shall be seen, should it have to wait
@@ -117,28 +150,49 @@ def look_at_decisions(desk: Desk) -> Look:
     return look
 
 
+def _known_cards(desk: Desk, folder: str, names: set[str], found: dict[str, list[Card]]) -> list[str]:
+    """Add to `found` those cards that are still as an earlier turn has read them; gives the paths of the others."""
+    fresh = []
+    for name in sorted(names):
+        path = f"{folder}/{name}"
+        stamp, card = desk.looked.get(path, (None, None))
+        if card is not None and card.staged.id in desk.gate and files.stamp_at(path) == stamp:
+            found[card.staged.id].append(card)
+        else:
+            fresh.append(path)
+    return fresh
+
+
 def _names_in(folder: str) -> set[str]:
     with os.scandir(folder) as entries:
         return {e.name for e in entries if not is_ignored(e.name) or is_aside(e.name)}
 
 
 def _look_at_cards(
-    desk: Desk, folder: str, action: Action, names: Iterable[str], found: dict[str, list[Card]], look: Look
-) -> None:
-    people = who.lane_of(folder)
-    for name in sorted(names):
-        _look_at_card(desk, f"{folder}/{name}", action, people, found, look)
+    desk: Desk, paths: Sequence[str], found: dict[str, list[Card]], look: Look, until: float = math.inf
+) -> int:
+    """Look at one of them always, at the others until then (monotonic); gives how many were looked at."""
+    people = {folder: who.lane_of(folder) for folder in {os.path.dirname(path) for path in paths}}
+    size = 0
+    for number, path in enumerate(paths):
+        if number and (desk.late(until) or size > _MOST_BYTES):
+            return number
+        folder = os.path.dirname(path)
+        action: Action = "approved" if folder.endswith("/approved") else "rejected"
+        size += _look_at_card(desk, path, action, people[folder], found, look)
+    return len(paths)
 
 
-def _look_at_late(desk: Desk, folder: str, names: Iterable[str], found: dict[str, list[Card]], look: Look) -> None:
+def _look_at_late(desk: Desk, paths: Sequence[str], found: dict[str, list[Card]], look: Look, until: float) -> bool:
     """Add those cards in approved/ whose entry is `found` already, since it is in rejected/ too."""
     desk.note_due(0.0)
     late, seen = defaultdict[str, list[Card]](list), Look()
-    _look_at_cards(desk, folder, "approved", names, late, seen)
+    all_of_them = _look_at_cards(desk, paths, late, seen, until) == len(paths)
     look.unsettled |= seen.unsettled & found.keys()
     look.held |= seen.held & found.keys()
     for candidate_id in found.keys() & late.keys():
         found[candidate_id] += late[candidate_id]
+    return all_of_them
 
 
 def _look_at_card(
@@ -148,14 +202,28 @@ def _look_at_card(
     people: os.stat_result | None,
     found: dict[str, list[Card]],
     look: Look,
-) -> None:
+) -> int:
+    """Gives how many bytes were read."""
     try:
         seen = files.look(path, desk.settings.max_card_bytes, ask_writers=True)
     except FileNotFoundError:
-        return
+        return 0
     except Refusal:
         look.strays.append(path)  # refused there, like any other drop
-        return
+        return 0
+    _take_card(desk, path, seen, action, people, found, look)
+    return len(seen.data)
+
+
+def _take_card(
+    desk: Desk,
+    path: str,
+    seen: files.Seen,
+    action: Action,
+    people: os.stat_result | None,
+    found: dict[str, list[Card]],
+    look: Look,
+) -> None:
     candidate_id = cards.id_of(seen.data)
     staged = desk.gate.get(candidate_id) if candidate_id else None
     if staged is None:
@@ -183,7 +251,7 @@ def _look_at_card(
         refusal = Refusal(err.problem, how + again)
         desk.refuse(path, seen.mark, refusal, "was edited so that it can no longer be read, so it was not merged")
         return
-    found[staged.id].append(Card(path, action, seen, verdict))
+    found[staged.id].append(Card(path, action, seen, verdict, staged))
 
 
 def _verdict(desk: Desk, path: str, seen: files.Seen, staged: Candidate, action: Action) -> Verdict:
@@ -331,84 +399,155 @@ def _filed(desk: Desk, receipt: Receipt) -> os.stat_result | None:
 # -- carrying out -------------------------------------------------------------------------------------------------
 
 
-def carry_out(desk: Desk, look: Look) -> int:
+def carry_out(desk: Desk, look: Look, seconds: float = math.inf) -> int:
     """Carry out what was decided, in order; linked entries after what they link to. Gives how many had to be left for
-    the next turn. Raises OSError, Parked."""
+    the next turn, which goes on where this one ends. Raises OSError, Parked."""
     texts = RecordFiles(desk)
-    most = max(1, desk.settings.max_per_turn)
-    ready, waited = look.decisions, dict(desk.waiting)
+    waited = dict(desk.waiting)
+    taken: list[Decision] = []
     try:
-        ready = _in_order(desk, sorted(look.decisions, key=lambda d: d.order), texts)
-        if ready:
-            _commit(desk, ready[:most], texts)
+        order = _Order(desk, look.decisions, texts, seconds)
+        taken = _as_many_as_a_turn_may(desk, order, seconds)
+        if taken:
+            _commit(desk, taken, texts)
     except BeingSaved as err:
         desk.note_due(err.seconds)
-        desk.waiting.update((decision.staged.id, f"waits until nobody writes {err.shown}") for decision in ready)
+        desk.waiting.update((d.staged.id, f"waits until nobody writes {err.shown}") for d in taken or look.decisions)
         return 0
     finally:
         desk.say_all(("waits", i, {"why": why}) for i, why in desk.waiting.items() if waited.get(i) != why)
-    return max(0, len(ready) - most)
+    return order.left
 
 
-def _in_order(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> list[Decision]:
-    batch = {d.staged.id: d for d in decisions}
-    placed: dict[str, Decision] = {}
-    left = decisions
-    desk.waiting.clear()
-    while left:
-        later = []
-        for decision in left:
-            link = decision.verdict.candidate.link_to_evidence_id if decision.action == "approved" else None
-            target = batch.get(link) if link else None
-            if target is not None and target.staged.id not in placed:
-                later.append(decision)
-            elif link is None or (_resolve(desk, decision, link, placed, texts) and _is_as_shown(desk, decision)):
-                placed[decision.staged.id] = decision
-            else:
-                batch.pop(decision.staged.id, None)  # it waits or went back; so does what links to it
-        if len(later) == len(left):  # they link to each other in a circle
-            for decision in later:
-                send_back(desk, decision.staged, decision.cards, "link_to_evidence_id: these entries link in a circle")
+def _as_many_as_a_turn_may(desk: Desk, order: _Order, seconds: float) -> list[Decision]:
+    """The next ones in order, looked at in this turn: as many as a turn may carry out, by their number, their bytes and
+    the time, of which this takes about a quarter."""
+    taken: list[Decision] = []
+    size = 0
+    until = math.inf
+    for decision in order:
+        if not taken:
+            until = time.monotonic() + seconds / 2
+        taken.append(decision)
+        size += desk.gate.bytes_of(decision.staged.id) + len(decision.cards[0].seen.data)
+        if len(taken) >= max(1, desk.settings.max_per_turn) or size > _MOST_BYTES or desk.late(until):
             break
-        left = later
-    return list(placed.values())
+    return taken
 
 
-def _resolve(desk: Desk, decision: Decision, link: str, placed: dict[str, Decision], texts: RecordFiles) -> bool:
-    """Find the evidence that `link` means; False when the decision waits or was sent back."""
-    target = placed.get(link)
-    if target is not None:
-        if target.action == "approved":
-            decision.linked_to = target.linked_to or act_id(target.staged)
-            return True
-        problem = f"the entry it links to ({link}) was rejected on {instant(now())[:10]}"
-    elif link in desk.gate:
-        desk.waiting[decision.staged.id] = f"waits until {link} is decided"
-        return False
-    elif (receipt := desk.ledger.find(link)) is not None:
-        if receipt.action == "approved":
-            decision.linked_to = receipt.evidence_id
-            return True
-        problem = f"the entry it links to ({link}) was rejected on {receipt.at[:10]}"
-    elif _names(texts.text("self-evidence.md"), link):
-        decision.linked_to = link
+def _afresh(desk: Desk, decision: Decision) -> bool:
+    """Read those cards anew that an earlier turn has read; False where one is another now."""
+    if all(card.seen.data for card in decision.cards):
         return True
-    else:
-        problem = f"there is no entry {link} to link to"
-    send_back(desk, decision.staged, decision.cards, f"{problem}; take the line link_to_evidence_id out, or change it")
-    return False
+    found, look = defaultdict[str, list[Card]](list), Look()
+    _look_at_cards(desk, [card.path for card in decision.cards], found, look)
+    these = found[decision.staged.id]
+    same = [(c.path, c.verdict.candidate) for c in these] == [(c.path, c.verdict.candidate) for c in decision.cards]
+    decision.cards = these or decision.cards
+    return same and not look.unsettled
 
 
-def _is_as_shown(desk: Desk, decision: Decision) -> bool:
-    """Whether a linked entry, on a card that nobody has edited, would be merged as the card shows it. Else it goes
-    back, and shows what is so now: since the card was made, its link has come to mean something, or something else."""
+class _Order:
+    """The decisions in the order in which the people took them, linked ones after what they link to: of those that can
+    be next it is always the first one's turn. So the order is the same wherever a turn ends. Those that wait, or go
+    back, are left out."""
+
+    def __init__(self, desk: Desk, decisions: list[Decision], texts: RecordFiles, seconds: float) -> None:
+        self._desk, self._texts = desk, texts
+        self._until = time.monotonic() + seconds
+        self._placed: dict[str, Decision] = {}
+        self._sent = 0
+        #: How many are left.
+        self.left = len(decisions)
+        batch = {d.staged.id for d in decisions}
+        self._after: dict[str, list[Decision]] = defaultdict(list)
+        self._ready: list[tuple[tuple[int, str], str, Decision]] = []
+        for decision in decisions:
+            link = _link_of(decision)
+            if link in batch:
+                self._after[link].append(decision)
+            else:
+                self._make_ready(decision)
+        heapq.heapify(self._ready)
+
+    def _make_ready(self, decision: Decision) -> None:
+        heapq.heappush(self._ready, (decision.order, decision.staged.id, decision))
+
+    def __iter__(self) -> Iterator[Decision]:
+        waited, self._desk.waiting = self._desk.waiting, {}
+        try:
+            while self._ready:
+                decision = heapq.heappop(self._ready)[-1]
+                self.left -= 1
+                link = _link_of(decision)
+                if (not link or self._resolve(decision, link)) and self._is_as_seen(decision, link):
+                    self._placed[decision.staged.id] = decision
+                    yield decision
+                for linked in self._after.pop(decision.staged.id, ()):
+                    self._make_ready(linked)
+            for linked in [d for these in self._after.values() for d in these]:
+                self.left -= 1
+                self.send_back(linked, "link_to_evidence_id: these entries link in a circle")
+        finally:
+            for candidate_id, why in waited.items() if self.left else ():
+                self._desk.waiting.setdefault(candidate_id, why)
+
+    def _resolve(self, decision: Decision, link: str) -> bool:
+        """Find the evidence that `link` means; False when the decision waits or was sent back."""
+        desk = self._desk
+        target = self._placed.get(link)
+        if target is not None:
+            if target.action == "approved":
+                decision.linked_to = target.linked_to or act_id(target.staged)
+                return True
+            problem = f"the entry it links to ({link}) was rejected on {instant(now())[:10]}"
+        elif link in desk.gate:
+            desk.waiting[decision.staged.id] = f"waits until {link} is decided"
+            return False
+        elif (receipt := desk.ledger.find(link)) is not None:
+            if receipt.action == "approved":
+                decision.linked_to = receipt.evidence_id
+                return True
+            problem = f"the entry it links to ({link}) was rejected on {receipt.at[:10]}"
+        elif _names(self._texts.text("self-evidence.md"), link):
+            decision.linked_to = link
+            return True
+        else:
+            problem = f"there is no entry {link} to link to"
+        self.send_back(decision, f"{problem}; take the line link_to_evidence_id out, or change it")
+        return False
+
+    def _is_as_seen(self, decision: Decision, link: str) -> bool:
+        """Whether its cards are still as they were read, and show what would be merged."""
+        if not _afresh(self._desk, decision):
+            self._desk.has_more = True
+            return False
+        note = _not_as_shown(decision) if link else None
+        if note:
+            self.send_back(decision, note)
+        return not note
+
+    def send_back(self, decision: Decision, note: str) -> None:
+        """As `send_back`, but where a turn has had its time, in the next one."""
+        if self._sent and self._desk.late(self._until):
+            self._desk.has_more = True
+            return
+        self._sent += 1
+        send_back(self._desk, decision.staged, decision.cards, note)
+
+
+def _link_of(decision: Decision) -> str:
+    approved = decision.action == "approved"
+    return (decision.verdict.candidate.link_to_evidence_id if approved else None) or ""
+
+
+def _not_as_shown(decision: Decision) -> str | None:
+    """The note, where a linked entry, on a card that nobody has edited, would not be merged as the card shows it: since the card was made, its link has come to mean something, or something else."""
     card = decision.cards[0]
     linked = decision.linked_to or ""
     if card.verdict.edited or cards.shows(card.seen.data, record.additions(decision.staged, linked, linked=True)):
-        return True
-    note = "the entry it links to was decided or came after this card was made, and what it adds is now as shown below"
-    send_back(desk, decision.staged, decision.cards, note)
-    return False
+        return None
+    return "the entry it links to was decided or came after this card was made, and what it adds is now as shown below"
 
 
 def renew_linked(desk: Desk, until: float) -> bool:

@@ -59,7 +59,7 @@ class Decided:
         for target in (":memory:",) if self._in_memory else (path, path, ":memory:"):
             db = None
             try:
-                db = sqlite3.connect(target, isolation_level=None, check_same_thread=False)
+                db = sqlite3.connect(target, timeout=0, isolation_level=None, check_same_thread=False)
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=NORMAL")  # whole after a power cut, at worst a little behind
                 db.execute(
@@ -74,9 +74,12 @@ class Decided:
                 )
                 self._db = db
                 return db
-            except sqlite3.Error:
+            except sqlite3.Error as err:
                 if db is not None:
                     db.close()
+                if _is_locked(err):
+                    self._in_memory = True
+                    return self._open()
                 self._unlink()
         raise AssertionError("an in-memory database always opens")
 
@@ -103,10 +106,11 @@ class Decided:
         for attempt in range(2):
             try:
                 return question()
-            except sqlite3.Error:  # broken, or no room on the disk: made again, and then in memory
+            except sqlite3.Error as err:  # broken, or no room on the disk: made again, and then in memory
                 self.close()
-                self._unlink()
-                self._in_memory = attempt == 1
+                if not _is_locked(err):
+                    self._unlink()
+                self._in_memory = attempt == 1 or _is_locked(err)
         return question()
 
     def _offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
@@ -211,6 +215,11 @@ class Decided:
         """What is known of this user is wrong (the file was replaced): read it again at the next question."""
         with contextlib.suppress(sqlite3.Error):
             self._open().execute("DELETE FROM upto WHERE user = ?", (place.user,))
+
+
+def _is_locked(err: sqlite3.Error) -> bool:
+    """Whether somebody else holds the index: it is left as it is, and nobody waits for it."""
+    return getattr(err, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 class Ledger:

@@ -162,6 +162,7 @@ class Service:
         with hold(self.root) as self._lock:
             self._keeper.did, self._keeper.found, self._keeper.before = self._did, self._found, self._before_work
             self._keeper.check = self._lock.check
+            self._keeper.stopping = self._in_a_turn
             handlers = {s: signal.signal(s, self._on_signal) for s in _ends_it()}
             try:
                 self._feed()
@@ -266,6 +267,11 @@ class Service:
             self._take_in(self._events.get(timeout=max(0.0, seconds)))
         self._feed()
         self._hear()
+
+    def _in_a_turn(self) -> bool:
+        """Called again and again in a turn: whether it is to end."""
+        self._feed()
+        return self._stopping
 
     def _feed(self) -> None:
         if self._feed_every and time.monotonic() >= self._next_feed:

@@ -59,6 +59,8 @@ class Settings:
     max_per_turn: int = 2_000
     #: The most candidates that may wait at one user's gate; further drops are refused, with the remedy.
     max_pending: int = 100_000
+    #: The most bytes that one user's gate may have; further drops are refused, with the remedy.
+    max_gate_bytes: int = 50_000_000
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from . import drops, durable, files
 from .desk import Desk
@@ -23,8 +24,11 @@ from .model import Candidate, id_hash
 
 __all__ = ["clear", "drop_paths", "stage"]
 
-#: So many files are read, and taken away, in a turn, however long it takes.
+#: So many files are taken away in a turn, however long it takes.
 _FEWEST = 50
+
+#: So many bytes are read in a turn: what they become in memory is many times that.
+_MOST_BYTES = 8_000_000
 
 
 #: A drop that is on the gate: where it lies, and its `files.mark` as it was read. Paths are strings here: in a flood,
@@ -52,7 +56,7 @@ def drop_paths(desk: Desk, most: int, until: float = math.inf) -> tuple[list[str
         for names in desk.listing:
             if names is not None:
                 desk.backlog = names
-            elif time.monotonic() > until:
+            elif desk.late(until):
                 return [], True
         desk.listing = None
     names, desk.backlog = desk.backlog[:most], desk.backlog[most:]
@@ -93,36 +97,43 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
 def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> list[Staged]:
     """Stage the files at `paths`: one gate write for all of them, on disk when this returns. Gives those that are to be
     taken away now; those that were staged or decided before are gone already, so that a daemon that is killed again and
-    again gets on. What was not come to by `until` (monotonic) goes back into the desk's `backlog`. Raises OSError,
-    Parked."""
+    again gets on. One is taken up always; what was not come to by `until` (monotonic), or is more than a turn may cost,
+    is left for the next turn: `Desk.put_off`. Raises OSError, Parked."""
     read: list[_Read] = []
+    size = made = 0
     for number, path in enumerate(paths):
-        if number >= _FEWEST and time.monotonic() > until:
-            desk.backlog[:0] = [os.path.basename(path) for path in paths[number:]]
+        if number and (desk.late(until) or size > _MOST_BYTES or made >= desk.settings.max_per_turn):
+            desk.put_off(paths[number:])
             break
         item = _read(desk, os.fspath(path))
         if item is not None:
             read.append(item)
-    taken: dict[str, Candidate] = {}
-    hashes: dict[str, str] = {}
+            size += len(item.seen.data)
+            made += len(item.proposals)
+    taken: list[Candidate] = []
     done: list[Staged] = []
     known: list[Staged] = []
-    for item in read:
+    refused = 0
+    for number, item in enumerate(read):
         try:
-            new = _new(desk, item.proposals, taken, hashes)
+            new = _new(desk, item.proposals)
         except Refusal as err:
+            if refused and desk.late(until):  # what is refused costs more than what is staged
+                desk.put_off([item.path for item in read[number:]])
+                break
+            refused += 1
             desk.refuse(item.path, item.seen.mark, err)
             continue
-        taken.update((c.id, c) for c in new)
+        for candidate in new:
+            desk.gate.add(candidate)
+        taken += new
         (done if new else known).append((item.path, item.seen.mark))
-    for candidate in taken.values():
-        desk.gate.add(candidate)
     if taken:
         desk.check()
         desk.gate.save()
     if done or known:
         durable.sync_folder(desk.place.home)
-        desk.say_all(("staged", c.id, {"source": c.source}) for c in taken.values())
+        desk.say_all(("staged", c.id, {"source": c.source}) for c in taken)
         clear(desk, known)
     return done
 
@@ -136,7 +147,7 @@ def clear(desk: Desk, done: list[Staged], until: float = math.inf) -> list[Stage
         # What was rewritten since it was read is another drop, and stays for the next look.
         desk.clear(path, mark, "it is staged")
         folders.add(os.path.dirname(path))
-        if number >= _FEWEST and time.monotonic() > until:
+        if number >= _FEWEST and desk.late(until):
             left = done[number:]
             break
     for folder in folders:
@@ -173,15 +184,14 @@ def _read(desk: Desk, path: str) -> _Read | None:
     return None
 
 
-def _new(
-    desk: Desk, proposals: list[drops.Proposal], taken: dict[str, Candidate], hashes: dict[str, str]
-) -> list[Candidate]:
-    """Those of one drop's candidates that are not known yet; `hashes` has the ids of all that are by their
-    `id_hash`. Raises Refusal when an id is another candidate's: a drop is staged as a whole or not at all."""
-    new = []
+def _new(desk: Desk, proposals: list[drops.Proposal]) -> list[Candidate]:
+    """Those of one drop's candidates that are not known yet. Raises Refusal when an id is another candidate's: a
+    drop is staged as a whole or not at all."""
+    new: list[Candidate] = []
+    hashes: dict[str, str] = {}
     for proposal in proposals:
         candidate = proposal.candidate
-        known = desk.gate.get(candidate.id) or taken.get(candidate.id)
+        known = desk.gate.get(candidate.id)
         if known is not None:
             if not proposal.says_the_same_as(known):
                 raise Refusal(
@@ -215,9 +225,14 @@ def _new(
             )
         new.append(candidate)
         hashes[id_hash(candidate.id)] = candidate.id
-    if len(desk.gate) + len(taken) + len(new) > desk.settings.max_pending:
-        raise Refusal(
-            f"the gate is full: {desk.settings.max_pending:,} candidates wait",
-            "Decide on some of them, or raise max_pending in recursion-gate.toml; then put the file back.",
-        )
+    settings = desk.settings
+    if len(desk.gate) + len(new) > settings.max_pending:
+        _full(f"{settings.max_pending:,} candidates wait", "max_pending")
+    if new and desk.gate.size >= settings.max_gate_bytes:
+        _full(f"its file may have {settings.max_gate_bytes:,} bytes", "max_gate_bytes")
     return new
+
+
+def _full(problem: str, setting: str) -> NoReturn:
+    what = f"Decide on some of them, or raise {setting} in recursion-gate.toml; then put the file back."
+    raise Refusal(f"the gate is full: {problem}", what)

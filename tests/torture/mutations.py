@@ -363,7 +363,7 @@ MUTATIONS = (
     Mutation(
         "a card that is put into both folders while they are listed is seen in one of them",
         "merging.py",
-        "    if again - first:\n",
+        "    if look.is_whole and again - first:\n",
         "    if False:\n",
         "tests/test_merging.py::test_a_card_put_into_both_while_they_are_listed_counts_for_neither",
     ),
