@@ -64,7 +64,7 @@ def test_linked_decisions_are_put_in_order_in_one_walk(root: Root, monkeypatch: 
         return link_of(decision)
 
     monkeypatch.setattr(merging, "_link_of", counting)
-    ids = chain(world, 300)
+    ids = chain(world, 90)
     for name in reversed(ids):  # the last of the chain was decided first
         world.move(world.card(name), "approved")
     world.keep()

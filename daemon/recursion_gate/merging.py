@@ -542,7 +542,9 @@ def _link_of(decision: Decision) -> str:
 
 
 def _not_as_shown(decision: Decision) -> str | None:
-    """The note, where a linked entry, on a card that nobody has edited, would not be merged as the card shows it: since the card was made, its link has come to mean something, or something else."""
+    """The note, where a linked entry, on a card that nobody has edited, would not be merged as the card shows
+    it: since the card was made, its link has come to mean something, or
+    something else."""
     card = decision.cards[0]
     linked = decision.linked_to or ""
     if card.verdict.edited or cards.shows(card.seen.data, record.additions(decision.staged, linked, linked=True)):
