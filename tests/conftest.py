@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from recursion_gate.layout import Place, Root
-from recursion_gate.settings import Settings
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.settings import Settings
 
 # The same inputs every time, so that a red run is a change's fault; `--hypothesis-profile=deep` goes looking for more.
 _CALM = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}

@@ -7,7 +7,7 @@ Agents drop files into ``inbox/<user>/``; the daemon stages them at the gate; a 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .agents import stage
+    from .clients.stage import stage
 
     __version__: str
 
@@ -17,7 +17,7 @@ __all__ = ["__version__", "stage"]
 def __getattr__(name: str) -> object:
     """`stage` and `__version__`, each found when it is asked for: no lane pays for another's imports."""
     if name == "stage":
-        from .agents import stage
+        from .clients.stage import stage
 
         return stage
     if name == "__version__":

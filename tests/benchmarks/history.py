@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from recursion_gate.layout import Place
-from recursion_gate.model import act_id, chain_hash
-from recursion_gate.receipts import baseline_hash
-from recursion_gate.record import additions
+from recursion_gate.core.model import act_id, chain_hash
+from recursion_gate.core.paths import Place
+from recursion_gate.formats.record_edit import additions
+from recursion_gate.store.ledger import baseline_hash
 
 
 def write_history(place: Place, count: int) -> None:
@@ -35,7 +35,7 @@ def write_history(place: Place, count: int) -> None:
             }  # fmt: skip
             head = fields["hash"] = chain_hash(fields)
             file.write(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-    from recursion_gate.record import HEADINGS, insert
+    from recursion_gate.formats.record_edit import HEADINGS, insert
 
     for name, new in added.items():
         path = place.home / name

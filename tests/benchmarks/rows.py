@@ -21,17 +21,17 @@ from functools import cache, partial
 from pathlib import Path
 
 import recursion_gate
-from recursion_gate import agents
-from recursion_gate.cards import render
-from recursion_gate.gate import dump
-from recursion_gate.keeper import Keeper
-from recursion_gate.layout import Place, Root
-from recursion_gate.model import Candidate
-from recursion_gate.record import effect
-from recursion_gate.settings import Settings
+from recursion_gate.clients import stage
+from recursion_gate.core.model import Candidate
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.engine.keeper import Keeper
+from recursion_gate.formats.cards import render
+from recursion_gate.formats.record_edit import effect
+from recursion_gate.store.gate import dump
 
 from ..conftest import add_user, make_root
-from ..world import wait_for
+from ..support.world import wait_for
 from . import floor, usual
 
 TEXT = "I learned why geese fly in a V, and wrote it down for the class. " * 3
@@ -385,7 +385,7 @@ def delivery(repeat: int, count: int = 500) -> Row:
     for _ in range(repeat):
         with scratch() as path:
             root = make_root(path / "root", "alex")
-            ours.append(timed(lambda r=root: [agents.stage(TEXT, user="alex", root=r.path) for _ in range(count)]))  # type: ignore[misc]
+            ours.append(timed(lambda r=root: [stage.stage(TEXT, user="alex", root=r.path) for _ in range(count)]))  # type: ignore[misc]
             box = mailbox.Maildir(str(path / "mail"))
             body = json.dumps(drop(1)).encode()
             bare.append(timed(lambda b=box, x=body: [b.add(x) for _ in range(count)]))  # type: ignore[misc]
@@ -432,7 +432,7 @@ def many_users(repeat: int, many: int = 10_000) -> list[Row]:
 
 
 def _place_watches(root: Root) -> None:
-    from recursion_gate.watch import Watch
+    from recursion_gate.service.watcher import Watch
 
     watch = Watch(root, lambda user: None)
     watch.start()
@@ -450,7 +450,7 @@ def history(repeat: int, receipts: int = 1_000_000) -> list[Row]:
     """Start to ready with so many receipts and with none, and `verify` beside reading and hashing the same bytes."""
     import hashlib
 
-    from recursion_gate.receipts import baseline_bytes
+    from recursion_gate.store.ledger import baseline_bytes
 
     from .history import write_history
 

@@ -10,20 +10,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from recursion_gate import cards, drops, frontmatter, model, record
-from recursion_gate.errors import Parked, Refusal
-from recursion_gate.gate import Gate, dump
-from recursion_gate.layout import Place, Root
-from recursion_gate.model import Candidate
-from recursion_gate.receipts import Decided, Ledger
-from recursion_gate.settings import Settings
+from recursion_gate.core import model
+from recursion_gate.core.errors import Parked, Refusal
+from recursion_gate.core.model import Candidate
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.formats import cards, drops, frontmatter, record_edit
+from recursion_gate.store.gate import Gate, dump
+from recursion_gate.store.ledger import Decided, Ledger
 
 __all__ = ["TARGETS", "seeds"]
 
 _SETTINGS = Settings()
 _NAMES = ("drop.json", "drop.jsonl", "drop.md", "drop.txt")
 _MTIME = 1_764_000_000_000_000_000
-_HEADINGS = tuple(record.HEADINGS.values())
+_HEADINGS = tuple(record_edit.HEADINGS.values())
 
 
 def _candidate(number: int = 1, **fields: object) -> Candidate:
@@ -88,7 +89,7 @@ def fuzz_drops(data: bytes) -> None:
     assert found
     for candidate in found[:3]:
         assert Candidate.model_validate_json(dump([candidate]).decode()[1:-2]) == candidate
-        additions = record.additions(candidate, model.act_id(candidate), linked=False)
+        additions = record_edit.additions(candidate, model.act_id(candidate), linked=False)
         card = cards.render(candidate, additions)
         assert cards.id_of(card) == candidate.id
         verdict = cards.read(card, candidate, _SETTINGS)
@@ -109,7 +110,7 @@ def fuzz_cards(data: bytes) -> None:
     candidate = verdict.candidate
     assert candidate.id == _STAGED.id
     assert verdict.edited == (candidate != _STAGED)
-    lines = record.additions(candidate, model.act_id(candidate), linked=False)
+    lines = record_edit.additions(candidate, model.act_id(candidate), linked=False)
     again = cards.read(cards.render(candidate, lines), candidate, _SETTINGS)
     assert not again.edited
     if named != _STAGED.id:  # taken for a drop, or for another's card
@@ -164,14 +165,14 @@ def fuzz_record(data: bytes) -> None:
     heading = _HEADINGS[data[0] % len(_HEADINGS)] if data else _HEADINGS[0]
     text = data[1:].decode(errors="replace").encode()
     line = "- • Did it. — ACT-2026-11-24-abcdefghij"
-    before = record.count(text, line)
-    new, added = record.insert(text, heading, [line, line])
+    before = record_edit.count(text, line)
+    new, added = record_edit.insert(text, heading, [line, line])
     assert added[-2:] == [line, line]
-    assert record.count(new, line) == before + 2
+    assert record_edit.count(new, line) == before + 2
     size = len(new) - len(text)
     at = next((n for n, (a, b) in enumerate(zip(text, new, strict=False)) if a != b), len(text))
     assert any(text == new[:start] + new[start + size :] for start in range(at, max(-1, at - size - 1), -1))
-    third, made = record.insert(new, heading, [line])
+    third, made = record_edit.insert(new, heading, [line])
     assert made == [line], "the section was not found again"
     assert len(third) - len(new) in (len(line.encode()) + 1, len(line.encode()) + 2)
 
@@ -210,7 +211,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def seeds(target: str) -> list[bytes]:
     """Good inputs, which the fuzzer then spoils."""
     other = _candidate(2, raw_text="漢字を三つ学んだ。", suggested_ix_section=None, meta={"a": [1, None, 0.5]})
-    cards_of = [cards.render(c, record.additions(c, model.act_id(c), linked=False), "a note") for c in (_STAGED, other)]
+    lines = [(c, record_edit.additions(c, model.act_id(c), linked=False)) for c in (_STAGED, other)]
+    cards_of = [cards.render(c, these, "a note") for c, these in lines]
     signed = cards.sign(cards_of[0], "rejected", "web", "why: not")
     if target == "drops":
         whole = model.canonical(_STAGED.as_json() | {"status": "pending"})
@@ -241,6 +243,6 @@ def _receipts() -> list[bytes]:
 
 
 def _draft(of: Candidate) -> dict[str, object]:
-    from tests.samples import draft
+    from ..support.samples import draft
 
     return draft(of)

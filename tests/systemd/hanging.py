@@ -10,7 +10,7 @@ import sys
 import time
 
 from recursion_gate.cli import main
-from recursion_gate.keeper import Keeper, Outcome
+from recursion_gate.engine.keeper import Keeper, Outcome
 
 _keep = Keeper.keep
 

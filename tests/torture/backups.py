@@ -1,5 +1,6 @@
-"""Each part of a root put back alone from each earlier moment at each later one: nothing is decided twice, nothing is
-lost in silence, and the remedies lead back to a root that verifies (tests/test_put_back.py has the short form).
+"""Each part of a root put back alone from each earlier moment at each later one: nothing is decided twice, nothing
+is lost in silence, and the remedies lead back to a root that verifies (tests/scenarios/test_put_back.py
+has the short form).
 
     python -m tests.torture.backups
 """
@@ -10,7 +11,7 @@ import tempfile
 from itertools import combinations
 from pathlib import Path
 
-from ..test_put_back import PARTS, check, tell_the_story
+from ..scenarios.test_put_back import PARTS, check, tell_the_story
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from queue import SimpleQueue
 
 import click
 import recursion_gate
-from recursion_gate.layout import Place
+from recursion_gate.core.paths import Place
 
 from .harness import Chapter, chapters, differences, memory, start_again, stopped_clock
 from .stories import NOW, STORIES

@@ -24,8 +24,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from recursion_gate.durable import Calls
-from recursion_gate.layout import TEMP_NAME, is_aside
+from recursion_gate.core.paths import TEMP_NAME, is_aside
+from recursion_gate.disk.atomic import Calls
 
 __all__ = ["Boundary", "Disk", "Killed", "Op", "Tree"]
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from recursion_gate import durable
-from recursion_gate.keeper import Keeper, Outcome
-from recursion_gate.layout import Place, Root
-from recursion_gate.settings import Settings
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.disk import atomic
+from recursion_gate.engine.keeper import Keeper, Outcome
 
 from .disk import Boundary, Op
 from .harness import Chapter, Count, chapters, differences, memory, settle, start_again, stopped_clock
@@ -129,8 +129,8 @@ class _Broken:
 
 def _through(place: Place, broken: _Broken, boundary: Boundary) -> list[str]:
     """Work while it fails, then when the cause is gone; gives what was wrong with that."""
-    before = durable.calls
-    durable.calls = boundary
+    before = atomic.calls
+    atomic.calls = boundary
     try:
         work = _Work(place)
         waits = []
@@ -149,7 +149,7 @@ def _through(place: Place, broken: _Broken, boundary: Boundary) -> list[str]:
         work.keeper.close()
         return work.told
     finally:
-        durable.calls = before
+        atomic.calls = before
 
 
 def _bears(broken: _Broken) -> bool:

@@ -19,11 +19,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from recursion_gate.layout import Root
+from recursion_gate.core.paths import Root
 
-from tests.conftest import add_user, make_root
-from tests.daemon import Daemon
-from tests.world import World, wait_for
+from ..conftest import add_user, make_root
+from ..support.daemon import Daemon
+from ..support.world import World, wait_for
 
 
 def _rare(folder: Path, *users: str) -> Root:

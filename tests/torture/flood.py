@@ -19,13 +19,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from recursion_gate.gate import Gate
-from recursion_gate.layout import Place, Root
-from recursion_gate.lock import is_held
-from recursion_gate.setup import add_user, make_root
+from recursion_gate.admin.setup import add_user, make_root
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.disk.lock import is_held
+from recursion_gate.store.gate import Gate
 
-from ..daemon import Daemon
-from ..world import wait_for
+from ..support.daemon import Daemon
+from ..support.world import wait_for
 
 _LIMIT = 1.0  # seconds; docs/security.md
 _EVERY = 0.25

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recursion_gate import durable
-from recursion_gate.durable import Calls
-from recursion_gate.keeper import Keeper
-from recursion_gate.layout import Place, Root
-from recursion_gate.settings import load_settings
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.settings import load_settings
+from recursion_gate.disk import atomic
+from recursion_gate.disk.atomic import Calls
+from recursion_gate.engine.keeper import Keeper
 
 from .disk import Boundary, Disk, Killed, Op, Tree
 from .stories import NOW, Story, ground
@@ -61,12 +61,12 @@ def stopped_clock() -> Iterator[None]:
 
 @contextmanager
 def _in_place(boundary: Boundary) -> Iterator[None]:
-    before = durable.calls
-    durable.calls = boundary
+    before = atomic.calls
+    atomic.calls = boundary
     try:
         yield
     finally:
-        durable.calls = before
+        atomic.calls = before
 
 
 def settle(place: Place, boundary: Boundary | None = None) -> None:

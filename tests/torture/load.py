@@ -21,11 +21,11 @@ from collections import Counter
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from recursion_gate.layout import Root
+from recursion_gate.core.paths import Root
 
-from tests.conftest import make_root
-from tests.daemon import Daemon, call
-from tests.world import World, wait_for
+from ..conftest import make_root
+from ..support.daemon import Daemon, call
+from ..support.world import World, wait_for
 
 
 def write(root: Path, writer: int, users: list[str], count: int) -> None:

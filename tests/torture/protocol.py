@@ -16,7 +16,7 @@ import traceback
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.protocol import COUNTS, STATES, Protocol
+from ..support.protocol import COUNTS, STATES, Protocol
 
 
 def main() -> int:

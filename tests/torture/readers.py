@@ -4,7 +4,7 @@
 
 One process writes as the daemon does (`Keeper.keep`): it stages, approves and rejects, in passes of one to many
 decisions. The others take snapshots as fast as they can and note what they saw. Afterwards each is held against the
-files as they are then (`tests/truth.py`).
+files as they are then (`tests/support/truth.py`).
 
 What reading costs the writer: its rate with readers is set beside its rate with as many processes that are as busy and
 touch no file, since they take their share of the processors just the same. The three take turns, round by round,
@@ -32,12 +32,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from recursion_gate import read
-from recursion_gate.layout import RECORD_FILES, Place, Root
+from recursion_gate.core.paths import RECORD_FILES, Place, Root
+from recursion_gate.reading import snapshot
 
-from tests.conftest import make_root
-from tests.truth import Seen, Truth, seen
-from tests.world import World
+from ..conftest import make_root
+from ..support.truth import Seen, Truth, seen
+from ..support.world import World
 
 
 @dataclass
@@ -119,7 +119,7 @@ def look_on(root: Path, stop: Event, ready: Event, out: mp.SimpleQueue[object]) 
     while not stop.is_set() and not problem:
         began = time.perf_counter()
         try:
-            taken = read.snapshot(root, "alex")
+            taken = snapshot.snapshot(root, "alex")
         except Exception as err:
             problem = f"a snapshot failed: {err!r}"
             break

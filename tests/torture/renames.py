@@ -30,15 +30,15 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from recursion_gate.durable import Calls
-from recursion_gate.files import mark_at
-from recursion_gate.keeper import Keeper
-from recursion_gate.layout import Place, Root
-from recursion_gate.settings import Settings
+from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.disk.atomic import Calls
+from recursion_gate.disk.untrusted import mark_at
+from recursion_gate.engine.keeper import Keeper
 
-from tests.conftest import make_root
-from tests.torture.harness import memory
-from tests.world import World
+from ..conftest import make_root
+from ..support.world import World
+from .harness import memory
 
 _CONTEXT = mp.get_context("fork")
 _MARK = re.compile(rb"version-\d+-\d+-")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recursion_gate.layout import Place
+from recursion_gate.core.paths import Place
 
 from ..conftest import make_root
 

@@ -9,12 +9,13 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recursion_gate import read, setup
-from recursion_gate.layout import Root
-from recursion_gate.model import Candidate, act_id
-from recursion_gate.readers import voice
+from recursion_gate.admin import setup
+from recursion_gate.core.model import Candidate, act_id
+from recursion_gate.core.paths import Root
+from recursion_gate.reading import snapshot as read
+from recursion_gate.reading import voice
 
-from ..world import World
+from ..support.world import World
 
 HERE = Path(__file__).parent
 

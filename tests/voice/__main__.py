@@ -6,14 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from recursion_gate import read
-from recursion_gate.layout import Root
+from recursion_gate.core.paths import Root
+from recursion_gate.reading import snapshot
 
 from . import measure, sample
 
 with tempfile.TemporaryDirectory() as folder:
     world, ids = sample(Root(Path(folder) / "root"))
-    for figures in measure(read.snapshot(world.root, "mira"), ids):
+    for figures in measure(snapshot.snapshot(world.root, "mira"), ids):
         print(figures.row())
         if "--wrong" in sys.argv and figures.name != "both":
             print(*figures.wrong, sep="\n")

@@ -1,5 +1,7 @@
 """The command line: parse, call, print. No logic of its own.
 
+May import: all packages.
+
 Each command is imported when it is called and not before, so that ``--help`` and ``stage`` start at once; `COMMANDS`
 is the table of where each one is. A test checks the table against the commands.
 """
@@ -13,8 +15,8 @@ from typing import Any
 
 import click
 
-from ..errors import GateError
-from ..layout import Root
+from ..core.errors import GateError
+from ..core.paths import Root
 
 __all__ = ["COMMANDS", "main"]
 
@@ -126,8 +128,8 @@ def main(ctx: click.Context, root: str | None) -> None:
 
 def root_of(ctx: click.Context) -> Root:
     """The root that this call means. Raises click.ClickException where there is none."""
-    from ..errors import NoRoot
-    from ..layout import find_root
+    from ..core.errors import NoRoot
+    from ..core.paths import find_root
 
     found = find_root(ctx.find_root().obj)
     if found is None:

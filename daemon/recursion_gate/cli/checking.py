@@ -30,17 +30,17 @@ def check(ctx: click.Context, folder: Path, as_json: bool, accept: bool) -> None
       recursion-gate check my-cases/reading-goes-to-knowledge
       recursion-gate check my-cases --accept && git diff my-cases
     """
-    from .. import checking
-    from ..cases import find_cases
+    from ..regression import runner
+    from ..regression.cases import find_cases
 
     logging.getLogger("recursion_gate").addHandler(logging.NullHandler())  # what it says in a case is the case's matter
     folders = find_cases(folder)
     if not folders:
         raise click.UsageError(f"there is no case in {folder}: no folder there holds a steps.txt.")
-    results = [(f, checking.check(f)) for f in folders]
+    results = [(f, runner.check(f)) for f in folders]
     if accept:
         for where, result in results:
-            checking.accept(where, result.differences)
+            runner.accept(where, result.differences)
     failed = [r for _, r in results if r.problem or (r.differences and not accept)]
     if as_json:
         print_json({"cases": len(results), "failed": [{"case": r.name, "difference": r.report} for r in failed]})

@@ -46,7 +46,7 @@ def context(
       recursion-gate context reader --user demo --budget 4000
       recursion-gate context merge --user demo --list
     """
-    from .. import context as packs
+    from ..spec import context as packs
 
     root = root_of(ctx)
     made = packs.pack(root, next(r for r in packs.ROLES if r == role), one_user(root, user), budget, record=record)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import printable
-from ..layout import Root
+from ..core.errors import printable
+from ..core.paths import Root
 from . import root_of
 from .output import json_option, one_line, print_json, say
 from .progress import Log, Progress
 
 if TYPE_CHECKING:
-    from ..keeper import Keeper
+    from ..engine.keeper import Keeper
 
 __all__ = ["once", "run", "status"]
 
@@ -65,9 +65,9 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
       recursion-gate run
       recursion-gate --root /srv/recursion-gate run --poll
     """
-    from ..lanes import check_account
-    from ..service import Service
-    from ..settings import load_settings
+    from ..core.settings import load_settings
+    from ..permissions.lanes import check_account
+    from ..service.daemon import Service
 
     root = root_of(ctx)
     with Progress() as progress:
@@ -93,9 +93,9 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     """
     from collections import Counter
 
-    from .. import service
-    from ..lanes import check_account
-    from ..settings import load_settings
+    from ..core.settings import load_settings
+    from ..permissions.lanes import check_account
+    from ..service import daemon as service
 
     root = root_of(ctx)
     done: Counter[str] = Counter()
@@ -137,11 +137,11 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
 def _write_down(root: Root, keeper: Keeper) -> None:
     """Leave for `status` what a look has found, unless a daemon has begun since, which says more."""
     from .. import __version__
-    from ..desk import now
-    from ..errors import AlreadyRunning
-    from ..lock import hold
-    from ..model import instant
-    from ..statusfile import StatusFile
+    from ..core.clock import now
+    from ..core.errors import AlreadyRunning
+    from ..core.model import instant
+    from ..disk.lock import hold
+    from ..service.status_file import StatusFile
 
     said = {"version": __version__, "seen": instant(now()), "parked": keeper.problems}
     said |= {"behind": keeper.behind(), "held": keeper.held()}
@@ -167,7 +167,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
       recursion-gate status
       recursion-gate status --json | jq .waiting
     """
-    from ..overview import decided_last, overview
+    from ..admin.status import decided_last, overview
 
     root = root_of(ctx)
     seen = overview(root)

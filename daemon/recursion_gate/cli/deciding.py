@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..layout import Root
+from ..core.paths import Root
 from . import root_of
 from .output import (
     Filter,
@@ -32,13 +32,13 @@ __all__ = ["approve", "details", "pending", "print_screen", "reject", "show", "w
 def _complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
     from click.shell_completion import CompletionItem
 
-    from .. import deciding
-    from ..errors import GateError
-    from ..layout import find_root
+    from ..clients import decide
+    from ..core.errors import GateError
+    from ..core.paths import find_root
 
     try:
         root = find_root(ctx.find_root().params.get("root"))
-        items = list(deciding.waiting(root, root.users(), left_out=lambda user, why: None)) if root else []
+        items = list(decide.waiting(root, root.users(), left_out=lambda user, why: None)) if root else []
     except (GateError, OSError):
         return []
     return [
@@ -68,13 +68,13 @@ def pending(ctx: click.Context, user: str | None, wanted: Filter, as_json: bool)
       recursion-gate pending --user demo --json
       recursion-gate pending --section knowledge --source quiz
     """
-    from .. import deciding
-    from ..settings import load_settings
+    from ..clients import decide
+    from ..core.settings import load_settings
 
     root = root_of(ctx)
     users = users_of(root, user)
     left_out = LeftOut(users)
-    items = [w for w in deciding.waiting(root, users, load_settings(root), left_out) if wanted.takes(w.now)]
+    items = [w for w in decide.waiting(root, users, load_settings(root), left_out) if wanted.takes(w.now)]
     if as_json:
         print_json([_as_json(w) for w in items])
     elif items or left_out or not sys.stdout.isatty():
@@ -119,7 +119,7 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
     Example:
       recursion-gate show p436yg2
     """
-    from ..settings import load_settings
+    from ..core.settings import load_settings
 
     root = root_of(ctx)
     settings = load_settings(root)
@@ -142,15 +142,15 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
 
 def _find(root: Root, user: str | None, candidate_id: str, settings: Any) -> Any:
     """The candidate that an ID means, among the users whose gates can be read."""
-    from .. import deciding
+    from ..clients import decide
 
     users = users_of(root, user)
-    return deciding.find(root, users, candidate_id, settings, LeftOut(users))
+    return decide.find(root, users, candidate_id, settings, LeftOut(users))
 
 
 def whole_card(item: Any, candidate: Any) -> str:
     """`candidate`, and what approving it would change, all of it, as wide as the terminal."""
-    from ..record import clean
+    from ..formats.record_edit import clean
 
     lines = [wrapped(text) for text in (*clean(candidate.raw_text).split("\n"), "", *details(item, candidate), "")]
     for line in item.diff(candidate):
@@ -168,7 +168,7 @@ def whole_card(item: Any, candidate: Any) -> str:
 def print_screen(item: Any, candidate: Any, keys: int) -> None:
     """`candidate` on one screen that leaves `keys` lines free: its text, shortened if need be, its details, and a line
     for each place that it goes to."""
-    from ..record import clean
+    from ..formats.record_edit import clean
 
     height = terminal_size()[1]
     below = "\n".join(wrapped(detail, rest="  ") for detail in details(item, candidate)).split("\n")
@@ -202,14 +202,14 @@ def details(item: Any, candidate: Any) -> list[str]:
 
 
 def _decide(ctx: click.Context, candidate_id: str, user: str | None, action: Any, reason: str | None) -> None:
-    from .. import deciding
-    from ..errors import Refusal
-    from ..settings import load_settings
+    from ..clients import decide
+    from ..core.errors import Refusal
+    from ..core.settings import load_settings
 
     root = root_of(ctx)
     item = _find(root, user, candidate_id, load_settings(root))
     try:
-        deciding.decide(item, action, reason=reason)
+        decide.decide(item, action, reason=reason)
     except Refusal as err:
         raise click.ClickException(f"{item.candidate.id}: {err.problem}. {err.remedy}".strip()) from err
     click.echo(f"{item.candidate.id}: {action}{_carried_out(root, item)}")
@@ -217,9 +217,9 @@ def _decide(ctx: click.Context, candidate_id: str, user: str | None, action: Any
 
 def _carried_out(root: Root, item: Any) -> str:
     """Wait a moment for the daemon, and say what became of it."""
-    from ..errors import Parked
-    from ..gate import Gate
-    from ..lock import is_held
+    from ..core.errors import Parked
+    from ..disk.lock import is_held
+    from ..store.gate import Gate
 
     if is_held(root) is False:
         return "; it is carried out when the daemon runs next ('recursion-gate run', or 'once')"

@@ -12,8 +12,8 @@ from .output import complete_user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..layout import Root
-    from ..read import Snapshot
+    from ..core.paths import Root
+    from ..reading.snapshot import Snapshot
 
 __all__ = ["one_user", "one_user_option", "snapshot_of"]
 
@@ -40,10 +40,10 @@ def one_user(root: Root, user: str | None) -> str:
 
 def snapshot_of(ctx: click.Context, user: str | None) -> Snapshot:
     """The user that is meant, as of now; what is wrong with its files is said on stderr."""
-    from .. import read
+    from ..reading import snapshot
 
     root = root_of(ctx)
-    taken = read.snapshot(root, one_user(root, user))
+    taken = snapshot.snapshot(root, one_user(root, user))
     for problem in taken.problems:
         click.echo(problem, err=True)
     return taken

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ..layout import Root
-from ..unseen import shows, without_unseen
+from ..core.paths import Root
+from ..core.unseen import shows, without_unseen
 from .trouble import in_words
 
 __all__ = [
@@ -45,7 +45,7 @@ def json_option(command: _F) -> _F:
 
 
 def complete_user(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from ..layout import find_root
+    from ..core.paths import find_root
 
     try:
         root = find_root(ctx.find_root().params.get("root"))
@@ -86,7 +86,7 @@ def _meant(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     """A skill or a section in the program's own word, however it was spelt."""
     if value is None or (param.name == "section" and value.lower() == "none"):
         return value and "none"
-    from ..model import SECTION_SPELLINGS, SKILL_SPELLINGS, meant
+    from ..core.model import SECTION_SPELLINGS, SKILL_SPELLINGS, meant
 
     spellings = SECTION_SPELLINGS if param.name == "section" else SKILL_SPELLINGS
     found = meant(value, spellings)

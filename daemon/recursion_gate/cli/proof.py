@@ -29,10 +29,10 @@ from .output import (
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from ..audit import Finding
-    from ..layout import Root
-    from ..model import Receipt
-    from ..verify import Anchor, Proof
+    from ..audit.findings import Finding
+    from ..audit.verify import Anchor, Proof
+    from ..core.model import Receipt
+    from ..core.paths import Root
 
 __all__ = ["doctor", "receipts", "verify"]
 
@@ -100,8 +100,8 @@ def _decisions(
     root: Root, users: Sequence[str], last: int | None, prefix: str, wanted: Filter, left_out: LeftOut
 ) -> Iterator[tuple[str, Receipt]]:
     """The decisions of `users` in the order of time, each user's as far as the receipts can be read."""
-    from .. import history
-    from ..errors import Parked
+    from ..core.errors import Parked
+    from ..store import history
 
     def of(user: str) -> Iterator[tuple[str, Receipt]]:
         try:
@@ -146,8 +146,8 @@ def _head(ctx: click.Context, user: str | None, as_json: bool) -> None:
       recursion-gate receipts head > /media/stick/heads
       recursion-gate verify --head /media/stick/heads
     """
-    from ..errors import Parked
-    from ..verify import head
+    from ..audit.verify import head
+    from ..core.errors import Parked
 
     root = root_of(ctx)
     users = users_of(root, user)
@@ -168,7 +168,7 @@ def _head(ctx: click.Context, user: str | None, as_json: bool) -> None:
 
 
 def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Anchor]:
-    from ..verify import anchors_in
+    from ..audit.verify import anchors_in
 
     anchors = []
     for value in values:
@@ -186,7 +186,7 @@ def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
 
 
 def _anchor(value: str) -> list[Anchor]:
-    from ..verify import anchors_in
+    from ..audit.verify import anchors_in
 
     try:
         return anchors_in(value)
@@ -221,7 +221,7 @@ def verify(ctx: click.Context, user: str | None, anchors: list[Anchor], strict: 
       recursion-gate verify
       recursion-gate verify --user demo --head /media/stick/heads
     """
-    from ..verify import verify as run
+    from ..audit.verify import verify as run
 
     root = root_of(ctx)
     users = users_of(root, user)
@@ -264,7 +264,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 
 def _print_proof(proof: Proof) -> None:
-    from ..audit import count
+    from ..core.text import count
 
     faults = sum(f.severity == "fault" for f in proof.findings)
     told = (
@@ -347,8 +347,8 @@ def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> No
 
 def _found_root(ctx: click.Context) -> Any:
     """The root, also where its folders are missing: that is for the doctor to say."""
-    from ..errors import NoRoot
-    from ..layout import find_root
+    from ..core.errors import NoRoot
+    from ..core.paths import find_root
 
     root = find_root(ctx.find_root().obj)
     if root is None:
@@ -359,7 +359,8 @@ def _found_root(ctx: click.Context) -> Any:
 
 
 def _verdict(findings: Sequence[Finding], unseen: int) -> str:
-    from ..audit import SEVERITIES, count
+    from ..audit.findings import SEVERITIES
+    from ..core.text import count
 
     counts = {s: sum(f.severity == s for f in findings) for s in SEVERITIES}
     told = ", ".join(count(n, s) for s, n in counts.items() if n)

@@ -13,8 +13,8 @@ from .one_user import one_user_option, snapshot_of
 from .output import json_option, one_line, print_json, say
 
 if TYPE_CHECKING:
-    from ..read import Snapshot
-    from ..readers.brief import Alike, BriefAnswer
+    from ..reading.brief import Alike, BriefAnswer
+    from ..reading.snapshot import Snapshot
 
 __all__ = ["brief", "edge", "export", "import_archive", "record", "snapshot"]
 
@@ -34,7 +34,7 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
       recursion-gate snapshot --user demo
       recursion-gate snapshot --user demo --json > demo.json
     """
-    from ..readers.whole import whole
+    from ..reading.whole import whole
 
     taken = snapshot_of(ctx, user)
     if as_json:
@@ -61,7 +61,7 @@ def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
       recursion-gate record --user demo
       recursion-gate record --user demo --json | jq .knowledge
     """
-    from ..readers import record as reader
+    from ..reading import record as reader
 
     taken = snapshot_of(ctx, user)
     if as_json:
@@ -89,7 +89,7 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
       recursion-gate edge --user demo
       recursion-gate edge --user demo --json | jq -r .THINK
     """
-    from ..readers import edge as reader
+    from ..reading import edge as reader
 
     answer = reader.edge(snapshot_of(ctx, user)).as_json()
     if as_json:
@@ -117,18 +117,19 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
       recursion-gate export --user demo --all demo.tar.gz
     """
     if file is None:
-        from ..readers import export as reader
+        from ..reading import export as reader
 
         print_json(reader.export(snapshot_of(ctx, user)).as_json())
         return
-    from .. import archive, durable
+    from ..archive import pack
+    from ..disk import atomic
 
-    if not file.name.lower().endswith(archive.ENDINGS):
-        raise click.UsageError(f"{file} must end in {', '.join(archive.ENDINGS[:-1])} or {archive.ENDINGS[-1]}.")
-    data, manifest = archive.pack(snapshot_of(ctx, user), file.name)
+    if not file.name.lower().endswith(pack.ENDINGS):
+        raise click.UsageError(f"{file} must end in {', '.join(pack.ENDINGS[:-1])} or {pack.ENDINGS[-1]}.")
+    data, manifest = pack.pack(snapshot_of(ctx, user), file.name)
     # It may hold all there is about a person, and others may export into the same folder at this moment.
     try:
-        durable.deliver(file.absolute().parent, file.name, data, over=True, private=True)
+        atomic.deliver(file.absolute().parent, file.name, data, over=True, private=True)
     except OSError as err:
         raise OSError(err.errno, err.strerror, str(file)) from err  # not the temporary name
     if as_json:
@@ -153,7 +154,7 @@ def import_archive(ctx: click.Context, file: Path, as_json: bool) -> None:
     Examples:
       recursion-gate --root ~/elsewhere import-archive demo.tar.gz
     """
-    from .. import restore
+    from ..archive import restore
 
     manifest = restore.restore(root_of(ctx), file).manifest
     if as_json:
@@ -179,7 +180,7 @@ def brief(ctx: click.Context, user: str | None, as_json: bool, most: int) -> Non
       recursion-gate brief --user demo
       recursion-gate brief --user demo --most 3
     """
-    from ..readers import brief as reader
+    from ..reading import brief as reader
 
     answer = reader.brief(snapshot_of(ctx, user), most)
     if as_json:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import click
 
-from ..layout import Root
+from ..core.paths import Root
 from . import root_of
 from .deciding import print_screen, whole_card
 from .keys import ESC, key, line
@@ -68,8 +68,8 @@ def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
       recursion-gate review --user demo
       recursion-gate review --skill WRITE --source quiz
     """
-    from .. import deciding
-    from ..settings import load_settings
+    from ..clients import decide as deciding
+    from ..core.settings import load_settings
 
     root = root_of(ctx)
     settings = load_settings(root)
@@ -160,7 +160,7 @@ class _Pile:
 
 
 def _hint(root: Root, counts: dict[str, int]) -> None:
-    from ..lock import is_held
+    from ..disk.lock import is_held
 
     if counts["approved"] + counts["rejected"] and is_held(root) is False:
         click.echo("No daemon runs: 'recursion-gate run' or 'once' carries out what you decided.")
@@ -188,7 +188,7 @@ class _Card:
 
     def take_back(self, action: str) -> bool:
         """Take `action` back, if it was a decision and is not carried out. Raises nothing: False where it cannot be."""
-        from .. import deciding
+        from ..clients import decide as deciding
 
         if self._data is None or action not in ("approved", "rejected"):
             return True
@@ -196,8 +196,8 @@ class _Card:
 
     def decide(self, left: int) -> str:
         """Ask until it is approved, rejected, skipped, or left for another."""
-        from .. import deciding
-        from ..errors import Refusal
+        from ..clients import decide as deciding
+        from ..core.errors import Refusal
 
         self._left, self._is_old = left, True
         click.echo()
@@ -233,7 +233,7 @@ class _Card:
         say(problem, fg="red")
 
     def _show(self) -> None:
-        from .. import deciding
+        from ..clients import decide as deciding
 
         data = self._item.data() if self._item.card else None
         self._shown = deciding.digest(data) if data else None
@@ -247,7 +247,7 @@ class _Card:
         self._is_old = sys.stdout.isatty()
 
     def _do(self, pressed: str) -> str | None:
-        from .. import deciding
+        from ..clients import decide as deciding
 
         if pressed == "a":
             deciding.decide(self._item, "approved", shown=self._shown)
@@ -274,8 +274,8 @@ class _Card:
 
     def _edit(self) -> None:
         """Open the card, or what was typed the last time, and put it in its place."""
-        from .. import deciding
-        from ..errors import Refusal
+        from ..clients import decide as deciding
+        from ..core.errors import Refusal
 
         text = self._typed
         if text is None:
@@ -302,7 +302,7 @@ class _Card:
 
 
 def _remedy(err: Any) -> str:
-    from ..drops import PUT_BACK
+    from ..formats.drops import PUT_BACK
 
     return "'e' opens it: mend it there." if err.remedy in ("", PUT_BACK) else str(err.remedy)
 

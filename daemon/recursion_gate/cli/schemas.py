@@ -12,7 +12,7 @@ __all__ = ["schema"]
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from ..schemas import SCHEMAS
+    from ..schemas.registry import SCHEMAS
 
     return [name for name in SCHEMAS if name.startswith(incomplete)]
 
@@ -28,17 +28,17 @@ def schema(name: str | None, as_json: bool) -> None:
       recursion-gate schema
       recursion-gate schema drop > drop.schema.json
     """
-    from .. import schemas
+    from ..schemas import registry
 
     if name is None:
-        about = {each: what for each, (what, _) in schemas.SCHEMAS.items()}
+        about = {each: what for each, (what, _) in registry.SCHEMAS.items()}
         if as_json:
             print_json(about)
             return
         for each, what in about.items():
             click.echo(f"{each.ljust(max(map(len, about)))}  {what}")
         return
-    if name not in schemas.SCHEMAS:
-        raise click.UsageError(f"there is no schema '{name}'. There are: {', '.join(schemas.SCHEMAS)}.")
-    made: dict[str, Any] = schemas.schema(name)
+    if name not in registry.SCHEMAS:
+        raise click.UsageError(f"there is no schema '{name}'. There are: {', '.join(registry.SCHEMAS)}.")
+    made: dict[str, Any] = registry.schema(name)
     print_json(made)

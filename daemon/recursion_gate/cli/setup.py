@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..layout import Root
+from ..core.paths import Root
 from . import root_of
 from .output import json_option, print_json
 
@@ -22,7 +22,7 @@ def _names(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -
 
 def _name(ctx: click.Context, param: click.Parameter, name: str) -> str:
     """A name that a user can have; else wrong usage (exit code 2), before anything is made."""
-    from ..setup import BadName, check_name
+    from ..admin.setup import BadName, check_name
 
     try:
         check_name(name)
@@ -58,8 +58,9 @@ def init(ctx: click.Context, /, folder: Path | None, users: tuple[str, ...], **g
       recursion-gate init
       sudo recursion-gate init /srv/recursion-gate --agents rg-agents --people rg-people --readers rg-readers
     """
-    from .. import lanes, setup
-    from ..settings import load_settings
+    from ..admin import setup
+    from ..core.settings import load_settings
+    from ..permissions import lanes
 
     where = folder or ctx.find_root().obj or os.environ.get("RECURSION_GATE_ROOT") or Path.cwd()
     root = Root(Path(where).absolute())
@@ -108,7 +109,7 @@ def _add(ctx: click.Context, name: str, agents: str | None) -> None:
       recursion-gate user add alex
       sudo recursion-gate --root /srv/recursion-gate user add alex --agents alex-agents
     """
-    from .. import setup
+    from ..admin import setup
 
     root = root_of(ctx)
     setup.add_user(root, name, agents=agents)

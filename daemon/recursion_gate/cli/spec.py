@@ -10,7 +10,7 @@ __all__ = ["spec"]
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from ..spec import NAMES
+    from ..spec.texts import NAMES
 
     return [name for name in ["all", *NAMES] if name.startswith(incomplete)]
 
@@ -29,7 +29,7 @@ def spec(name: str | None, as_json: bool) -> None:
       recursion-gate spec constraints
       recursion-gate spec all > specification.md
     """
-    from .. import spec as text
+    from ..spec import texts as text
 
     asked = text.parts() if name in (None, "all") else [text.part(str(name))]
     if as_json:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..layout import Root
+from ..core.paths import Root
 from . import root_of
 from .output import complete_user
 
@@ -37,8 +37,8 @@ def stage(
       recursion-gate stage "Read chapter 2 of Dragon Guide." --user demo
       git log -1 --format=%s | recursion-gate stage - --user demo --skill WORK --source git
     """
-    from .. import agents
-    from ..lock import is_surely_free
+    from ..clients import stage as agents
+    from ..disk.lock import is_surely_free
 
     root = root_of(ctx)
     try:

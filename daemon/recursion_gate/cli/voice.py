@@ -34,7 +34,7 @@ def _prompt(ctx: click.Context, user: str | None, budget: int | None, as_json: b
       recursion-gate voice prompt --user demo
       recursion-gate voice prompt --user demo --budget 4000 | wl-copy
     """
-    from ..readers import voice as reader
+    from ..reading import voice as reader
 
     made = reader.prompt(snapshot_of(ctx, user), budget)
     if as_json:
@@ -60,7 +60,7 @@ def _ask(ctx: click.Context, question: str, user: str | None, most: int, as_json
       recursion-gate voice ask "What do dragons live on?" --user demo
       recursion-gate voice ask "Any stories about lighthouses?" --user demo --json
     """
-    from ..readers import voice as reader
+    from ..reading import voice as reader
 
     answer = reader.ask(snapshot_of(ctx, user), question, most)
     if as_json:

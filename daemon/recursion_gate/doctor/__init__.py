@@ -1,5 +1,7 @@
 """`doctor`: what is wrong with a root, or soon may be, and what to do about it.
 
+May import: core, disk, formats, permissions, store, audit, admin, engine.
+
 The checks are small functions in tables, `CHECKS` for the root and `USER_CHECKS` for each user; a new one is written
 in one of the modules here (or a new one) and put into its table. A check gets the `Patient`, yields `Finding`s, and
 writes nothing. What can be mended without harm carries a `fix`, which only `mend` calls. What `verify` finds of each
@@ -15,13 +17,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..audit import Finding, Findings
-from ..errors import AlreadyRunning, Parked
-from ..layout import Place, Root
-from ..verify import verify
-from ..who import account
+from ..audit.findings import Finding, Findings
+from ..audit.verify import verify
+from ..core.errors import AlreadyRunning, Parked
+from ..core.paths import Place, Root
+from ..permissions.ownership import account
 from . import inbox_checks, lane_checks, machine, root_checks, user_checks
-from .patient import Patient, examine
+from .context import Patient, examine
 
 __all__ = ["CHECKS", "USER_CHECKS", "Patient", "doctor", "mend"]
 
@@ -155,7 +157,7 @@ def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[F
 
 
 def _put_back(patient: Patient, user: str) -> None:
-    from ..putback import put_back
+    from .put_back import put_back
 
     if patient.daemon_uid is not None and os.geteuid() != patient.daemon_uid:
         raise PermissionError("only the daemon's account writes the Record")

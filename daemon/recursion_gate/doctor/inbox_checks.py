@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import acl
-from ..audit import Finding, count
-from ..errors import printable
-from ..files import kind_of, open_plain
-from ..layout import STATES, Place, is_ignored
-from ..who import account
-from .patient import Patient
+from ..audit.findings import Finding
+from ..core.errors import printable
+from ..core.paths import STATES, Place, is_ignored
+from ..core.text import count
+from ..disk.untrusted import kind_of, open_plain
+from ..permissions import acl
+from ..permissions.ownership import account
+from .context import Patient
 
 __all__ = ["left_alone", "not_ours", "problems", "waits_too_long"]
 

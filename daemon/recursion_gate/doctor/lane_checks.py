@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 
-from ..audit import Finding, Severity
-from ..errors import GateError
-from ..layout import Root
-from .patient import Patient
+from ..audit.findings import Finding, Severity
+from ..core.errors import GateError
+from ..core.paths import Root
+from .context import Patient
 
 __all__ = ["lanes"]
 
@@ -22,7 +22,7 @@ def lanes(patient: Patient) -> Iterator[Finding]:
     if patient.settings.lanes is None:
         yield from _convention(patient)
         return
-    from ..lanecheck import deviations
+    from ..permissions.check import deviations
 
     try:
         for found in deviations(patient.root, patient.settings.lanes):

@@ -11,10 +11,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import mounts
-from ..audit import Finding, count
-from ..layout import RECORD_FILES, STATES, Root
-from .patient import Patient
+from ..audit.findings import Finding
+from ..core.paths import RECORD_FILES, STATES, Root
+from ..core.text import count
+from ..disk import mounts
+from .context import Patient
 
 __all__ = ["disk", "file_system", "watches", "writable_by_all"]
 

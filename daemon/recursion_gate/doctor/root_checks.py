@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from .. import __version__, files
-from ..audit import Finding, count
-from ..errors import printable
-from ..layout import Root, is_ignored, valid_user
-from .patient import Patient
+from .. import __version__
+from ..audit.findings import Finding
+from ..core.errors import printable
+from ..core.paths import Root, is_ignored, valid_user
+from ..core.text import count
+from ..disk import untrusted
+from .context import Patient
 
 __all__ = ["daemon", "folder", "folders", "inboxes", "receipts_of_nobody", "settings", "strays", "users"]
 
@@ -41,7 +43,7 @@ def folder(root: Root, path: Path, user: str | None = None) -> Iterator[Finding]
         return
     if stat.S_ISDIR(mode):
         return
-    word = files.kind_of(mode)
+    word = untrusted.kind_of(mode)
     if stat.S_ISLNK(mode) and path.is_dir():
         told = "this is a symbolic link to a folder; who may change the link may exchange the folder"
         yield Finding("warning", "folder-is-link", shown, told, "Put the folder itself here.", user)
@@ -51,9 +53,9 @@ def folder(root: Root, path: Path, user: str | None = None) -> Iterator[Finding]
 
 
 def _make(path: Path) -> None:
-    from .. import durable
+    from ..disk import atomic
 
-    durable.make_folder(path)
+    atomic.make_folder(path)
 
 
 def folders(patient: Patient) -> Iterator[Finding]:

@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from .. import record, verify
-from ..audit import Finding, candidates_at, count
-from ..errors import Parked
-from ..files import kind_of, open_plain
-from ..layout import RECORD_FILES, STATES, Place
-from ..record import HEADINGS
-from .patient import Patient
+from ..audit import verify
+from ..audit.findings import Finding, candidates_at
+from ..core.errors import Parked
+from ..core.paths import RECORD_FILES, STATES, Place
+from ..core.text import count
+from ..disk.untrusted import kind_of, open_plain
+from ..formats import record_edit
+from ..formats.record_edit import HEADINGS
+from .context import Patient
 from .root_checks import folder
 
 __all__ = ["folders", "gate", "receipts", "record_files"]
@@ -93,6 +95,6 @@ def record_files(patient: Patient, place: Place) -> Iterator[Finding]:
         if b"\0" in text:
             told = "this is not text: it holds NUL bytes, so nothing is merged into it"
             yield Finding("fault", "record-unreadable", shown, told, "Put back a copy that is whole.", place.user)
-        elif name in HEADINGS and len(record.insert(text, HEADINGS[name], ["-"])[1]) > 1:
+        elif name in HEADINGS and len(record_edit.insert(text, HEADINGS[name], ["-"])[1]) > 1:
             told = f'the heading "## {HEADINGS[name]}" is missing; the first entry that is merged makes it at the end'
             yield Finding("note", "heading-missing", shown, told, "", place.user)

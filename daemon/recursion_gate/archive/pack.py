@@ -1,0 +1,211 @@
+"""A user as one file: everything there is about them, to keep or to carry elsewhere, readable without this program.
+
+The archive (``.tar.gz``, ``.tgz`` or ``.zip``) is laid out as a root is, so that unpacking it into one also works:
+
+    manifest.json                       what is in it: each file with its size and SHA-256; the moment it shows
+    README.txt                          the same in words, for whoever finds it
+    schemas/                            the JSON Schemas of what is in it
+    users/<user>/                       the gate, the Record, and whatever else the user keeps there
+    receipts/<user>/                    the receipts, baseline.json, and the decided cards by month
+
+Gate, Record and receipts are those of one snapshot, so it can be made while merges run. The same state gives the same
+bytes. What is still in the inbox is not in it: drops that were not staged yet belong to no state; cards that wait are
+dealt again from the gate. Reads only; `unpack` reads one, `restore` writes what is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic_core import to_json
+
+from ..core.errors import GateError, printable
+from ..core.paths import RECORD_FILES, Place, is_ignored
+from ..disk.untrusted import open_plain
+from ..reading.manifest import LeftOut, ListedFile, Manifest
+from ..reading.snapshot import Snapshot
+from ..schemas import registry
+
+__all__ = ["ENDINGS", "MANIFEST", "BadArchive", "is_safe", "pack"]
+
+ENDINGS = (".tar.gz", ".tgz", ".zip")
+MANIFEST = "manifest.json"
+
+#: A file that a user keeps beside the Record and that is larger is left out, and said so.
+_MOST_ONE = 256 << 20
+
+_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold; the true times would make each archive another one
+_EPOCH = 315_532_800
+
+_README = """\
+This is everything that recursion-gate knows about the user '{user}', as of receipt {seq}.
+
+users/{user}/                      the Record (self*.md, plain Markdown) and what waits (recursion-gate.json)
+receipts/{user}/                   each decision that was carried out (merge-receipts.jsonl, one JSON object a line)
+schemas/                           what the fields mean (JSON Schema)
+manifest.json                      each file with its size and SHA-256
+
+To restore it:        recursion-gate --root DIR import-archive FILE
+Without the program:  unpack it into a folder; all of it is text.
+"""
+
+
+class BadArchive(GateError):
+    """A file that is no archive of ours, or not whole, or not to be trusted."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+def pack(snapshot: Snapshot, name: str) -> tuple[bytes, Manifest]:
+    """The archive's bytes, a zip where the file's `name` ends so, else a .tar.gz; and its manifest. Raises BadArchive
+    when the Record cannot be told for certain; Parked; OSError."""
+    if snapshot.problems:
+        raise BadArchive(snapshot.user, f"not exported, since {'; '.join(snapshot.problems)}")
+    left_out: list[LeftOut] = []
+    files = dict(sorted(_files(snapshot, left_out)))
+    listed = {path: ListedFile(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for path, data in files.items()}
+    manifest = Manifest(
+        user=snapshot.user,
+        seq=snapshot.seq,
+        hash=snapshot.head,
+        pending_count=len(snapshot.gate),
+        files=listed,
+        left_out=left_out,
+    )
+    all_files = {MANIFEST: _json(manifest.as_json()), **files}
+    return (_zip if name.lower().endswith(".zip") else _tar)(all_files), manifest
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+    place = snapshot.place
+    home, receipts = f"users/{snapshot.user}", f"receipts/{snapshot.user}"
+    yield "README.txt", _README.format(user=snapshot.user, seq=snapshot.seq).encode()
+    for name in registry.SCHEMAS:
+        yield f"schemas/{name}.schema.json", _json(registry.schema(name))
+    yield f"{home}/{place.gate.name}", to_json([c.as_json() for c in snapshot.gate], indent=2) + b"\n"
+    for name, text in snapshot.texts.items():
+        yield f"{home}/{name}", text.encode()
+    yield from _beside(place, home, left_out)
+    if snapshot.size:
+        yield f"{receipts}/{place.ledger.name}", _ledger(place, snapshot.size)
+        with open_plain(place.baseline) as file:
+            yield f"{receipts}/{place.baseline.name}", file.read()
+    yield from _cards(snapshot, receipts)
+
+
+def _ledger(place: Place, size: int) -> bytes:
+    with open_plain(place.ledger) as file:
+        data = file.read(size)
+    return data if data.endswith(b"\n") else data + b"\n"
+
+
+def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+    """What the user keeps in ``users/<user>/`` beside gate and Record."""
+    ours = {place.gate.name, *RECORD_FILES}
+    for folder, folders, names in os.walk(place.home):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            inside = path.relative_to(place.home).as_posix()
+            if inside in ours or is_ignored(name):
+                continue
+            shown = printable(f"{home}/{inside}")
+            if not is_safe(f"{home}/{inside}"):
+                left_out.append(LeftOut(path=shown, why="its name cannot be used everywhere"))
+                continue
+            try:
+                with open_plain(path) as file:
+                    data = file.read(_MOST_ONE + 1)
+            except OSError as err:
+                left_out.append(LeftOut(path=shown, why=(err.strerror or str(err)).lower()))
+                continue
+            if len(data) > _MOST_ONE:
+                left_out.append(LeftOut(path=shown, why=f"it is larger than {_MOST_ONE:,} bytes"))
+            else:
+                yield f"{home}/{inside}", data
+
+
+def _cards(snapshot: Snapshot, receipts: str) -> Iterator[tuple[str, bytes]]:
+    """The decided cards: in their month's folder, or, while they have not been filed yet, where they were decided."""
+    place = snapshot.place
+    filed: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
+    for receipt in snapshot.receipts():
+        month = place.month(receipt.at).name
+        if month not in filed:
+            filed[month] = _by_content(place.receipts / month)
+        found = filed[month].get(receipt.sha256)
+        if found is None:
+            found = _by_content(place.state(receipt.action), receipt.card).get(receipt.sha256, [])
+        for name, data in found:
+            if is_safe(path := f"{receipts}/{month}/{name}"):
+                yield path, data
+
+
+def _by_content(folder: Path, only: str = "") -> dict[str, list[tuple[str, bytes]]]:
+    """The plain files in a folder, or the one named `only`, by their SHA-256. People may clear them away as they like,
+    so what cannot be read is passed over."""
+    found: dict[str, list[tuple[str, bytes]]] = {}
+    with contextlib.suppress(OSError):
+        for name in [only] if only else sorted(os.listdir(folder)):
+            with contextlib.suppress(OSError), open_plain(folder / name) as file:
+                data = file.read(_MOST_ONE)
+                found.setdefault(hashlib.sha256(data).hexdigest(), []).append((name, data))
+    return found
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=made, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path, data in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mtime, entry.mode = len(data), _EPOCH, 0o644
+            tar.addfile(entry, io.BytesIO(data))
+    return made.getvalue()
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in files.items():
+            entry = zipfile.ZipInfo(path, _TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, data)
+    return made.getvalue()
+
+
+#: What no part of a path may hold: on Windows these lead elsewhere.
+_UNSAFE = re.compile(r'[\\:*?"<>|]' if os.name == "nt" else r"\\")
+
+
+def is_safe(path: str) -> bool:
+    """Whether `path` leads nowhere but down."""
+    return (
+        len(path) < 1000
+        and path.isprintable()
+        and not _UNSAFE.search(path)
+        and all(part and part.strip(" .") for part in path.split("/"))
+    )

@@ -1,0 +1,165 @@
+"""Read an archive that somebody brings, without trusting it: all is checked in memory before anything is written.
+
+No path in it may lead anywhere but down, nothing in it may be another thing than a plain file, it may not unpack to
+more than a limit, and its manifest must name exactly what is in it. Reads only; `restore` writes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from ..core.paths import valid_user
+from ..reading.manifest import Manifest
+from .pack import MANIFEST, BadArchive, is_safe
+
+__all__ = ["Packed", "unpack"]
+
+#: The most that is unpacked: bytes of all files, files, bytes of the manifest. It is all held in memory.
+_MOST_BYTES, _MOST_FILES, _MOST_MANIFEST = 4 << 30, 1_000_000, 256 << 20
+_TOO_MUCH = "there is more in it than is unpacked"
+
+#: What the standard library's readers raise where the bytes are odd. An OSError is among them, since they read from
+#: memory: odd bytes can make them seek to where nothing is.
+_ODD = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    OverflowError,
+)
+
+
+class Packed:
+    """An archive that has been read and found whole: the manifest, and the files of ``users/`` and ``receipts/``."""
+
+    def __init__(self, manifest: Manifest, files: dict[str, bytes]) -> None:
+        self.manifest, self.files = manifest, files
+
+
+def unpack(path: Path) -> Packed:
+    """Read and check the archive at `path`, in memory: nothing is written. Raises BadArchive, OSError."""
+    with open(path, "rb") as file:
+        data = file.read(_MOST_BYTES)
+    try:
+        found = dict(_in_zip(io.BytesIO(data)) if data.startswith(b"PK") else _in_tar(io.BytesIO(data)))
+    except _ODD as err:
+        raise BadArchive(str(path), f"this is not a .tar.gz or .zip that can be read: {err}") from None
+    except _Bad as err:
+        raise BadArchive(str(path), str(err)) from None
+    try:
+        manifest = Manifest.model_validate_json(found.pop(MANIFEST))
+    except KeyError:
+        raise BadArchive(str(path), f"it has no {MANIFEST}: 'recursion-gate export --all' did not write it") from None
+    except ValidationError as err:
+        told = err.errors(include_url=False, include_input=False)[0]
+        raise BadArchive(str(path), f"{MANIFEST} is not right: {told['msg']}") from None
+    problem = _problem(manifest, found)
+    if problem:
+        raise BadArchive(str(path), problem)
+    return Packed(manifest, {p: d for p, d in found.items() if p.startswith(("users/", "receipts/"))})
+
+
+class _Bad(Exception):
+    pass
+
+
+def _problem(manifest: Manifest, found: dict[str, bytes]) -> str:
+    """What is wrong with the archive as a whole; "" for nothing."""
+    user = manifest.user
+    if not valid_user(user):
+        return "the user it is of has no possible name"
+    for path in manifest.files.keys() - found.keys():
+        return f"{path} is missing in it"
+    for path, data in found.items():
+        listed = manifest.files.get(path)
+        if listed is None:
+            return f"{path} is in it, but not in its {MANIFEST}"
+        if listed.size != len(data) or listed.sha256 != hashlib.sha256(data).hexdigest():
+            return f"{path} is not what its {MANIFEST} says"
+        if path.startswith(("users/", "receipts/")) and not path.startswith((f"users/{user}/", f"receipts/{user}/")):
+            return f"{path} is another user's"
+    return ""
+
+
+def _in_tar(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    room = _Room()
+    with gzip.GzipFile(fileobj=file) as packed, tarfile.open(fileobj=_Bounded(packed), mode="r|") as tar:
+        for entry in tar:
+            if not entry.isfile():
+                if entry.isdir():
+                    continue
+                raise _Bad(f"{_shown(entry.name)} in it is not a plain file")
+            room.take(entry.name, entry.size)
+            content = tar.extractfile(entry)
+            assert content is not None
+            with content:
+                yield entry.name, content.read()
+
+
+def _in_zip(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    room = _Room()
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            if entry.is_dir():
+                continue
+            if entry.external_attr >> 28 not in (0, 8):
+                raise _Bad(f"{_shown(entry.filename)} in it is not a plain file")
+            room.take(entry.filename, entry.file_size)
+            with archive.open(entry) as content:
+                data = content.read(entry.file_size + 1)  # what the directory says may be a lie
+            if len(data) != entry.file_size:
+                raise _Bad(f"{_shown(entry.filename)} in it is larger than it says")
+            yield entry.filename, data
+
+
+class _Bounded(io.BytesIO):
+    """What is unpacked, as a stream that ends in an error where it is too much: a few bytes can stand for gigabytes,
+    also in the parts of a .tar that are no files."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        super().__init__()
+        self._stream, self._left = stream, 2 * _MOST_BYTES
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._stream.read(self._left + 1 if size is None or size < 0 else min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _Bad(_TOO_MUCH)
+        return data
+
+
+class _Room:
+    """How much an archive may still hold, and which paths it has had."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_BYTES
+        self._seen: set[str] = set()
+
+    def take(self, path: str, size: int) -> None:
+        self._left -= size
+        if self._left < 0 or len(self._seen) >= _MOST_FILES or (path == MANIFEST and size > _MOST_MANIFEST):
+            raise _Bad(_TOO_MUCH)
+        if not is_safe(path):
+            raise _Bad(f"{_shown(path)} in it is not a path that is unpacked")
+        if path.casefold() in self._seen:
+            raise _Bad(f"{_shown(path)} is in it twice")
+        self._seen.add(path.casefold())
+
+
+def _shown(path: str) -> str:
+    return repr(path[:100])

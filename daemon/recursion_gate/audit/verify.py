@@ -1,0 +1,444 @@
+"""`verify`: proves from the files alone that receipts, Record and gate agree (contract: promises 2 and 7).
+
+Reads, never writes, and takes no lock; a test checks that nothing it imports can write. It works while the daemon
+does, since it reads in the reverse of the order in which a merge writes (receipts, Record, gate, the decided card):
+
+1. how far the receipts reach, 2. the gate, 3. the decided cards and the Record, 4. the receipts from the first to the
+last.
+
+So every line and card of 3 has its receipt in 4, and the lines of every receipt of 1 whose candidate had left the gate
+in 2 stand in 3. For the others a merge may be under way, and nothing is said of their lines. Where somebody else
+changes the files meanwhile (an editor, a backup that is put back), it is looked at again before it is called a fault.
+
+What cannot be told from the files alone: that receipts were cut off the end together with all they had left behind,
+and that a chain was computed anew from the first receipt on. Both are found with an `Anchor`: the number and hash of
+a receipt that somebody has written down elsewhere (`receipts head`). What the daemon keeps for itself (`.daemon/`)
+tells of receipts that are gone, too; but it may be of another root, so it makes a fault only where the Record bears it
+out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..core.errors import Parked
+from ..core.model import Candidate, Receipt, act_id, id_hash
+from ..core.paths import RECORD_FILES, Place, Root
+from ..core.text import count, numbers
+from ..disk import untrusted
+from ..disk.untrusted import open_plain
+from ..store import jsonl
+from ..store.history import Remembered
+from . import card_check
+from .chain import Chain, Link
+from .claims import Claim
+from .findings import Finding, Findings, candidates_at
+from .record_lines import Accounts, fingerprint
+
+__all__ = ["Anchor", "Proof", "anchors_in", "head", "verify"]
+
+#: How often it is looked at again when files changed while they were read.
+_LOOKS = 3
+_NONE = "0" * 64
+#: How many of the daemon's ids are evidence enough.
+_ENOUGH = 4
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A receipt that was there when somebody wrote it down."""
+
+    hash: str
+    #: Whose chain it is in; None: any.
+    user: str | None = None
+    seq: int | None = None
+    #: When that decision was taken, ISO 8601, where it is known.
+    at: str | None = None
+
+
+@dataclass(slots=True)
+class Proof:
+    """What was counted and found for one user."""
+
+    user: str
+    receipts: int = 0
+    approved: int = 0
+    rejected: int = 0
+    #: Lines that receipts have put into the Record.
+    lines: int = 0
+    #: Candidates at the gate; None when it does not parse.
+    pending: int | None = 0
+    #: The number and the hash of the last receipt.
+    seq: int = 0
+    head: str = _NONE
+    findings: list[Finding] = field(default_factory=list)
+    #: The lines that are missing in the Record: the number of the receipt, and the file.
+    missing: list[tuple[int, str]] = field(default_factory=list)
+    #: The anchors that were found.
+    anchored: set[str] = field(default_factory=set)
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is no fault."""
+        return all(f.severity != "fault" for f in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("user", "receipts", "approved", "rejected", "lines", "pending", "seq", "head")
+        return {"holds": self.holds, **{name: getattr(self, name) for name in names}}
+
+
+def anchors_in(text: str) -> list[Anchor]:
+    """The anchors that `text` names: ``HASH``, ``USER:HASH``, or the lines that `receipts head` prints. Raises
+    ValueError."""
+    anchors = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        user, _, digest = words[-1].rpartition(":")
+        if len(words) == 1 and _HASH.fullmatch(digest):
+            anchors.append(Anchor(digest, user or None))
+        elif len(words) == 3 and words[1].isdecimal() and _HASH.fullmatch(words[2]):
+            anchors.append(Anchor(words[2], words[0], int(words[1])))
+        else:
+            raise ValueError(f"line {number} is neither a hash of 64 digits nor a line of 'receipts head'")
+    if not anchors:
+        raise ValueError("there is no head in it")
+    return anchors
+
+
+def head(place: Place) -> Anchor:
+    """The last receipt of a user, as an anchor to be kept elsewhere; number 0 where there is none. Raises Parked,
+    OSError."""
+    last = jsonl.end(place.ledger).last
+    if not last:
+        return Anchor(_NONE, place.user, 0)
+    try:
+        receipt = Receipt.model_validate_json(last)
+    except ValidationError:
+        raise Parked(
+            place.shown(place.ledger), "the last line is not a receipt", "Run 'recursion-gate verify'"
+        ) from None
+    return Anchor(receipt.hash, place.user, receipt.seq, receipt.at)
+
+
+def verify(
+    root: Root,
+    users: Sequence[str],
+    anchors: Sequence[Anchor] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Proof]:
+    """Check these users. `progress` is told how many bytes of receipts are done, and how many there are.
+
+    The memory needed is some 100 bytes a receipt. Nothing is raised for what is wrong with the files: it is found.
+    """
+    remembered = Remembered(root)  # before the receipts: it must not know of any that came later
+    sizes = {user: _size(root.place(user)) for user in users}
+    done, total = 0, sum(sizes.values())
+    proofs = []
+    for user in users:
+
+        def told(n: int, here: int = done) -> None:
+            progress(min(here + n, total), total)
+
+        proofs.append(_prove(root.place(user), anchors, remembered, told))
+        done += sizes[user]
+    _look_for(anchors, root, proofs)
+    return proofs
+
+
+def _size(place: Place) -> int:
+    try:
+        return os.lstat(place.ledger).st_size
+    except OSError:
+        return 0
+
+
+def _look_for(anchors: Sequence[Anchor], root: Root, proofs: list[Proof]) -> None:
+    """Say which anchors are in no chain."""
+    checked = {proof.user: proof for proof in proofs}
+    for anchor in anchors:
+        if anchor.hash == _NONE or not proofs:
+            continue
+        proof = checked.get(anchor.user or "")
+        if anchor.user is None:
+            if not any(anchor.hash in p.anchored for p in proofs):
+                whose = "the chain" if len(proofs) == 1 else "any chain"
+                path = root.place(proofs[0].user).shown(root.receipts)
+                _say_gone(proofs[0], path, f"the receipt with the hash {anchor.hash[:16]}... is not in {whose}")
+        elif proof is None:
+            if not root.place(anchor.user).home.is_dir():
+                _say_gone(proofs[0], "users", f"the user {anchor.user}, of whom a head was noted, is not there")
+        elif anchor.hash not in proof.anchored:
+            which = f"receipt {anchor.seq}" if anchor.seq else f"the receipt with the hash {anchor.hash[:16]}..."
+            gone = anchor.seq is not None and anchor.seq > proof.seq
+            why = f"is gone: the chain ends at {proof.seq}" if gone else "is not the one that was noted"
+            place = root.place(anchor.user)
+            _say_gone(proof, place.shown(place.ledger), f"{which} {why if anchor.seq else 'is not in the chain'}")
+
+
+def _say_gone(proof: Proof, path: str, problem: str) -> None:
+    remedy = "Receipts were cut off or made anew. Put back a copy of receipts/ that is whole."
+    proof.findings.insert(0, Finding("fault", "head-missing", path, problem, remedy, proof.user))
+
+
+# -- one user ---------------------------------------------------------------------------------------------------------
+
+
+def _prove(place: Place, anchors: Sequence[Anchor], remembered: Remembered, progress: Callable[[int], None]) -> Proof:
+    for _ in range(_LOOKS):
+        before = _marks(place)
+        look = _Look(place, anchors, remembered)
+        look.run(progress)
+        if look.is_calm() or before == _marks(place):
+            break
+    look.proof.findings = look.found.listed()
+    return look.proof
+
+
+def _marks(place: Place) -> list[object]:
+    """What changes whenever one of the files does."""
+    marks: list[object] = []
+    for path in (place.gate, place.ledger, place.baseline, *(place.home / name for name in RECORD_FILES)):
+        with suppress(OSError):
+            marks.append((path, untrusted.mark_at(path)))
+    return marks
+
+
+class _Look:
+    """One look at one user's files."""
+
+    def __init__(self, place: Place, anchors: Sequence[Anchor], remembered: Remembered) -> None:
+        self.place = place
+        self._remembered = remembered
+        self.found = Findings()
+        self.proof = Proof(place.user)
+        self._wanted = {a.hash for a in anchors if a.user in (None, place.user)}
+        self._waiting: dict[str, None] | None = None
+        self._ids = array("q")
+        self._acts = array("q")  # of each entry with evidence of its own
+        self._at_gate: list[Candidate] = []
+        self._size = 0  # of the receipts file when it was last opened
+
+    def is_calm(self) -> bool:
+        """Whether nothing was found that a change of the files meanwhile could explain."""
+        return not any(f.severity != "edit" for f in self.found.listed())
+
+    def _add(self, severity: str, code: str, path: Any, problem: str, remedy: str = "") -> None:
+        shown = self.place.shown(path)
+        self.found.add(Finding(severity, code, shown, problem, remedy, self.place.user))  # type: ignore[arg-type]
+
+    def run(self, progress: Callable[[int], None]) -> None:
+        try:
+            self._run(progress)
+        except OSError as err:
+            path = os.path.relpath(os.fsdecode(err.filename), self.place.root) if err.filename else ""
+            code, remedy = "unreadable", "It must be a plain file or folder, not a link."
+            problem = f"cannot be read: {(err.strerror or str(err)).lower()}"
+            if isinstance(err, PermissionError):
+                code, remedy = "not-looked-at", "Run this under an account that may read it."
+                problem = "this account may not read it, so nothing is proved"
+            self.found.add(Finding("fault", code, path, problem, remedy, self.place.user))
+
+    def _run(self, progress: Callable[[int], None]) -> None:
+        place = self.place
+        reach = jsonl.end(place.ledger).size
+        self._read_gate()
+        seed = self._seed()
+        filed = card_check.Filed(place, self.found.add)
+        filed.read()
+        accounts = Accounts(place, self.found.add)
+        accounts.read(seed)
+        unfinished: list[int] = []
+        stale: list[int] = []
+        for link in self._walk(seed, progress):
+            receipt = link.receipt
+            early = link.end <= reach
+            waits = receipt.candidate_id in (self._waiting or ())
+            accounts.expect(receipt, sure=early and not waits)
+            filed.expect(receipt)
+            self._count(link)
+            if early and waits:
+                unfinished.append(receipt.seq)
+            elif early and unfinished:
+                stale += unfinished
+                unfinished = []
+        self.proof.lines = accounts.lines
+        self._say_at_the_gate(unfinished, stale)
+        self._say_decided_twice()
+        self._say_one_act_id()
+        accounts.believe(filed.settle(self._receipts), "a decided card")
+        if self._remembered.is_ahead(place):
+            gone = dict.fromkeys(self._remembered.ids(place))
+            for receipt in self._receipts():
+                gone.pop(receipt.candidate_id, None)
+            accounts.believe(gone, "the daemon's index")
+        if seed is not None or self.proof.receipts:  # else nothing was merged yet, and all that stands there is seed
+            accounts.settle(self._receipts)
+        self.proof.missing = accounts.missing
+        if seed is None and self.proof.receipts:
+            self._without_baseline()
+        unproved = accounts.unproved() if not self.proof.receipts else []
+        if _size(place) == self._size:  # else the first merge is under way
+            accounts.say_unproved(unproved)
+            self._ask_the_daemon(unproved)
+        self._look_at_cards()
+
+    def _read_gate(self) -> None:
+        gate = self.place.gate
+        self.proof.pending = None
+        try:
+            listed = candidates_at(self.place)
+        except Parked as err:
+            self._add("fault", "gate-unreadable", gate, err.problem, err.remedy)
+            return
+        self._waiting = dict.fromkeys(c.id for c in listed)
+        self._at_gate = listed
+        self.proof.pending = len(listed)
+        seen: set[str] = set()
+        for candidate in listed:
+            if candidate.id in seen:
+                self._add("fault", "gate-id-twice", gate, f"{candidate.id} stands twice in the gate", "Remove one.")
+            seen.add(candidate.id)
+
+    def _seed(self) -> bytes | None:
+        try:
+            with open_plain(self.place.baseline) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def _walk(self, seed: bytes | None, progress: Callable[[int], None]) -> Iterator[Link]:
+        chain = Chain(self.place, self.found.add, self._waiting)
+        start = None if seed is None else hashlib.sha256(seed).hexdigest()
+        try:
+            with open_plain(self.place.ledger) as file:
+                self._size = os.fstat(file.fileno()).st_size
+                yield from chain.walk(file, self._size, start, progress)
+        except FileNotFoundError:
+            return
+        self.proof.seq, self.proof.head = chain.seq, chain.head or _NONE
+
+    def _receipts(self) -> Iterator[Receipt]:
+        """The same receipts once more, to say what differs."""
+        for _, line in jsonl.forwards(self.place.ledger, self._size):
+            with suppress(ValidationError):
+                yield Receipt.model_validate_json(line)
+
+    def _count(self, link: Link) -> None:
+        proof, receipt = self.proof, link.receipt
+        proof.receipts += 1
+        if receipt.action == "approved":
+            proof.approved += 1
+        else:
+            proof.rejected += 1
+        if link.sound and receipt.hash in self._wanted:
+            proof.anchored.add(receipt.hash)
+        self._ids.append(fingerprint(receipt.candidate_id.encode(errors="replace")))
+        if _made_evidence(receipt):
+            self._acts.append(fingerprint((receipt.evidence_id or "").encode(errors="replace")))
+
+    def _say_at_the_gate(self, unfinished: list[int], stale: list[int]) -> None:
+        gate = self.place.gate
+        if unfinished:
+            told = f"the merge of {_receipts(unfinished)} is not finished: the daemon does that at its next look"
+            self._add("note", "unfinished", gate, told)
+        if stale:
+            told = f"{count(len(stale), 'candidate')} at the gate decided long ago ({_receipts(stale)})"
+            remedy = "An older gate was put back. The daemon takes off it what was decided: start it."
+            self._add("fault", "gate-decided", gate, told, remedy)
+
+    def _say_decided_twice(self) -> None:
+        ordered = sorted(self._ids)
+        twice = {a for a, b in pairwise(ordered) if a == b}
+        seqs: dict[str, list[int]] = {}
+        for receipt in self._receipts() if twice else ():
+            if fingerprint(receipt.candidate_id.encode(errors="replace")) in twice:
+                seqs.setdefault(receipt.candidate_id, []).append(receipt.seq)
+        for candidate_id, those in seqs.items():
+            if len(those) > 1:
+                told = f"{candidate_id} was decided more than once: {_receipts(those)}"
+                self._add("fault", "decided-twice", self.place.ledger, told, "Put back a copy that is whole.")
+
+    def _say_one_act_id(self) -> None:
+        """An ACT id means one candidate for good: who reads the Record, and who links, could not tell two apart."""
+        ordered = sorted([*self._acts, *(fingerprint(act_id(c).encode(errors="replace")) for c in self._at_gate)])
+        twice = {a for a, b in pairwise(ordered) if a == b}
+        if not twice:
+            return
+        those: dict[str, set[str]] = {}
+        for receipt in self._receipts():
+            if _made_evidence(receipt) and receipt.evidence_id:
+                those.setdefault(receipt.evidence_id, set()).add(receipt.candidate_id)
+        for candidate in self._at_gate:
+            those.setdefault(act_id(candidate), set()).add(candidate.id)
+        for act, ids in those.items():
+            if len(ids) > 1:
+                told = f"{act} is the ACT id of {count(len(ids), 'candidate')}: {', '.join(sorted(ids)[:5])}"
+                self._add("fault", "act-id-twice", self.place.ledger, told, "Put back a copy that is whole.")
+
+    def _without_baseline(self) -> None:
+        """Without it seed lines cannot be told from others, so nothing is said of them."""
+        told = "this file is missing, so the first receipt and the seed lines of the Record cannot be checked"
+        self._add("fault", "baseline-missing", self.place.baseline, told, "Put back a copy.")
+        self.found.drop({"lines-added", "line-without-receipt"})
+
+    def _ask_the_daemon(self, unproved: Sequence[tuple[str, Claim]]) -> None:
+        """Say what the daemon still knows of receipts that are gone."""
+        if not self._remembered.is_ahead(self.place):
+            return
+        path = self.place.ledger
+        there = {act.rpartition("-")[2] for _, claim in unproved for act in claim.ids}
+        if there:
+            known = (i for i in self._remembered.ids(self.place) if id_hash(i) in there)
+            some = list(islice(known, _ENOUGH))
+            if some:
+                told = (
+                    f"there is no receipt, but the Record has what was decided here ({', '.join(some[:3])}"
+                    f"{', ...' if len(some) > 3 else ''}), as the daemon knows: all receipts are gone"
+                )
+                remedy = (
+                    f"Put back a copy of {self.place.shown(self.place.receipts)}/ before anything else is decided: the "
+                    "next decision would begin a chain anew, and take all that stands in the Record for seed lines."
+                )
+                self._add("fault", "receipts-missing", path, told, remedy)
+                return
+        told = "the daemon knows of receipts that are not here: they were cut off, or an older copy was put back"
+        remedy = (
+            f"The daemon does nothing for this user until you say which copy is right. Put back the newest copy of "
+            f"{self.place.shown(self.place.receipts)}/; or, if these are the right ones, stop the daemon, delete "
+            ".daemon/decided.sqlite and start it again."
+        )
+        if not self._remembered.is_sure(self.place):  # only its last words tell, which are not what it goes by
+            remedy = "Nothing, if it was you who put back an older copy. Else put back a copy that is whole."
+            self._add("edit", "receipts-behind", path, told, remedy)
+            return
+        self._add("fault", "receipts-behind", path, told, remedy)
+
+    def _look_at_cards(self) -> None:
+        try:
+            card_check.say_what_differs(self.place, self.found.add)
+        except PermissionError:
+            told = "this account may not list it, so the cards were not looked at"
+            self._add("note", "cards-not-seen", self.place.inbox, told)
+        except Parked:
+            pass  # said before
+
+
+def _made_evidence(receipt: Receipt) -> bool:
+    return "self-evidence.md" in receipt.lines
+
+
+def _receipts(seqs: Sequence[int]) -> str:
+    return f"receipt {seqs[0]}" if len(set(seqs)) == 1 else f"receipts {numbers(seqs)}"

@@ -1,0 +1,281 @@
+"""What a person decides from the command line or a page: the same move of one card that a file manager makes.
+
+Nothing here merges: a card is put into approved/ or rejected/, and the daemon carries it out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..core.errors import GateError, Parked, Refusal
+from ..core.model import TAKE_BACK, Candidate
+from ..core.paths import Place, Root, is_ignored
+from ..core.settings import Settings
+from ..disk import atomic, untrusted
+from ..formats import cards, record_edit
+from ..store import history, jsonl
+from ..store.gate import Gate
+
+__all__ = [
+    "Action",
+    "Changed",
+    "NoSuchCandidate",
+    "Waiting",
+    "decide",
+    "digest",
+    "find",
+    "save_edit",
+    "take_back",
+    "waiting",
+]
+
+Action = Literal["approved", "rejected"]
+
+#: Called with a user that has to be left out, and why.
+LeftOut = Callable[[str, Exception], None]
+
+
+class NoSuchCandidate(GateError):
+    """An id, or the beginning of one, that names no candidate, or more than one."""
+
+    def __init__(self, given: str, problem: str) -> None:
+        super().__init__(given, problem)
+        self.given, self.problem = given, problem
+
+    def __str__(self) -> str:
+        return f"'{self.given}' {self.problem}"
+
+
+class Changed(Refusal):
+    """What the person has looked at is no longer what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A candidate that waits, with its card."""
+
+    place: Place
+    candidate: Candidate
+    #: Where its card lies; None where the daemon has not dealt it yet.
+    card: Path | None
+    #: The folder the card is in: pending, approved or rejected.
+    state: str
+    gate: Gate
+    #: The candidate as a person has edited its card; None where it says what was staged.
+    edited: Candidate | None = None
+    #: Why the card cannot be read; empty where it can.
+    problem: str = ""
+    #: The largest card that is read, in bytes: the daemon's limit (`Settings.max_card_bytes`).
+    limit: int = Settings().max_card_bytes
+
+    @property
+    def now(self) -> Candidate:
+        """The candidate as its card says now."""
+        return self.edited or self.candidate
+
+    def look(self) -> tuple[Path, untrusted.Seen]:
+        """The card, and what stands in it. Raises Refusal, OSError."""
+        if self.card is None:
+            raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
+        return self.card, untrusted.look(self.card, self.limit)
+
+    def data(self) -> bytes:
+        """The card's bytes. Raises Refusal, OSError."""
+        return self.look()[1].data
+
+    def as_edited(self, settings: Settings, data: bytes | None = None) -> Candidate:
+        """The candidate with the edits that a person has made to its card, or to `data`, which was its card a moment
+        ago. Raises Refusal, OSError."""
+        if data is None and self.card is None:
+            return self.candidate
+        return cards.read(self.data() if data is None else data, self.candidate, settings).candidate
+
+    def effect(self, candidate: Candidate) -> list[record_edit.Addition]:
+        """The lines that approving `candidate` would add."""
+        return record_edit.effect(candidate, self.gate.get, self._decided_as)
+
+    def _decided_as(self, candidate_id: str) -> str | None:
+        start = b'"candidate_id":"%s"' % candidate_id.encode()
+        ledger = self.place.ledger
+        for _, line in jsonl.forwards(ledger, jsonl.end(ledger).size):
+            if start in line[:200]:
+                try:
+                    evidence = json.loads(line)["evidence_id"]
+                except (ValueError, KeyError, TypeError):
+                    shown, remedy = self.place.shown(ledger), "'recursion-gate verify' tells where it breaks"
+                    raise Parked(shown, "a line is not a receipt", remedy) from None
+                return str(evidence) if evidence else None
+        return None
+
+    def diff(self, candidate: Candidate) -> Iterator[str]:
+        """What approving `candidate` would change in the Record, as a unified diff."""
+        for addition in self.effect(candidate):
+            try:
+                old = (self.place.home / addition.file).read_bytes()
+            except FileNotFoundError:
+                old = b""
+            new, _ = record_edit.insert(old, addition.heading, [addition.line])
+            yield from difflib.unified_diff(
+                old.decode().splitlines(), new.decode().splitlines(), addition.file, addition.file, n=2, lineterm=""
+            )
+
+
+def waiting(
+    root: Root, users: list[str], settings: Settings | None = None, left_out: LeftOut | None = None
+) -> Iterator[Waiting]:
+    """All that waits for a person, oldest first, user by user.
+
+    A user whose gate or cards cannot be read is given to `left_out`, and the others go on; without it that is raised:
+    Parked, OSError.
+    """
+    for user in users:
+        place = root.place(user)
+        try:
+            gate = Gate.load(place)
+            cards_by_id = _cards(place, gate, settings or Settings()) if len(gate) else {}
+        except (Parked, OSError) as err:
+            if left_out is None:
+                raise
+            left_out(user, err)
+            continue
+        for candidate in gate:
+            yield cards_by_id.get(candidate.id) or Waiting(place, candidate, None, "pending", gate)
+
+
+def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:
+    """What has a card, by id."""
+    found: dict[str, Waiting] = {}
+    for state in ("pending", "approved", "rejected"):
+        folder = place.state(state)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if is_ignored(path.name):
+                continue
+            try:
+                data = untrusted.look(path, settings.max_card_bytes).data
+            except (Refusal, FileNotFoundError):
+                continue
+            candidate = gate.get(cards.id_of(data) or "")
+            if candidate is not None:
+                edited, problem = _edits(data, candidate, settings)
+                found[candidate.id] = Waiting(
+                    place, candidate, path, state, gate, edited, problem, settings.max_card_bytes
+                )
+    return found
+
+
+def _edits(card: bytes, candidate: Candidate, settings: Settings) -> tuple[Candidate | None, str]:
+    """What a person has made of a card, and why it cannot be read."""
+    if cards.is_as_staged(card, candidate):
+        return None, ""
+    try:
+        verdict = cards.read(card, candidate, settings)
+    except Refusal as err:
+        return None, err.problem
+    return verdict.candidate if verdict.edited else None, ""
+
+
+def find(
+    root: Root, users: list[str], given: str, settings: Settings | None = None, left_out: LeftOut | None = None
+) -> Waiting:
+    """The candidate that `given` means: its id, the beginning of it, or the beginning of its last part, as long as no
+    other has the same (as git shortens its ids). `left_out` as in `waiting`. Raises NoSuchCandidate, Parked,
+    OSError."""
+    found = [w for w in waiting(root, users, settings, left_out) if _means(given, w.candidate.id)]
+    exact = [w for w in found if w.candidate.id == given]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if not found:
+        told = _decided(root, users, given)
+        raise NoSuchCandidate(given, told or "is not at the gate. 'recursion-gate pending' lists what waits.")
+    several = ", ".join(f"{w.candidate.id} ({w.place.user})" for w in found[:5])
+    raise NoSuchCandidate(given, f"could be {len(found)} candidates: {several}. Give more of it, or --user.")
+
+
+def _decided(root: Root, users: list[str], given: str) -> str:
+    """What was decided of the candidate, or as the entry, that `given` means; "" where none was, or several were."""
+    found = []
+    for user in users:
+        with suppress(Parked, OSError):
+            for _, receipt in history.decisions(root, [user]):
+                if _means(given, receipt.candidate_id) or given == receipt.evidence_id:
+                    found.append((receipt.candidate_id, user, receipt))
+    exact = [item for item in found if item[0] == given] or found
+    if len(exact) != 1:
+        return ""
+    candidate_id, user, receipt = exact[0]
+    which = "" if candidate_id == given else f"({candidate_id}) "
+    why = f" ({receipt.reason})" if receipt.reason else ""
+    return f"{which}waits no longer: it was {receipt.told}{why}, for {user}. {TAKE_BACK}"
+
+
+def _means(given: str, candidate_id: str) -> bool:
+    return bool(given) and (candidate_id.startswith(given) or candidate_id.rpartition("-")[2].startswith(given))
+
+
+def decide(
+    item: Waiting, action: Action, *, shown: str | None = None, reason: str | None = None, via: str = "cli"
+) -> None:
+    """Move the card of one candidate into approved/ or rejected/. The card is written anew, so that it carries how,
+    and the file system by whom, it was decided.
+
+    `shown` is the `digest` of the card that the person has looked at: what somebody has edited since is not decided
+    on. Raises Changed then, Refusal when it is decided already, OSError.
+    """
+    if item.state != "pending":
+        raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
+    card, seen = item.look()
+    _check_unchanged(seen.data, shown)
+    _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason), own=True)
+    with contextlib.suppress(FileNotFoundError):
+        atomic.take_away(card, untrusted.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
+
+
+def take_back(item: Waiting, action: Action, was: bytes) -> bool:
+    """Move the card of one candidate back from approved/ or rejected/ into pending/, where it says again what it `was`.
+    False where it is no longer there: it is carried out, or somebody has moved it. Raises OSError."""
+    assert item.card is not None
+    for path in sorted(item.place.state(action).glob("*.md")):
+        with suppress(Refusal, FileNotFoundError):
+            if cards.id_of(untrusted.look(path, Settings().max_card_bytes).data) == item.candidate.id:
+                if item.card.exists():
+                    return False
+                atomic.move(path, item.card)
+                _deliver(item.card.parent, item.card.name, was, over=True)
+                return True
+    return False
+
+
+def digest(card: bytes) -> str:
+    """What stands for a card as it is now."""
+    return hashlib.sha256(card).hexdigest()
+
+
+def _check_unchanged(card: bytes, shown: str | None) -> None:
+    if shown is not None and digest(card) != shown:
+        raise Changed("its card was changed since it was shown", "Look at it again.")
+
+
+def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None = None) -> None:
+    """Put an edited card in the place of the one in pending/, unless that is no longer the one `shown`; below its
+    marker line stands then what it adds now. Raises Changed, Refusal when it does not parse, OSError."""
+    data = text.encode()
+    candidate = cards.read(data, item.candidate, settings).candidate
+    data = cards.with_preview(data, item.effect(candidate))
+    _check_unchanged(item.data(), shown)
+    assert item.card is not None
+    _deliver(item.card.parent, item.card.name, data, over=True)
+
+
+def _deliver(folder: Path, name: str, data: bytes, *, over: bool = False, own: bool = False) -> None:
+    try:
+        atomic.deliver(folder, name, data, over=over, own=own)
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(folder)) from err  # not the temporary name, or none at all

@@ -1,0 +1,99 @@
+"""What an agent may do: write a drop. Nothing here can read or write anything else (lane: staging)."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from ..core.errors import GateError, NoRoot, printable
+from ..core.paths import find_root, valid_user
+from ..disk import atomic
+
+__all__ = ["NoInbox", "NotAllowed", "NotText", "stage"]
+
+
+class NoInbox(GateError):
+    """There is no inbox of that user to drop into."""
+
+    def __init__(self, user: str, path: str) -> None:
+        super().__init__(user, path)
+        self.user, self.path = user, path
+
+    def __str__(self) -> str:
+        shown = printable(self.user)
+        return (
+            f"there is no inbox of a user '{shown}' ({self.path}). Add the user with 'recursion-gate user add {shown}'."
+        )
+
+
+class NotText(GateError):
+    """The text, or a field, holds what is not UTF-8."""
+
+    def __str__(self) -> str:
+        return "the text is not UTF-8, or holds half a character: save it as UTF-8"
+
+
+class NotAllowed(GateError):
+    """This account may not drop for that user (docs/security.md)."""
+
+    def __init__(self, user: str, path: str) -> None:
+        super().__init__(user, path)
+        self.user, self.path = user, path
+
+    def __str__(self) -> str:
+        return (
+            f"this account may not drop for '{self.user}': it has to be in the group that {self.path} belongs to "
+            "(and to have logged in since it was put there)."
+        )
+
+
+def stage(
+    text: str,
+    *,
+    user: str,
+    root: str | os.PathLike[str] | None = None,
+    skill: Literal["THINK", "WRITE", "WORK", "STEWARD"] | None = None,
+    section: Literal["IX-A", "IX-B", "IX-C", "none"] | None = None,
+    source: str | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Path:
+    """Propose an entry: write a drop into ``inbox/<user>/`` (contract, "A drop"). It never touches the gate.
+
+    `text` says what was done, self-contained. `section` "none" means evidence only; without it the section follows
+    from the words. `fields` may give any other field of a drop. The file is on disk, whole, when this returns; gives
+    its path. Raises NoRoot, NoInbox, NotText, NotAllowed, OSError.
+    """
+    found = find_root(root)
+    if found is None:
+        raise NoRoot
+    place = found.place(user)
+    if not valid_user(user) or not place.inbox.is_dir():
+        raise NoInbox(user, str(place.inbox))
+    drop: dict[str, Any] = {"raw_text": text, **(fields or {})}
+    if skill is not None:
+        drop["skill_tag"] = skill
+    if section is not None:
+        drop["suggested_ix_section"] = None if section == "none" else section
+    if source is not None:
+        drop["source"] = source
+    name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{os.urandom(3).hex()}.json"
+    try:
+        data = json.dumps(drop, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        raise NotText from None
+    try:
+        return atomic.deliver(place.inbox, name, data)
+    except PermissionError:
+        raise NotAllowed(user, str(place.inbox)) from None
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(place.inbox)) from err  # not the temporary name, or none at all
+
+
+def source_slug(source: str | None) -> str:
+    """`source` as the beginning of a file name."""
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in (source or "drop").lower()).strip("-")
+    return slug[:40] or "drop"

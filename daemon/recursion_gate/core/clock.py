@@ -1,0 +1,20 @@
+"""The time that goes into receipts."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from .errors import BadSettings, printable
+
+__all__ = ["now"]
+
+
+def now() -> datetime:
+    """The time that goes into receipts. ``$RECURSION_GATE_NOW`` (ISO 8601) stops the clock, so that two runs of the
+    same story can be compared byte for byte."""
+    fixed = os.environ.get("RECURSION_GATE_NOW")
+    try:
+        return datetime.fromisoformat(fixed) if fixed else datetime.now(UTC)
+    except ValueError:
+        raise BadSettings("$RECURSION_GATE_NOW", f"'{printable(str(fixed))}' is not an instant (ISO 8601)") from None

@@ -1,0 +1,590 @@
+"""The only module that writes: replace a file, append to one, make one, move one, remove one.
+
+Everything the daemon changes on disk goes through the functions below, and they in turn go through `calls`, one
+method a system call. So what is synced when can be read on one page, and a test can count, fail or kill at every
+single step by putting its own object in the place of `calls`.
+
+What is promised (docs/reliability.md says why it is enough):
+
+* `replace`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
+* `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `receipts` recognises.
+* `create`: the file appears whole or not at all and never takes the place of another. It is synced where it is asked
+  for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
+  again.
+* `take_away`: removes or moves the file that is meant, never another that came under its name meanwhile.
+* `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
+* `overwrite`: promises nothing; the status on a full disk is all that it is for.
+
+What is made in a folder of a lane (`lanes`), known by its setgid bit, can be read by whoever may enter the folder and
+changed by whoever may change the folder, whatever our umask; elsewhere the umask decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.paths import TEMP_NAME, aside_name, is_aside, original_name
+
+__all__ = [
+    "Calls",
+    "append",
+    "calls",
+    "create",
+    "deliver",
+    "fit",
+    "hand_over",
+    "make_folder",
+    "move",
+    "overwrite",
+    "put_back",
+    "remove",
+    "replace",
+    "sync_disk",
+    "sync_folder",
+    "take_away",
+    "truncate",
+]
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class Calls:
+    """The system calls that change something, one method each."""
+
+    def open(self, path: str, flags: int, mode: int = 0o666) -> int:
+        return os.open(path, flags, mode)
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        return os.write(fd, data)
+
+    def fsync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def syncfs(self, fd: int) -> None:
+        _syncfs(fd)
+
+    def fchmod(self, fd: int, mode: int) -> None:
+        os.fchmod(fd, mode)
+
+    def fchown(self, fd: int, uid: int, gid: int) -> None:
+        os.fchown(fd, uid, gid)
+
+    def ftruncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new)
+
+    def rename_new(self, old: str, new: str) -> None:
+        """Raises FileExistsError where something is called `new` already."""
+        _rename_new(old, new)
+
+    def exchange(self, old: str, new: str) -> None:
+        """Each file gets the other's name, in one step."""
+        _renameat2(old, new, _RENAME_EXCHANGE)
+
+    def link(self, old: str, new: str) -> None:
+        os.link(old, new, follow_symlinks=False)
+
+    def unlink(self, path: str) -> None:
+        os.unlink(path)
+
+    def mkdir(self, path: str, mode: int = 0o777) -> None:
+        os.mkdir(path, mode)
+
+    def setxattr(self, fd: int, name: str, value: bytes) -> None:
+        os.setxattr(fd, name, value)
+
+    def removexattr(self, fd: int, name: str) -> None:
+        os.removexattr(fd, name)
+
+
+def _syncfs(fd: int) -> None:
+    """syncfs(2), which Python does not have; where the system has none either, all disks are synced."""
+    import ctypes
+
+    try:
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError, TypeError):
+        os.sync()
+        return
+    if call(fd):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+_AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2
+
+
+@functools.cache
+def _libc_renameat2() -> Any:
+    import ctypes
+
+    try:
+        return ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+def _renameat2(old: str, new: str, flag: int) -> None:
+    """renameat2(2), which Python does not have."""
+    import ctypes
+
+    call = _libc_renameat2()
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), old)
+    if call(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), flag):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), old)
+
+
+def _rename_new(old: str, new: str) -> None:
+    try:
+        _renameat2(old, new, _RENAME_NOREPLACE)
+        return
+    except OSError as err:
+        if err.errno not in _NO_EXCHANGE:
+            raise
+    try:  # this disk or system has no such rename
+        os.link(old, new, follow_symlinks=False)
+    except OSError as err:
+        if err.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(new):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from None
+        os.rename(old, new)
+    else:
+        os.unlink(old)
+
+
+calls = Calls()
+
+
+def _write_all(fd: int, data: bytes | bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[calls.write(fd, view) :]
+
+
+def _lane_mode(mode: int) -> int | None:
+    """The mode of a file made in a folder that has `mode`; None where the umask decides."""
+    if not mode & stat.S_ISGID:
+        return None
+    if mode & stat.S_ISVTX:  # an inbox: each one's file is his own, and the daemon, which is in the group, reads it
+        return 0o640
+    return 0o600 | (mode & 0o011) << 2 | mode & 0o022
+
+
+def fit(fd: int, folder: Path | str, *, most: int = 0o666) -> None:
+    """Give the open file, which lies in `folder`, the mode that files there have, but no right beyond `most`. Raises
+    OSError."""
+    _fit(fd, os.stat(folder).st_mode, most=most)
+
+
+def _fit(fd: int, folder_mode: int, *, most: int = 0o666) -> None:
+    mode = _lane_mode(folder_mode)
+    if mode is not None:
+        mode &= most
+    if mode is not None and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+        calls.fchmod(fd, mode)
+
+
+def _write_temp(
+    folder: str,
+    data: bytes | bytearray,
+    *,
+    sync: bool,
+    like: os.stat_result | None = None,
+    inside: os.stat_result | None = None,
+    mode: int | None = None,
+) -> str:
+    """A new file in `folder` with `data`, still under its temporary name."""
+    temp = os.path.join(folder, TEMP_NAME)
+    try:
+        fd = calls.open(temp, _NEW)
+    except FileExistsError:  # left by a stop; never written into, since somebody may hold it open or have linked it
+        calls.unlink(temp)
+        fd = calls.open(temp, _NEW)
+    try:
+        _write_all(fd, data)
+        if mode is not None:
+            calls.fchmod(fd, mode)
+        elif like is None:
+            _fit(fd, (inside or os.stat(folder)).st_mode)
+        else:
+            calls.fchmod(fd, stat.S_IMODE(like.st_mode))
+            made = os.fstat(fd)
+            if (like.st_uid, like.st_gid) != (made.st_uid, made.st_gid):
+                with contextlib.suppress(PermissionError):  # a daemon without rights keeps its own account
+                    calls.fchown(fd, like.st_uid, like.st_gid)
+        if sync:
+            calls.fsync(fd)
+    except OSError as err:
+        calls.close(fd)
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise _named(err, folder) from None
+    calls.close(fd)
+    return temp
+
+
+def _named(err: OSError, path: str) -> OSError:
+    """The error with the file or folder that it is about: a call on an open file does not know it."""
+    if err.filename is None:
+        err.filename = path
+    return err
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Make the folder's entries last: what was created, moved or removed in it survives a power cut."""
+    fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        calls.fsync(fd)
+    except OSError as err:  # some network file systems cannot sync a folder; they order such changes themselves
+        if err.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(fd)
+
+
+def sync_disk(folder: Path | str) -> None:
+    """Make all last that was written to the disk that `folder` is on: one call in place of one for each of many files.
+    Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        calls.syncfs(fd)
+    finally:
+        os.close(fd)
+
+
+def replace(
+    path: Path | str, data: bytes | bytearray, *, sync: bool = True, still: Callable[[str], bool] | None = None
+) -> bool:
+    """Put `data` in the place of the file at `path`, keeping its mode and, where allowed, its owner.
+
+    `still` is asked whether the file at a path is the one that is meant; where it is not, since somebody has saved it
+    in the meantime, nothing is done, and False returned.
+
+    The folder is not synced: call `sync_folder` where the replacement must last before the next step.
+    Raises OSError; the old file is then as it was.
+    """
+    try:
+        like: os.stat_result | None = os.lstat(path)
+    except FileNotFoundError:
+        like = None
+    if like is not None and stat.S_ISLNK(like.st_mode):
+        like = None  # the mode of every link is 777; the file that takes its place must not have that
+    temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)
+    if still is not None:
+        return _replace_if(temp, str(path), still)
+    _take_place(temp, str(path))
+    return True
+
+
+def _take_place(temp: str, target: str) -> None:
+    try:
+        calls.rename(temp, target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+
+
+def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
+    """Put `temp` in the place of `target`, if that is `still` the one that is meant, also where somebody saves it at
+    the very moment: the two change places, and the one that is taken away is looked at again."""
+    try:
+        if not still(target):
+            calls.unlink(temp)
+            return False
+        calls.exchange(temp, target)
+    except Exception as err:
+        number = err.errno if isinstance(err, OSError) else None
+        if number in _NO_EXCHANGE or (number == errno.ENOENT and not os.path.lexists(target)):
+            _take_place(temp, target)
+            return True
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    try:
+        if still(temp):
+            calls.unlink(temp)
+            return True
+    except OSError:  # it cannot be told whose that is: all is to be as it was, and no save left under that name
+        calls.exchange(temp, target)
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    calls.rename(temp, target)  # what somebody saved goes back
+    return False
+
+
+def create(
+    path: Path | str,
+    data: bytes,
+    *,
+    sync: bool = False,
+    inside: os.stat_result | None = None,
+    mode: int | None = None,
+) -> bool:
+    """Make the file `path`, whole or not at all. False when something of that name is there already: it is left
+    alone. With `sync` its bytes are on disk before it has its name; the folder is not synced. `inside` is what the
+    caller has seen of the folder, if it has just looked; `mode` is for a file that is not as others there are. Raises
+    OSError."""
+    target = str(path)
+    if os.path.lexists(target):  # saves the temporary file in the common case; the link below is what decides
+        temp = os.path.join(os.path.dirname(target), TEMP_NAME)
+        if os.path.lexists(temp):  # a stop came between the link and the unlink below
+            calls.unlink(temp)
+        return False
+    temp = _write_temp(os.path.dirname(target), data, sync=sync, inside=inside, mode=mode)
+    try:
+        calls.link(temp, target)
+    except FileExistsError:
+        calls.unlink(temp)
+        return False
+    except OSError as err:
+        if err.errno in _NO_LINKS and not os.path.lexists(target):  # a disk without hard links (FAT, some shares)
+            calls.rename(temp, target)
+            return True
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    calls.unlink(temp)
+    return True
+
+
+def deliver(
+    folder: Path | str, name: str, data: bytes, *, over: bool = False, own: bool = False, private: bool = False
+) -> Path:
+    """Make a file in a folder that others write into too, as the daemon's clients do: whole, on disk when this
+    returns, and under `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. With `own`
+    nobody but who makes it can write it; with `private` nobody else can read it either, from its first byte on. Gives
+    its path. Raises OSError."""
+    stem, ending = os.path.splitext(name)
+    # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
+    temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
+    fd = calls.open(temp, _NEW, 0o600) if private else calls.open(temp, _NEW)
+    try:
+        if not private:
+            fit(fd, folder, most=0o644 if own else 0o666)
+        _write_all(fd, data)
+        calls.fsync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise
+    finally:
+        calls.close(fd)
+    target = os.path.join(folder, name)
+    number = 1
+    while True:
+        try:
+            if over:
+                calls.rename(temp, target)
+                temp = ""
+            else:
+                calls.link(temp, target)
+            break
+        except FileExistsError:
+            number += 1
+            target = os.path.join(folder, f"{stem}-{number}{ending}")
+        except OSError as err:
+            if err.errno not in _NO_LINKS:
+                with contextlib.suppress(OSError):
+                    calls.unlink(temp)
+                raise
+            calls.rename(temp, target)
+            temp = ""
+            break
+    if temp:
+        calls.unlink(temp)
+    with contextlib.suppress(PermissionError):  # agents may put files into the inbox, but perhaps not open the folder
+        sync_folder(folder)
+    return Path(target)
+
+
+def overwrite(path: Path | str, data: bytes) -> None:
+    """Write `data` over the file at `path`, in the room that it has already: for a disk that has none for another
+    file. A reader may see it torn, and what was longer is filled up with blanks. Raises OSError."""
+    fd = calls.open(str(path), os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        st = os.fstat(fd)
+        if len(data) > max(st.st_size, getattr(st, "st_blocks", 0) * 512):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        _write_all(fd, data.ljust(st.st_size))
+    finally:
+        calls.close(fd)
+
+
+def append(path: Path | str, data: bytes) -> None:
+    """Add `data` at the end of the file, on disk when this returns. A failed append is cut off again where the
+    disk allows it; what a kill leaves is a prefix. Raises OSError."""
+    target = str(path)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    fd = calls.open(target, flags)
+    try:
+        before = os.fstat(fd).st_size
+        try:
+            if not before:
+                fit(fd, os.path.dirname(target) or ".")
+            _write_all(fd, data)
+            calls.fsync(fd)
+        except OSError as err:
+            with contextlib.suppress(OSError):
+                calls.ftruncate(fd, before)
+            raise _named(err, target) from None
+    finally:
+        calls.close(fd)
+    if not before:  # also where an earlier append made the file and failed: nobody has synced its folder since
+        sync_folder(os.path.dirname(target) or ".")
+
+
+def truncate(path: Path | str, size: int) -> None:
+    """Cut the file to `size` bytes, on disk when this returns. Raises OSError."""
+    fd = calls.open(str(path), os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        calls.ftruncate(fd, size)
+        calls.fsync(fd)
+    finally:
+        calls.close(fd)
+
+
+def move(source: Path | str, target: Path | str) -> None:
+    """Rename `source` to `target`, which the caller has seen to be free. Only ever inside one user's inbox: a file
+    that is renamed out of a watched tree holds up every later event by half a second (watchdog waits for the other
+    half of the move). Raises OSError."""
+    calls.rename(str(source), str(target))
+
+
+def take_away(path: Path | str, still: Callable[[str], bool], target: Path | str | None = None) -> bool:
+    """Remove the file at `path`, or move it to `target`, which the caller has seen to be free, if it is `still` the one
+    that is meant; another one, which somebody renamed over it, stays, and False is returned.
+
+    A look at a name and a removal by it are two calls, and the file may have changed in between. So the file gets a
+    name that nobody else uses, in the same folder (see `move`), and is looked at there. What a stop leaves under such a
+    name, and what does not get its own back since that is taken again, `put_back` deals with at the next look.
+
+    Raises FileNotFoundError when nothing is there any more, OSError; then it may be left aside.
+    """
+    aside = _take_aside(str(path))
+    try:
+        if still(aside):
+            if target is None:
+                calls.unlink(aside)
+            else:
+                calls.rename_new(aside, str(target))
+            return True
+    except OSError:  # a file stays aside for the next look: a rename more would give it another ctime
+        if os.path.isdir(aside):  # a folder may be ours to rename and not to move
+            put_back(aside)
+        raise
+    put_back(aside)
+    return False
+
+
+#: So many files that were taken aside may have the same name at once.
+_ASIDE_AT_ONCE = 100
+
+
+def _take_aside(path: str) -> str:
+    folder, name = os.path.split(path)
+    if is_aside(name):
+        return path
+    for number in range(_ASIDE_AT_ONCE):
+        aside = os.path.join(folder, aside_name(name, number))
+        try:
+            calls.rename_new(path, aside)
+            return aside
+        except FileExistsError:
+            continue
+        except OSError as err:
+            if err.errno == errno.ENAMETOOLONG:  # the name leaves no room for another one
+                return path
+            raise
+    raise FileExistsError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+
+
+def put_back(path: Path | str) -> str:
+    """Give a file that is taken aside its own name again, unless that is taken; gives the path it has now."""
+    folder, name = os.path.split(str(path))
+    target = os.path.join(folder, original_name(name))
+    if target != str(path):
+        with contextlib.suppress(OSError):
+            calls.rename_new(str(path), target)
+            return target
+    return str(path)
+
+
+def remove(path: Path | str) -> None:
+    """Unlink `path`; it does not matter if it is gone already. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        calls.unlink(str(path))
+
+
+def make_folder(path: Path | str) -> None:
+    """Make the folder and, if need be, those above it; synced into the folder above. Raises OSError."""
+    target = str(path)
+    if os.path.isdir(target):
+        return
+    above = os.path.dirname(target) or "."
+    if not os.path.isdir(above):
+        make_folder(above)
+    try:
+        _mkdir(target, os.stat(above).st_mode)
+    except FileExistsError:
+        if not os.path.isdir(target):
+            raise
+    sync_folder(above)
+
+
+def hand_over(path: Path | str, uid: int, gid: int, mode: int, lists: Mapping[str, bytes | None]) -> None:
+    """Give the folder or plain file at `path` its owner (-1: as it is), group, mode and access control lists (None: it
+    shall have none of that name). A symbolic link, or a file that has other names, is left alone: what root does here
+    must not be led elsewhere. Raises OSError."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    fd = os.open(path, flags)
+    try:
+        st = os.fstat(fd)
+        if not stat.S_ISDIR(st.st_mode) and (not stat.S_ISREG(st.st_mode) or st.st_nlink > 1):
+            raise OSError(errno.EPERM, "not a plain file of one name", str(path))
+        if uid not in (-1, st.st_uid) or gid != st.st_gid:
+            calls.fchown(fd, uid, gid)
+        if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+            calls.fchmod(fd, mode)
+        for name, value in lists.items():
+            if value is not None:
+                calls.setxattr(fd, name, value)
+            else:
+                with contextlib.suppress(OSError):  # it has none, or the file system has none at all
+                    calls.removexattr(fd, name)
+    except OSError as err:
+        raise type(err)(err.errno, err.strerror, str(path)) from err
+    finally:
+        os.close(fd)
+
+
+def _mkdir(path: str, above: int) -> None:
+    if not above & stat.S_ISGID:
+        calls.mkdir(path)
+        return
+    # A lane's: as the folder above, which hands down its group and setgid bit. In an inbox, where the group is the
+    # agents', closed. Not by chmod afterwards: a confined service may not set the setgid bit.
+    umask = os.umask(0)
+    try:
+        calls.mkdir(path, 0o700 if above & stat.S_ISVTX else above & 0o777)
+    finally:
+        os.umask(umask)

@@ -1,0 +1,49 @@
+"""Put back into the Record the lines that receipts prove and that are missing there: after an older copy of `users/`
+was put back. What `doctor --fix` does; never the daemon by itself, since a person may have taken the lines out."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ..audit.verify import verify
+from ..core.model import Receipt
+from ..core.paths import Root
+from ..core.settings import Settings
+from ..disk import lock
+from ..engine import merging
+from ..engine.desk import Desk
+from ..engine.record_files import BeingSaved, RecordFiles
+from ..store import jsonl
+from ..store.ledger import Decided
+
+__all__ = ["put_back"]
+
+
+def put_back(root: Root, user: str, settings: Settings) -> None:
+    """Put back all lines of `user` that `verify` calls missing, each at the end of its section, in the order of the
+    receipts. Raises AlreadyRunning while a daemon runs, Parked, OSError."""
+    place = root.place(user)
+    decided = Decided(root)
+    try:
+        with lock.hold(root):
+            desk = Desk(place, settings, decided)
+            merging.finish(desk)
+            missing = set(verify(root, [user])[0].missing)  # anew: now nobody else merges
+            texts = RecordFiles(desk)
+            for _, data in jsonl.forwards(place.ledger, desk.ledger.size) if missing else ():
+                try:
+                    receipt = Receipt.model_validate_json(data)
+                except ValidationError:
+                    continue
+                for file, lines in receipt.lines.items():
+                    if (receipt.seq, file) in missing:
+                        texts.add(file, lines[-1], {})
+            try:
+                texts.plan()
+            except BeingSaved as err:
+                raise err.in_the_midst() from None
+            texts.write()
+            for receipt in merging.not_in_the_record(desk, desk.lacks):
+                raise OSError(f"receipt {receipt.seq}: its lines are still missing")
+    finally:
+        decided.close()

@@ -1,0 +1,113 @@
+"""The Record files that a merge reads and changes, and how it keeps out of the way of who else saves them.
+
+A person's editor may save a Record file at any time. What is being written is not read, since it may be half of what
+is meant; and what was saved since it was read is never written over (`durable.replace`), but read again.
+"""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+from pathlib import Path
+
+from ..core.errors import NotYet, Parked, Refusal
+from ..disk import atomic, untrusted
+from ..formats import record_edit
+from .desk import Desk
+
+__all__ = ["BeingSaved", "RecordFiles"]
+
+#: In how many seconds to look again whether a Record file is still being written.
+_SAVING = 0.1
+
+#: How often somebody may save a Record file while it is being written, before it is left in peace for a while.
+_SAVES = 10
+
+
+class BeingSaved(NotYet):
+    """Somebody has a Record file open for writing: what stands in it may be half of what is meant."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        super().__init__(_SAVING)
+        self.path, self.shown = path, shown
+
+    def in_the_midst(self) -> OSError:
+        """The same where the receipts are there already: what is left to do is taken up as after a stop."""
+        return BlockingIOError(errno.EAGAIN, "another program is writing this file", str(self.path))
+
+
+class RecordFiles:
+    """The Record files that a pass reads and changes, each read once and written once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._texts: dict[str, tuple[bytes, object]] = {}
+        self._wanted: dict[str, list[tuple[str, dict[str, list[str]]]]] = {}
+
+    def text(self, file: str) -> bytes:
+        return self._load(file)[0]
+
+    def _load(self, file: str) -> tuple[bytes, object]:
+        if file not in self._texts:
+            self._texts[file] = _read_record(self.desk, file)
+        return self._texts[file]
+
+    def add(self, file: str, line: str, lines: dict[str, list[str]]) -> None:
+        """Want `line` in `file`; what is really put in will be noted in `lines`."""
+        lines[file] = []  # in the order of the candidate's own lines, whatever else goes into the file
+        self._wanted.setdefault(file, []).append((line, lines))
+
+    def plan(self) -> None:
+        """Put the wanted lines in, in memory. Raises Parked when a file cannot take them."""
+        for file, wanted in self._wanted.items():
+            text, mark = self._load(file)
+            new, added = record_edit.insert(text, record_edit.HEADINGS[file], [line for line, _ in wanted])
+            made = added[: len(added) - len(wanted)]  # the heading, where it was missing, is the first one's
+            for line, lines in wanted:
+                lines[file] = [*made, line]
+                made = []
+            self._texts[file] = (new, mark)
+
+    def write(self) -> None:
+        """Put the planned texts on disk, synced. A file that somebody has saved since it was read is read again."""
+        place = self.desk.place
+        for file, wanted in self._wanted.items():
+            path = place.home / file
+            new, mark = self._texts[file]
+            for _ in range(_SAVES):
+                if atomic.replace(path, new, still=partial(self._is_to_be_replaced, path, mark)):
+                    break
+                try:
+                    text, mark = _read_record(self.desk, file)
+                except BeingSaved as err:
+                    raise err.in_the_midst() from None
+                new = record_edit.insert(text, record_edit.HEADINGS[file], [line for line, _ in wanted])[0]
+            else:
+                raise BeingSaved(path, place.shown(path)).in_the_midst()
+        if self._wanted:
+            atomic.sync_folder(place.home)
+
+    def _is_to_be_replaced(self, path: Path, mark: object, at: str) -> bool:
+        if at == str(path):  # the last moment before the two change places
+            self.desk.check()
+        return untrusted.untouched(at, mark)
+
+
+def _read_record(desk: Desk, file: str) -> tuple[bytes, object]:
+    """A Record file, and what tells whether it has changed since. Raises BeingSaved, Parked, OSError."""
+    path = desk.place.home / file
+    shown = desk.place.shown(path)
+    try:
+        seen = untrusted.look(path, 1 << 30, ask_writers=True)
+        if seen.open_elsewhere:
+            raise BeingSaved(path, shown)
+        if b"\0" in seen.data:
+            raise Parked(shown, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
+        seen.data.decode()
+        return seen.data, seen.mark
+    except FileNotFoundError:
+        return b"", None
+    except Refusal as err:
+        raise Parked(shown, err.problem, "A Record file must be a plain file that the daemon may read") from None
+    except UnicodeDecodeError as err:
+        raise Parked(shown, f"this is not UTF-8 (byte {err.start + 1:,})", "Save the file as UTF-8") from None

@@ -1,0 +1,291 @@
+"""Candidate <-> Markdown card. Pure (contract, "A card").
+
+A card that is byte for byte what `render` makes was not edited. Anything else is parsed and compared with the
+candidate. The marker line is also the sentinel: a card without it was cut short, or had its end taken off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..core.errors import Refusal
+from ..core.model import CATEGORY_OF, Candidate, id_hash
+from ..core.settings import Settings
+from ..core.unseen import without_unseen
+from . import frontmatter
+from .drops import CARD_ONLY, MARKER_LINE, as_typed, decode, on_a_card, validate
+from .record_edit import Addition, clean, fold
+
+__all__ = [
+    "Verdict",
+    "ends_whole",
+    "file_name",
+    "id_of",
+    "is_as_staged",
+    "is_torn",
+    "note_in",
+    "read",
+    "reason_in",
+    "render",
+    "shows",
+    "sign",
+    "typed_below",
+    "via_of",
+    "with_preview",
+]
+
+MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
+
+_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
+
+_TAIL = re.compile("[a-z0-9]{4,12}")
+_NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+_MOST_NAME = 100  # bytes; contract, "A card"
+_MOST_SLUG = 60  # characters
+
+#: What a person is to do with a card; its first line but for the one that opens the front matter.
+WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
+_SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
+_EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
+
+
+def file_name(candidate: Candidate, taken: int = 0) -> str:
+    """What the card is called: skill, the first words, and a part of the id; legal on Linux, macOS, Windows, SMB and
+    Syncthing, at most 100 bytes. `taken` > 0 gives another name where this one is not free."""
+    tail = candidate.id.rsplit("-", 1)[-1] if candidate.id.startswith("cand-") else ""
+    if taken or not _TAIL.fullmatch(tail):  # an id that was given may end as another one does
+        tail = id_hash(candidate.id)[:7]
+    end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
+    text = candidate.raw_text[:200]
+    if text.isascii() and text.isprintable():
+        words = text.lower().translate(_NO_WORD)
+    else:
+        # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
+        text = unicodedata.normalize("NFC", fold(text).lower())
+        words = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
+    start = f"{candidate.skill_tag.lower()}_"
+    slug = _cut("-".join(words.split()), _MOST_SLUG, _MOST_NAME - len((start + end).encode()))
+    return (start + slug).rstrip("_") + end
+
+
+def _cut(slug: str, most: int, room: int) -> str:
+    """The first words of `slug`, at most so many characters and, as `room`, bytes; a part of a word only where the
+    first one alone is too long, as in scripts that have no blanks."""
+    cut = slug[:most].encode()[:room].decode(errors="ignore")
+    if len(cut) < len(slug) and slug[len(cut)] != "-" and "-" in cut:
+        cut = cut[: cut.rindex("-")]
+    return cut.rstrip("-")
+
+
+def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = None) -> bytes:
+    """The card of `candidate`, with the `lines` that approving would add, file by file."""
+    quote = frontmatter.quote
+    source = "null" if candidate.source is None else quote(candidate.source)
+    more = [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
+    said = f"note: {quote(note)}\n" if note else ""  # why it is here again comes before all else
+    return (
+        f"---\n{WHAT_TO_DO}\n{said}id: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
+        f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
+        f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
+        + "".join(f"{name}: {quote(value)}\n" for name, value in more)
+        + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{_preview(lines)}"
+    ).encode()
+
+
+def _preview(lines: Sequence[Addition]) -> str:
+    """What stands below the marker line."""
+    return "\n\n" + "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines) + "\n"
+
+
+def with_preview(card: bytes, lines: Sequence[Addition]) -> bytes:
+    """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`.
+    Raises Refusal where it does not parse."""
+    text = frontmatter.unix(decode(card))
+    _, rest = frontmatter.split(text)
+    *_, marker = MARKER_LINE.finditer(rest)
+    return (text[: len(text) - len(rest) + marker.end()] + _preview(lines)).encode()
+
+
+def shows(card: bytes, lines: Sequence[Addition]) -> bool:
+    """Whether what stands below the card's marker line is what adding `lines` gives."""
+    return frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
+
+
+def is_as_staged(card: bytes, candidate: Candidate) -> bool:
+    """Whether it is seen at a glance that nobody has edited the card, as it is with nearly all. Where it is not,
+    `read` tells."""
+    down_to_marker = render(candidate, ())[:-3]
+    return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0
+
+
+def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:
+    """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
+    that it no longer says so once somebody has edited it or moved it elsewhere. Raises Refusal."""
+    text = _with_plain_reason(card)
+    fields, body = frontmatter.split(text)
+    if not fields:
+        raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
+    head = text[: len(text) - len(body)].rstrip("\n").split("\n")[:-1]
+    anew = bool(reason and fold(reason))  # else the reason that a person has written on the card stays
+    kept = [line for line in head if not line.startswith(("via:", "reason:") if anew else "via:")]
+    if reason and anew:
+        kept.append(f"reason: {frontmatter.quote(fold(reason))}")
+    without = "\n".join([*kept, "---"]) + "\n" + body
+    signed = "\n".join([*kept, f"via: {via} {action} {_digest(without)}", "---", body])
+    if not _says_the_same(signed, fields, body):  # a mapping in braces, a quoted value over several lines
+        raise Refusal(
+            "its front matter is written in a way that nothing can be added to",
+            "Write each field on a line of its own, or move the card by hand.",
+        )
+    return signed.encode()
+
+
+def _says_the_same(signed: str, fields: dict[str, Any], body: str) -> bool:
+    """Whether a signed card reads as `fields` and `body`, but for how it was decided."""
+    try:
+        then, text = frontmatter.split(signed)
+    except Refusal:
+        return False
+    own = ("via", "reason")
+    return text == body and {k: v for k, v in then.items() if k not in own} == {
+        k: v for k, v in fields.items() if k not in own
+    }
+
+
+def via_of(card: bytes, claimed: str | None, action: str) -> str | None:
+    """By what the decision was made, where the card's ``via:`` (`claimed`) is true of `action` and of the card as it
+    is now; None where the card was moved or edited by hand."""
+    via, _, rest = (claimed or "").partition(" ")
+    text = decode(card)
+    without = text.replace(f"\nvia: {claimed}\n", "\n", 1)
+    true = via in ("cli", "web") and rest == f"{action} {_digest(without)}"
+    return via if true else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def id_of(data: bytes) -> str | None:
+    """The id that a card's front matter names, also where the rest of it is broken."""
+    return frontmatter.peek_id(data.decode("utf-8-sig", errors="replace"))
+
+
+def note_in(data: bytes) -> str | None:
+    """The note that the daemon has put on a card. Raises Refusal where the card does not parse."""
+    note = frontmatter.split(_with_plain_reason(data))[0].get("note")
+    return note if isinstance(note, str) else None
+
+
+def _with_plain_reason(card: bytes) -> str:
+    """The text of a card, with ``\\n`` as line ends, and the reason on it in quotes: a person writes a sentence
+    there, in no YAML. Raises Refusal."""
+    text = frontmatter.unix(decode(card))
+    mended, said = frontmatter.sentence(text, "reason")
+    if said is None:
+        return text
+    try:
+        before, _ = frontmatter.split(text)
+    except Refusal:
+        return mended
+    try:
+        after, _ = frontmatter.split(mended)
+    except Refusal:
+        return text
+    before, after = ({k: v for k, v in f.items() if k.lower() != "reason"} for f in (before, after))
+    return mended if before == after and said[0] not in "\"'" else text  # else it is a part of another value, or YAML
+
+
+def reason_in(data: bytes) -> str | None:
+    """The reason that a person has written on a card, also where the rest of it cannot be read."""
+    said = frontmatter.sentence(data.decode("utf-8-sig", errors="replace"), "reason")[1]
+    return fold(said) or None if said else None
+
+
+def typed_below(card: bytes, previews: Sequence[Sequence[Addition]]) -> bool:
+    """Whether somebody has typed below the marker line: there stands a line that is in none of `previews`, which are
+    what the daemon may have put there, but for the evidence that a line links to, which may have been decided since.
+    Raises Refusal."""
+    text = frontmatter.unix(decode(card))
+    *_, marker = MARKER_LINE.finditer(text)
+    ours = {fold(line) for lines in previews for line in _preview(lines).split("\n")}
+    links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}
+    *typed, last = [said for line in text[marker.end() :].split("\n") if (said := fold(line))] or [""]
+    if any(line.startswith(last) for line in ours | links):  # cut short by a power cut: nobody has typed that
+        last = ""
+    return any(line not in ours and line.rpartition(" — ")[0] not in links for line in (*typed, last))
+
+
+def _is_linked(lines: Sequence[Addition]) -> bool:
+    return all(a.file != "self-evidence.md" for a in lines)
+
+
+def is_torn(data: bytes, whole: bytes) -> bool:
+    """Whether `data` is what a power cut has left of the card `whole`: cut short, or with NULs for its bytes."""
+    if len(data) > len(whole) or data == whole:
+        return False
+    return all(here in (0, was) for here, was in zip(data, whole[: len(data)], strict=True))
+
+
+def ends_whole(data: bytes) -> bool:
+    """Whether a card of ours ends as all do, with the line for the skill's file. Costs little."""
+    end = data.rfind(b"\nself-skill-")
+    return end >= 0 and b"\0" not in data and _END.match(data, end) is not None
+
+
+class Verdict:
+    """What a card says: the candidate as it stands in it, and the reason that the person gave, if any."""
+
+    __slots__ = ("below", "candidate", "edited", "reason", "via")
+
+    def __init__(self, candidate: Candidate, edited: bool, reason: str | None, via: str | None) -> None:
+        self.candidate, self.edited, self.reason, self.via = candidate, edited, reason, via
+        self.below = False  # whether somebody has typed below the marker line: see `typed_below`
+
+
+def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
+    """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
+    values, rest = frontmatter.split(_with_plain_reason(data))
+    markers = list(MARKER_LINE.finditer(rest))
+    if not markers:
+        raise Refusal(
+            "the line that begins with '<!-- recursion-gate:' is missing, so the card may be cut short",
+            "Leave that line, and what is below it, as it is.",
+            maybe_unfinished=True,
+        )
+    body = without_unseen(as_typed(rest[: markers[-1].start()])).strip()
+    decided = {name: values.pop(name, None) for name in CARD_ONLY}
+    for name, value in decided.items():
+        if value is not None and not isinstance(value, str):
+            raise Refusal(f"{name} must be text")
+    if values.get("id", staged.id) != staged.id:
+        raise Refusal("the id was changed", "Leave its id as it is.")
+    if "raw_text" in values or "text" in values:
+        raise Refusal("the text is given twice: in the front matter and as the body", "Keep the body.")
+    room = max(settings.max_text_chars, len(staged.raw_text))  # what was staged stays good when the limit is lowered
+    drop = validate({**values, "raw_text": body}, replace(settings, max_text_chars=room))
+    changed: dict[str, Any] = {}
+    for name in _EDITABLE:
+        if name == "raw_text":
+            if drop.raw_text != clean(staged.raw_text):
+                changed[name] = drop.raw_text
+        elif name in drop.model_fields_set or name in _SHOWN:
+            value = getattr(drop, name)
+            if value != getattr(staged, name) and not (name == "created_at" and value is None):
+                changed[name] = value
+    if drop.mind_category and "suggested_ix_section" not in values:
+        raise Refusal("mind_category follows suggested_ix_section", "Change suggested_ix_section instead.")
+    if "suggested_ix_section" in changed:
+        section = changed["suggested_ix_section"]
+        changed["mind_category"] = CATEGORY_OF[section] if section else None
+    if changed.get("link_to_evidence_id") == staged.id:
+        raise Refusal("link_to_evidence_id names the card itself", "Take the line out, or name another entry.")
+    candidate = staged.model_copy(update=changed) if changed else staged
+    reason = decided["reason"]
+    return Verdict(candidate, bool(changed), fold(reason) or None if reason else None, decided["via"])

@@ -1,0 +1,241 @@
+"""Where a candidate's lines go, and a Record file with them in. Pure (contract, "A merge").
+
+Nothing is ever rewritten: the new bytes are the old ones with whole lines put in, so that every other byte stays.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..core.model import Candidate, act_id
+from ..core.unseen import without_unseen
+
+__all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "insert"]
+
+_DIMENSION = {"IX-A": "self-knowledge.md", "IX-B": "self-curiosity.md", "IX-C": "self-personality.md"}
+
+#: The section of each Record file that approved entries go to.
+HEADINGS = {
+    "self-evidence.md": "Activity Log",
+    "self-knowledge.md": "Topics / Understanding",
+    "self-curiosity.md": "Interests",
+    "self-personality.md": "Observed Voice / Expression",
+    "self-skill-think.md": "Activity",
+    "self-skill-write.md": "Activity",
+    "self-skill-work.md": "Activity",
+    "self-skill-steward.md": "Activity",
+}
+
+_LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1f\x85\u2028\u2029]")  # with all that str.split takes for white space
+
+
+def clean(text: str) -> str:
+    """`text` with its lines kept, all ended by line feeds, without what a person cannot see."""
+    return without_unseen(text if text.isprintable() else _LINE_ENDS.sub("\n", text)).strip()
+
+
+def fold(text: str) -> str:
+    """`text` as one line: white space folded, without what a person cannot see."""
+    line = " ".join(text.split())
+    seen = without_unseen(line)
+    return line if seen == line else " ".join(seen.split())
+
+
+class Addition(NamedTuple):
+    """One line that approving adds: to which file, under which heading."""
+
+    file: str
+    heading: str
+    line: str
+
+
+def effect(
+    candidate: Candidate, waiting: Callable[[str], Candidate | None], decided: Callable[[str], str | None]
+) -> list[Addition]:
+    """The lines that approving `candidate` would add, as far as can be told now.
+
+    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved.
+    """
+    link = candidate.link_to_evidence_id
+    if not link:
+        # The ACT id is that of the candidate as it was staged, whatever a person has made of it since.
+        return additions(candidate, act_id(waiting(candidate.id) or candidate), linked=False)
+    evidence = link
+    for _ in range(100):  # a link may name a candidate that itself links further
+        target = waiting(evidence)
+        if target is None:
+            evidence = decided(evidence) or evidence
+            break
+        if not target.link_to_evidence_id:
+            evidence = act_id(target)
+            break
+        evidence = target.link_to_evidence_id
+    return additions(candidate, evidence, linked=True)
+
+
+def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[Addition]:
+    """The lines that approving `candidate` adds, in the contract's order. With `linked` the evidence is there
+    already, and no second entry is made for it."""
+    text = fold(candidate.raw_text)
+    made = []
+    if not linked:
+        summary = (fold(candidate.evidence_summary) if candidate.evidence_summary else "") or text
+        line = f"- {evidence_id} — {summary} — {candidate.created_at[:10]} — {candidate.skill_tag}"
+        made.append(("self-evidence.md", line))
+    if candidate.suggested_ix_section:
+        made.append((_DIMENSION[candidate.suggested_ix_section], f"- • {text} — {evidence_id}"))
+    made.append((f"self-skill-{candidate.skill_tag.lower()}.md", f"- • {text} — {evidence_id}"))
+    return [Addition(file, HEADINGS[file], line) for file, line in made]
+
+
+# Only lines that can matter to the outline: headings, rules, fences of code. Nothing in it can match the same signs in
+# two ways, so that no line, however odd, takes long. It begins with the line end before, since a search for one sign
+# is many times faster than a look at every place for the start of a line.
+_OUTLINE = re.compile(
+    rb"\n(?:\xef\xbb\xbf)? {0,3}(?:(?P<level>\#{1,6})(?P<title>(?:[ \t][^\r\n]*)?)"
+    rb"|(?P<rule>-[ \t]*-[ \t]*-[-\t ]*)"
+    rb"|(?P<fence>`{3,}(?=[^`\r\n]*\r?$)|~{3,})[^\r\n]*)\r?$",
+    re.MULTILINE,
+)
+_LEVEL = 2  # of the headings that entries go under: a title of the whole file may read the same
+_FRONT_MATTER = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:.*?\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_BLANK = b" \t\r\n"
+
+
+def _outline(text: bytes) -> Iterator[re.Match[bytes]]:
+    """The headings and rules of `text`, without those inside front matter, comments or fenced code. Each begins at
+    `start()`, and ends one before `end()`: they are matches in the text with a line end before it."""
+    front = _FRONT_MATTER.match(text)
+    begin = front.end() if front else 0
+    hidden = list(_comments(text, begin))
+    found = [mark for mark in _OUTLINE.finditer(b"\n" + text, begin) if not _is_inside(mark.start(), hidden)]
+    # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
+    closed: set[int] = set()
+    longest = {b"`": 0, b"~": 0}
+    for mark in reversed(found):
+        this = mark["fence"]
+        if this:
+            if longest[this[:1]] >= len(this):
+                closed.add(mark.start())
+            if mark[0].strip() == this:
+                longest[this[:1]] = max(longest[this[:1]], len(this))
+    fence = b""
+    for mark in found:
+        this = mark["fence"]
+        if not this:
+            if not fence:
+                yield mark
+        elif not fence:
+            fence = this if mark.start() in closed else b""
+        elif mark[0].strip() == this and this.startswith(fence):
+            fence = b""
+
+
+def _comments(text: bytes, begin: int) -> Iterator[tuple[int, int]]:
+    """From where to where there are comments, as `entries` has it: each begins a line, and is closed."""
+    # To look for one sign is many times faster than for four, and most Records have not even that.
+    start = text.find(b"<!--", begin) if b"<" in text else -1
+    end = begin
+    while start >= 0:
+        if end < start + 4:  # else it is the next one still, for what begins no line looks for it, too
+            end = text.find(b"-->", start + 4)
+        if end < 0:
+            return
+        line = start
+        while line > begin and text[line - 1] in b" \t":
+            line -= 1
+        if line == begin or _starts_line(text, line):
+            yield start, end
+            start = end
+        start = text.find(b"<!--", start + 3)
+
+
+def _is_inside(at: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether `at` lies in one of `spans`, which are in order and apart from each other."""
+    before = bisect_left(spans, (at,))
+    return before > 0 and at < spans[before - 1][1]
+
+
+def _title(mark: re.Match[bytes]) -> bytes:
+    """The words of a heading, without the number signs that may close it."""
+    title = mark["title"].strip(b" \t")
+    bare = title.rstrip(b"#")
+    return bare.rstrip(b" \t") if not bare or bare[-1] in b" \t" else title
+
+
+def insert(text: bytes, heading: str, lines: Sequence[str]) -> tuple[bytes, list[str]]:
+    """`text`, UTF-8, with `lines` at the end of the section ``## heading``, and the whole lines that were put in.
+
+    The section is made at the end of the text if it is missing. It ends before the next heading of its level or
+    above, or before a ``---`` rule that stands in front of one; blank lines at its end stay behind what is put in.
+    """
+    end = _section_end(text, heading.encode())
+    added = list(lines)
+    if end is None:
+        added = [f"## {heading}", *lines]
+        end = len(text)
+        if text.replace(BOM_UTF8, b"").strip(_BLANK):
+            added = ["", *added]
+    newline = _newline_at(text, end)
+    block = newline.join(line.encode() for line in added)
+    if _starts_line(text, end):
+        block += newline
+    else:  # the last line of the file has no line end, and keeps none
+        block = (b"\n" if text[end - 1 : end] == b"\r" else newline) + block
+    old = memoryview(text)  # a long Record is copied once
+    return b"".join((old[:end], block, old[end:])), added
+
+
+def _section_end(text: bytes, heading: bytes) -> int | None:
+    """Where a line at the end of the section goes in: the start of a line, or the end of the text."""
+    start: int | None = None
+    rule: re.Match[bytes] | None = None
+    stop = len(text)
+    for mark in _outline(text):
+        if mark["rule"]:
+            rule = mark
+            continue
+        if start is None:
+            if len(mark["level"]) == _LEVEL and _title(mark) == heading:
+                start = mark.end() - 1
+        elif len(mark["level"]) <= _LEVEL:
+            stop = mark.start()
+            if rule is not None and not text[rule.end() - 1 : stop].strip(_BLANK):
+                stop = rule.start()
+            break
+        rule = None
+    if start is None:
+        return None
+    last = stop
+    while last > start and text[last - 1] in _BLANK:
+        last -= 1
+    line_end = text.find(b"\n", last)
+    return len(text) if line_end < 0 else line_end + 1
+
+
+def _newline_at(text: bytes, end: int) -> bytes:
+    """The line end that the text around `end` uses."""
+    before = text.rfind(b"\n", 0, end)
+    if before < 0:
+        before = text.find(b"\n")
+    cut = text[end - 1 : end] == b"\r"  # the first half of a line end, which then is made whole
+    return b"\r\n" if cut or text[max(before - 1, 0) : before] == b"\r" else b"\n"
+
+
+def _starts_line(text: bytes, at: int) -> bool:
+    return text[max(at - 1, 0) : at] in (b"", b"\n") or (at == len(BOM_UTF8) and text.startswith(BOM_UTF8))
+
+
+def count(text: bytes, line: str) -> int:
+    """How often `line` stands in `text`, UTF-8, as a whole line."""
+    wanted = line.encode()
+    found = 0
+    at = text.find(wanted)
+    while at >= 0:
+        found += _starts_line(text, at) and text[at + len(wanted) : at + len(wanted) + 1] in (b"", b"\r", b"\n")
+        at = text.find(wanted, at + 1)
+    return found

@@ -1,0 +1,249 @@
+"""The Record's files as entries: what a reader sees in them. Pure; forgiving, where `record` is exact.
+
+People edit these files by hand, and the companion-self app wrote some of them before us. So an entry is any list item,
+whatever its bullet, and an evidence entry is any list item or table row that begins with an ACT id, whether its parts
+are parted by dashes of any length, by pipes, or by a colon. What is no entry (headings, prose, code, comments,
+placeholders) is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..core.paths import RECORD_FILES
+from .record_edit import HEADINGS
+
+__all__ = ["SKILLS", "Entry", "Evidence", "Record", "parse"]
+
+SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
+
+_FILES = {"knowledge": "self-knowledge.md", "curiosity": "self-curiosity.md", "personality": "self-personality.md"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One list item of a Record file."""
+
+    #: What it says, without its bullet and without the evidence (or "seed") that it names at its end.
+    text: str
+    #: The ACT ids named at its end; mostly one, none for what was written by hand.
+    evidence_ids: tuple[str, ...]
+    #: The Record file, the number of its line there (from 1), and the heading that it stands under ("" for none).
+    file: str
+    line: int
+    section: str
+    #: The item as it stands, without its bullet.
+    raw: str
+
+    @property
+    def evidence_id(self) -> str | None:
+        """The first ACT id that it names."""
+        return self.evidence_ids[0] if self.evidence_ids else None
+
+    @property
+    def own(self) -> bool:
+        """Whether it stands in the section that approved entries go to."""
+        return self.section == HEADINGS.get(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One entry of ``self-evidence.md``. What a hand-written line leaves out is None."""
+
+    id: str
+    summary: str
+    date: str | None
+    skill: str | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """What has been approved about the companion, in the order in which it stands in the files."""
+
+    knowledge: tuple[Entry, ...] = ()
+    curiosity: tuple[Entry, ...] = ()
+    personality: tuple[Entry, ...] = ()
+    #: By skill: THINK, WRITE, WORK, STEWARD.
+    skills: Mapping[str, tuple[Entry, ...]] = field(default_factory=lambda: dict.fromkeys(SKILLS, ()))
+    evidence: tuple[Evidence, ...] = ()
+    #: ``self.md`` as it stands.
+    identity: str = ""
+
+    def dimensions(self) -> dict[str, tuple[Entry, ...]]:
+        """Knowledge, curiosity, personality (IX-A, IX-B, IX-C), by name."""
+        return {"knowledge": self.knowledge, "curiosity": self.curiosity, "personality": self.personality}
+
+    def find(self, evidence_id: str) -> Evidence | None:
+        """The evidence of that id. (The companion-self app could give one id twice: then the later one.)"""
+        return next((e for e in reversed(self.evidence) if e.id == evidence_id), None)
+
+
+def parse(texts: Mapping[str, str]) -> Record:
+    """The entries in the Record files `texts` (file name -> text). A file that is not there has none."""
+    assert set(_FILES.values()) < set(RECORD_FILES)
+    found = {name: tuple(_entries(file, texts.get(file, ""))) for name, file in _FILES.items()}
+    skills = {}
+    for skill in SKILLS:
+        file = f"self-skill-{skill.lower()}.md"
+        skills[skill] = tuple(_entries(file, texts.get(file, "")))
+    return Record(
+        **found,
+        skills=skills,
+        evidence=tuple(_evidence(texts.get("self-evidence.md", ""))),
+        identity=texts.get("self.md", ""),
+    )
+
+
+# -- lines ----------------------------------------------------------------------------------------------------------
+
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
+# Only one that begins a line and is closed: what an entry says must not be able to hide the entries below it.
+_COMMENT = re.compile(r"^[ \t]*<!--", re.MULTILINE)
+_HEADING = re.compile(r" {0,3}(?P<level>#{1,6})(?:[ \t]+(?P<title>.*))?\Z")
+_LEVEL = 2  # of the headings of sections, as in `record`
+_RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
+_ITEM = re.compile(
+    r"(?P<in>[ \t]*)(?:(?:[-*+]|\d{1,4}[.)])(?:[ \t]+|(?=•))(?:\[[ xX]\][ \t]+)?(?:•[ \t]*)?|•[ \t]*)(?P<text>\S.*)"
+)
+# None can be an approved entry: those end with an ACT id.
+_PLACEHOLDER = re.compile(
+    r"(?:\((?:placeholder|e\.g\.|none yet|empty)(?!\w).*\)|.* [—–-] \((?:empty|optional)\)|[•.\-–—…_\s]+)\Z",
+    re.IGNORECASE,
+)
+
+
+def _blank(found: re.Match[str]) -> str:
+    """As many lines as were found, all empty, so that the lines below keep their numbers."""
+    return "\n" * found[0].count("\n")
+
+
+def _without_comments(text: str) -> str:
+    """`text` with empty lines where there are comments. Not by one expression: each one that nothing closes would be
+    looked for to the end of the text."""
+    kept, at = [], 0
+    for opened in _COMMENT.finditer(text):
+        if opened.start() < at:
+            continue
+        end = text.find("-->", opened.end())
+        if end < 0:
+            break
+        kept += [text[at : opened.start()], "\n" * text.count("\n", opened.start(), end)]
+        at = end + len("-->")
+    return "".join([*kept, text[at:]]) if kept else text
+
+
+def _title(heading: re.Match[str]) -> str:
+    """The words of a heading, without the number signs that may close it, as `record` has it."""
+    title = (heading["title"] or "").strip(" \t")
+    bare = title.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else title
+
+
+def _visible(text: str) -> list[str]:
+    """The lines of `text`; empty where there is front matter, code in fences, or a comment."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _without_comments(_FRONT_MATTER.sub(_blank, text))
+    lines = text.split("\n")
+    marks = [(n, m[1]) for n, line in enumerate(lines) if (m := _FENCE.match(line))]
+    # As in `record`: a fence that nothing closes is taken for text.
+    closed: set[int] = set()
+    longest = {"`": 0, "~": 0}
+    for n, fence in reversed(marks):
+        if longest[fence[0]] >= len(fence):
+            closed.add(n)
+        if lines[n].strip() == fence:
+            longest[fence[0]] = max(longest[fence[0]], len(fence))
+    opened = -1
+    until = ""
+    for n, fence in marks:
+        if opened < 0:
+            opened, until = (n, fence) if n in closed else (-1, "")
+        elif fence.startswith(until) and lines[n].strip() == fence:
+            lines[opened : n + 1] = [""] * (n + 1 - opened)
+            opened = -1
+    return lines
+
+
+def _items(text: str) -> Iterator[tuple[int, str, str]]:
+    """Each list item: the number of its line, the section it is in (as `record` has it: a heading of a lower level ends
+    none), its text with white space folded. Lines of text right below an item belong to it, as in Markdown."""
+    section = ""
+    item: tuple[int, str] | None = None
+    words: list[str] = []
+    for number, line in enumerate(_visible(text), 1):
+        heading = _HEADING.match(line)
+        found = None if heading or _RULE.match(line) else _ITEM.match(line)
+        if item is not None and not heading and not found and line.strip() and not _RULE.match(line):
+            words += line.split()
+            continue
+        if item is not None:
+            yield *item, " ".join(words)
+            item = None
+        if heading and len(heading["level"]) <= _LEVEL:
+            section = _title(heading)
+        elif found and not _PLACEHOLDER.match(found["text"].rstrip()):
+            item, words = (number, section), found["text"].split()
+    if item is not None:
+        yield *item, " ".join(words)
+
+
+# -- entries --------------------------------------------------------------------------------------------------------
+
+_ID = r"ACT-[\w-]*\w"  # the companion-self app made ids such as ACT--p436yg2
+_IDS = re.compile(_ID)
+#: How much of a line's end is looked at for what it names there, so that no line, however odd, takes long.
+_TAIL = 500
+_NAMED = re.compile(
+    rf"(?:\s*[—–|]+|\s+-+)?\s*[(\[]?(?P<ids>{_ID}(?:[\s,;&+]+{_ID})*)[)\]]?[.\s]*\Z|\s+[—–-]\s+(?P<seed>seed)\Z"
+)
+
+
+def _entries(file: str, text: str) -> Iterator[Entry]:
+    for number, section, raw in _items(text):
+        named = _NAMED.search(raw, max(0, len(raw) - _TAIL))
+        said = raw[: named.start()].rstrip() if named else raw
+        ids = tuple(_IDS.findall(named["ids"] or "")) if named else ()
+        yield Entry(said or raw, ids if said else (), file, number, section, raw)
+
+
+_PART = r"(?:\s*[—–|]+\s*|\s+-+\s+|\s*\|\s*)"
+_EVIDENCE = re.compile(rf"[*_`\[(]*(?P<id>{_ID})[*_`\])]*(?:{_PART}|\s*[:,-]\s*|\s+|\Z)(?P<rest>.*)\Z")
+_DATE = r"(?P<date>\d{4}-\d{2}-\d{2})(?:[T ][\d:.]+Z?)?"
+_SKILL = r"(?P<skill>THINK|WRITE|WORK|STEWARD)"
+_ENDS = tuple(
+    re.compile(rf"(?:\A|{_PART}|\s*[,(]\s*){end}[\s)|.]*\Z", re.IGNORECASE)
+    for end in (rf"{_DATE}(?:{_PART}|\s*,\s*|\s+){_SKILL}", rf"{_SKILL}(?:{_PART}|\s*,\s*|\s+){_DATE}", _DATE, _SKILL)
+)
+_ID_DATE = re.compile(r"ACT-(\d{4}-\d{2}-\d{2})(?:-|\Z)")
+
+
+def _evidence(text: str) -> Iterator[Evidence]:
+    rows = {
+        n: " ".join(line.split()).strip("| ") for n, line in enumerate(_visible(text), 1) if line.lstrip()[:1] == "|"
+    }
+    items = {n: raw for n, _, raw in _items(text)}
+    for number, raw in sorted({**rows, **items}.items()):
+        found = _EVIDENCE.match(raw)
+        if found is None:
+            continue
+        rest = found["rest"].strip()
+        parts: dict[str, str] = {}
+        for end in _ENDS:
+            tail = end.search(rest, max(0, len(rest) - _TAIL))
+            if tail:
+                parts = tail.groupdict()
+                rest = rest[: tail.start()].rstrip()
+                break
+        dated = _ID_DATE.match(found["id"])
+        skill = parts.get("skill")
+        yield Evidence(
+            found["id"],
+            rest,
+            parts.get("date") or (dated[1] if dated else None),
+            skill.upper() if skill else None,
+            number,
+        )

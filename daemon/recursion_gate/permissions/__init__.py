@@ -1,0 +1,4 @@
+"""Who may write where: lanes, ownership, access control lists; applied and checked.
+
+May import: core, disk.
+"""

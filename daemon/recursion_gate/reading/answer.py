@@ -1,0 +1,44 @@
+"""What all readers' answers have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from .snapshot import Snapshot
+
+__all__ = ["Answer", "AsOf", "cut"]
+
+
+class Answer(BaseModel):
+    """An answer: snake_case in Python, camelCase in JSON."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as it is printed."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class AsOf(Answer):
+    """The moment that an answer is true of: right after this receipt."""
+
+    seq: int = Field(description="The last receipt's number; 0 before the first.")
+    hash: str = Field(description="The last receipt's hash; empty before the first.")
+    read_at: str = Field(description="When it was read, ISO 8601.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> AsOf:
+        return cls(seq=snapshot.seq, hash=snapshot.head, read_at=snapshot.read_at)
+
+
+def cut(text: str, most: int) -> str:
+    """`text` on one line of at most `most` characters, cut between words where it can be."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    short = line[: most - 1]
+    at_word = short.rfind(" ", most // 2)
+    return short[: at_word if at_word > 0 else None].rstrip(" ,;:.—–-") + "…"

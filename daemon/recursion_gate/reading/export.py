@@ -1,0 +1,44 @@
+"""The curriculum profile: what a tutor or a curriculum takes from the Record, as the companion-self app exports it.
+
+Its field names are the app's, the odd one included, so that what reads the app's export reads this one.
+"""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from .answer import Answer
+from .edge import Edge, focus
+from .snapshot import Snapshot
+
+__all__ = ["ExportAnswer", "export"]
+
+
+class ExportAnswer(Answer):
+    """The curriculum profile."""
+
+    model_config = ConfigDict(title="ExportAnswer")
+
+    knowledge: list[str] = Field(description="IX-A, each entry as it stands in its file, without the bullet.")
+    curiosity: list[str] = Field(description="IX-B")
+    personality: list[str] = Field(description="IX-C")
+    edge: Edge
+    evidence_count: int
+    export_date: str = Field(description="When it was read, ISO 8601.")
+    screen_time_target_minutes: int = Field(
+        alias="screen_time_target_minutes", description="Screen time a day that the curriculum aims at, at most."
+    )
+
+
+def export(snapshot: Snapshot) -> ExportAnswer:
+    """The profile as of `snapshot`."""
+    known = snapshot.record
+    return ExportAnswer(
+        knowledge=[e.raw for e in known.knowledge],
+        curiosity=[e.raw for e in known.curiosity],
+        personality=[e.raw for e in known.personality],
+        edge=Edge.model_validate({skill: each.text for skill, each in focus(known).items()}),
+        evidence_count=len(known.evidence),
+        export_date=snapshot.read_at,
+        screen_time_target_minutes=120,
+    )

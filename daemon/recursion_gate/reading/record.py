@@ -1,0 +1,106 @@
+"""The Record as one answer, in the shape of the companion-self app's ``GET /api/record``, with more beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import ConfigDict, Field
+
+from ..formats.record_parse import SKILLS, Entry
+from .answer import Answer, AsOf
+from .edge import Edge, Rests, focus
+from .snapshot import Snapshot
+
+__all__ = ["RecordAnswer", "record"]
+
+
+class EvidenceItem(Answer):
+    """One entry of the Activity Log. What a hand-written line leaves out is null."""
+
+    model_config = ConfigDict(title="Evidence")
+
+    id: str
+    summary: str
+    date: str | None
+    skill_tag: str | None
+
+
+class EntryItem(Answer):
+    """One entry in its parts."""
+
+    model_config = ConfigDict(title="Entry")
+
+    text: str
+    evidence_ids: list[str] = Field(description="The ACT ids that it names; none if it was written by hand.")
+    file: str
+    line: int = Field(description="The number of its line in the file, from 1.")
+    section: str = Field(description="The heading that it stands under.")
+
+
+class Skills(Answer):
+    """The entries by skill, each as it stands in its file."""
+
+    model_config = ConfigDict(title="Skills")
+
+    think: list[str] = Field(alias="THINK")
+    write: list[str] = Field(alias="WRITE")
+    work: list[str] = Field(alias="WORK")
+    steward: list[str] = Field(alias="STEWARD")
+
+
+class Entries(Answer):
+    """The dimensions' entries in their parts."""
+
+    model_config = ConfigDict(title="Entries")
+
+    knowledge: list[EntryItem]
+    curiosity: list[EntryItem]
+    personality: list[EntryItem]
+
+
+class RecordAnswer(Answer):
+    """What has been approved about the companion. The first eight fields are those of the companion-self app."""
+
+    model_config = ConfigDict(title="RecordAnswer")
+
+    knowledge: list[str] = Field(description="IX-A, each entry as it stands in its file, without the bullet.")
+    curiosity: list[str] = Field(description="IX-B")
+    personality: list[str] = Field(description="IX-C")
+    skills: Skills
+    evidence_count: int
+    pending_count: int
+    edge: Edge
+    evidence: list[EvidenceItem]
+    edge_rests_on: Rests
+    entries: Entries
+    problems: list[str] = Field(description="What is wrong with the Record files, in words; mostly nothing.")
+    user: str
+    as_of: AsOf
+
+
+def record(snapshot: Snapshot) -> RecordAnswer:
+    """The Record as of `snapshot`."""
+    known = snapshot.record
+    found = focus(known)
+    return RecordAnswer(
+        knowledge=[e.raw for e in known.knowledge],
+        curiosity=[e.raw for e in known.curiosity],
+        personality=[e.raw for e in known.personality],
+        skills=Skills.model_validate({skill: [e.raw for e in known.skills[skill]] for skill in SKILLS}),
+        evidence_count=len(known.evidence),
+        pending_count=len(snapshot.gate),
+        edge=Edge.model_validate({skill: each.text for skill, each in found.items()}),
+        evidence=[EvidenceItem(id=e.id, summary=e.summary, date=e.date, skill_tag=e.skill) for e in known.evidence],
+        edge_rests_on=Rests.model_validate({skill: each.rests_on for skill, each in found.items()}),
+        entries=Entries(**{name: _items(entries) for name, entries in known.dimensions().items()}),
+        problems=list(snapshot.problems),
+        user=snapshot.user,
+        as_of=AsOf.of(snapshot),
+    )
+
+
+def _items(entries: Iterable[Entry]) -> list[EntryItem]:
+    return [
+        EntryItem(text=e.text, evidence_ids=list(e.evidence_ids), file=e.file, line=e.line, section=e.section)
+        for e in entries
+    ]

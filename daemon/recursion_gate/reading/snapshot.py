@@ -1,0 +1,272 @@
+"""The read-only lane: one user's gate, Record and receipts as of one moment, without a lock and without a write.
+
+How a snapshot can be whole while merges run: a merge writes its receipt first, then the lines in the Record, then the
+gate (`merging`), and the receipts file only ever grows. So we look in the order
+
+    1. how far the receipts file reaches;  2. the gate;  3. the Record files;  4. the receipts file again
+
+and every line that step 3 can have seen belongs to a receipt that step 4 sees. The state we give is the one after the
+last of those. What may be missing in it is known, and is put in in memory, as the daemon itself does after a crash:
+
+* the lines of each receipt that came between 1 and 4: some files may have been read before they got them;
+* the lines of the last receipts before 1 whose candidates still stood at the gate in 2: that merge was not done, or
+  was cut short by a crash. Where the candidates were gone from the gate, all lines were there before step 3.
+
+Nothing is read again because a writer is busy, so no reader can starve, and no writer ever waits for one. Only the
+gate is, a few times at most, when it was replaced between 2 and 4, so that what was staged meanwhile is in it.
+
+This module and all it imports cannot write (a test checks that they do not even import the code that does).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from io import BufferedReader
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..core.errors import GateError, Parked
+from ..core.model import Candidate, Receipt, candidates_in, instant
+from ..core.paths import RECORD_FILES, Place, Root, valid_user
+from ..disk.untrusted import open_plain
+from ..formats import record_edit as record
+from ..formats import record_parse
+from ..formats.record_parse import Entry, Evidence, Record
+from ..store import jsonl, recovery
+
+__all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
+
+#: How often the gate is read again when it was replaced meanwhile, and how often all is looked at again when the
+#: receipts file was cut back under us (a failed disk, or a person who put back a copy; no merge does that).
+_LOOKS = 3
+
+
+class NoUser(GateError):
+    """There is no such user."""
+
+    def __init__(self, user: str, users: Iterable[str]) -> None:
+        super().__init__(user)
+        self.user, self.users = user, list(users)
+
+    def __str__(self) -> str:
+        return f"there is no user '{self.user}'. The users are: {', '.join(self.users) or 'none yet'}."
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One user as of one moment between two merges."""
+
+    place: Place
+    #: What waits, in the order it was staged.
+    gate: tuple[Candidate, ...]
+    #: The Record files that there are, by name, as they stand after the last of the receipts.
+    texts: Mapping[str, str]
+    #: The number and the hash of the last receipt: they name the moment. 0 and "" before the first.
+    seq: int
+    head: str
+    #: How many bytes of the receipts file belong to it.
+    size: int
+    #: When it was taken, ISO 8601.
+    read_at: str
+    #: How many receipts had to be carried out here, in memory: a merge was under way, or was cut short.
+    completed: int = 0
+    #: What is wrong with the Record files, in words. The rest is still good.
+    problems: tuple[str, ...] = ()
+
+    @property
+    def user(self) -> str:
+        return self.place.user
+
+    @cached_property
+    def record(self) -> Record:
+        """The Record's entries."""
+        return record_parse.parse(self.texts)
+
+    def receipts(self) -> Iterator[Receipt]:
+        """All receipts up to the moment, oldest first, read as they are asked for. Raises Parked, OSError."""
+        for _, line in jsonl.forwards(self.place.ledger, self.size):
+            yield _receipt(self.place, line)
+
+    def latest(self, most: int) -> list[Receipt]:
+        """The last `most` receipts, newest first, without reading those before. Raises Parked, OSError."""
+        found: list[Receipt] = []
+        for _, line in jsonl.backwards(self.place.ledger, self.size) if most > 0 else ():
+            found.append(_receipt(self.place, line))
+            if len(found) == most:
+                break
+        return found
+
+
+def snapshot(root: Root | Path | str, user: str) -> Snapshot:
+    """`user` as of one moment between two merges.
+
+    Never waits, never writes; needs only the right to read. A merge under way, or cut short by a crash, reads as done
+    if its receipt is there and as not begun if not. Raises NoUser; Parked when the gate or the receipts do not parse;
+    OSError when something cannot be read.
+    """
+    where = root if isinstance(root, Root) else Root(Path(root).absolute())
+    place = where.place(user)
+    if not valid_user(user) or not place.home.is_dir():
+        raise NoUser(user, where.users())
+    for _ in range(_LOOKS):
+        taken = _look(place)
+        if taken is not None:
+            return taken
+    raise Parked(place.shown(place.ledger), "the receipts file is being replaced again and again", "Try again")
+
+
+def _look(place: Place) -> Snapshot | None:
+    """One look, in the order that the module's docstring gives; None when the receipts file was cut back."""
+    with ExitStack() as opened:
+        start = jsonl.end(place.ledger)
+        first = gate = opened.enter_context(_Gate(place))
+        found = _record_files(place)
+        came = jsonl.since(place.ledger, start)
+        for _ in range(_LOOKS):
+            if came is None or not gate.replaced():
+                break
+            gate = opened.enter_context(_Gate(place))
+            came = jsonl.since(place.ledger, start)
+        if came is None:
+            return None
+        start, todo = _unfinished(place, start, first.candidates())
+        todo += [_receipt(place, line) for line in came.lines]
+        completed = _put_in(place, found, todo)
+        texts, problems = _texts(place, found)
+        decided = {receipt.candidate_id for receipt in todo}
+        waiting = gate.candidates()
+        last = todo[-1] if todo else _receipt(place, start.last) if start.last else None
+        return Snapshot(
+            place=place,
+            gate=tuple(c for c in waiting.values() if c.id not in decided),
+            texts=texts,
+            seq=last.seq if last else 0,
+            head=last.hash if last else "",
+            size=came.size if came.lines else start.size,
+            read_at=instant(datetime.now(UTC)),
+            completed=len(completed | (decided & waiting.keys())),
+            problems=tuple(problems),
+        )
+
+
+class _Gate:
+    """The gate as it was read. It is held open until the look is over, so that no other file can get its inode: else
+    a gate that was replaced twice could be taken for the same."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._file: BufferedReader | None = None
+        self._data = b"[]"
+        self._parsed: dict[str, Candidate] | None = None
+
+    def __enter__(self) -> _Gate:
+        try:
+            self._file = open_plain(self._place.gate)
+        except FileNotFoundError:
+            return self
+        self._stat = os.fstat(self._file.fileno())
+        self._data = self._file.read()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def replaced(self) -> bool:
+        """Whether another file is the gate by now."""
+        try:
+            now = os.lstat(self._place.gate)
+        except FileNotFoundError:
+            return self._file is not None
+        if self._file is None:
+            return True
+        was = self._stat
+        return (now.st_dev, now.st_ino, now.st_mtime_ns) != (was.st_dev, was.st_ino, was.st_mtime_ns)
+
+    def candidates(self) -> dict[str, Candidate]:
+        """What waits, by id, in order. Raises Parked when this is no gate."""
+        if self._parsed is None:
+            shown = self._place.shown(self._place.gate)
+            listed = candidates_in(self._data, shown, "'recursion-gate doctor' tells what to do")
+            self._parsed = {candidate.id: candidate for candidate in listed}
+            if len(self._parsed) != len(listed):
+                raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
+        return self._parsed
+
+
+def _record_files(place: Place) -> dict[str, bytes | None]:
+    """The Record files that there are; None: it is not a plain file."""
+    found: dict[str, bytes | None] = {}
+    for name in RECORD_FILES:
+        try:
+            with open_plain(place.home / name) as file:
+                found[name] = file.read()
+        except FileNotFoundError:
+            continue
+        except IsADirectoryError:
+            found[name] = None
+    return found
+
+
+def _texts(place: Place, found: Mapping[str, bytes | None]) -> tuple[dict[str, str], list[str]]:
+    """The Record files as text, and what is wrong with them."""
+    texts: dict[str, str] = {}
+    problems: list[str] = []
+    for name, data in found.items():
+        shown = place.shown(place.home / name)
+        if data is None:
+            problems.append(f"{shown}: this is not a plain file, so it was not read")
+            continue
+        try:
+            texts[name] = data.decode()
+        except UnicodeDecodeError as err:
+            problems.append(f"{shown}: this is not UTF-8 (byte {err.start + 1:,}); what cannot be read shows as \ufffd")
+            texts[name] = data.decode(errors="replace")
+    return texts, problems
+
+
+def _unfinished(place: Place, end: jsonl.End, waiting: Mapping[str, Candidate]) -> tuple[jsonl.End, list[Receipt]]:
+    """The last receipts whose candidates were still `waiting` at the gate, oldest first, and the end that they have.
+    Where a power cut took a part out of an append that had not returned, none of that append counts."""
+    found: list[Receipt] = []
+    last = b""
+    for at, line in jsonl.backwards(place.ledger, end.size) if waiting else ():
+        if b"\0" in line:
+            found, last = [], b""
+            end = jsonl.End(at)
+            continue
+        last = last or line
+        receipt = _receipt(place, line)
+        if receipt.candidate_id not in waiting:
+            break
+        found.append(receipt)
+    return jsonl.End(end.size, last or end.last), found[::-1]
+
+
+def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Receipt]) -> set[str]:
+    """Put the lines of `receipts` that are missing into the files `found`, as `merging.finish` does on disk; gives
+    the ids of the candidates of which some were."""
+    late: dict[str, list[str]] = {}
+    of = set()
+    for receipt, file, line in recovery.missing(receipts, lambda file: found.get(file) or b"", place.ledger):
+        late.setdefault(file, []).append(line)
+        of.add(receipt.candidate_id)
+    for file, lines in late.items():
+        text = found.get(file, b"")
+        if text is not None:
+            found[file] = record.insert(text, record.HEADINGS[file], lines)[0]
+    return of
+
+
+def _receipt(place: Place, line: bytes) -> Receipt:
+    try:
+        return Receipt.model_validate_json(line)
+    except ValidationError:
+        remedy = "'recursion-gate verify' tells where it breaks"
+        raise Parked(place.shown(place.ledger), "a line is not a receipt", remedy) from None

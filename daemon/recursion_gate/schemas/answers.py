@@ -1,0 +1,121 @@
+"""The JSON Schemas of what the commands of daemon, people and proofs print with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..audit.findings import SEVERITIES
+from ..core.model import Candidate, Receipt
+from ..core.paths import STATES
+
+__all__ = ["doctor", "pending", "receipts", "show", "status", "verify"]
+
+_Json = dict[str, Any]
+_TEXT: _Json = {"type": "string"}
+_COUNT: _Json = {"type": "integer", "minimum": 0}
+_YES: _Json = {"type": "boolean"}
+_STATE: _Json = {"enum": list(STATES[:3]), "description": "The folder that the card is in."}
+_CARD: _Json = {
+    "type": ["string", "null"],
+    "description": "From the root on; null where the daemon has not made it yet.",
+}
+
+
+def _object(fields: _Json, *, maybe: tuple[str, ...] = ()) -> _Json:
+    needed = [name for name in fields if name not in maybe]
+    return {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
+
+
+def _list(items: _Json) -> _Json:
+    return {"type": "array", "items": items}
+
+
+def _by_name(values: _Json) -> _Json:
+    return {"type": "object", "additionalProperties": values}
+
+
+def _with(made: _Json, fields: _Json, *, maybe: tuple[str, ...] = ()) -> _Json:
+    """The schema of a model, all of which is printed but for `maybe`, with `fields` beside its own."""
+    properties = {**fields, **made["properties"]}
+    return made | {"properties": properties, "required": [name for name in properties if name not in maybe]}
+
+
+def pending() -> _Json:
+    """What waits, as its card says now."""
+    fields = {"user": _TEXT, "card": _CARD, "state": _STATE, "edited": _YES, "problem": _TEXT}
+    candidate = Candidate.model_json_schema()
+    always = ("mind_category", "suggested_ix_section")
+    left_out = [k for k, v in candidate["properties"].items() if "null" in str(v.get("anyOf")) and k not in always]
+    made = _with(candidate, fields, maybe=("problem", *left_out))
+    return {"title": "PendingAnswer", "description": "What waits, each as its card says now.", **_list(made)}
+
+
+def show() -> _Json:
+    candidate = Candidate.model_json_schema()
+    line = _object({"file": _TEXT, "heading": _TEXT, "line": _TEXT})
+    fields = {
+        "user": _TEXT,
+        "candidate": candidate | {"description": "As it was staged."},
+        "edited": {"anyOf": [candidate, {"type": "null"}], "description": "As its card was edited."},
+        "adds": _list(line) | {"description": "The lines that approving it adds to the Record."},
+        "card": _CARD,
+        "state": _STATE,
+    }
+    return {"title": "ShowAnswer", "description": "One candidate that waits.", **_object(fields)}
+
+
+def receipts() -> _Json:
+    made = _with(Receipt.model_json_schema(), {"user": _TEXT})
+    return {"title": "ReceiptsAnswer", "description": "Decisions that were carried out, oldest first.", **_list(made)}
+
+
+def _findings() -> _Json:
+    return _list(
+        _object(
+            {
+                "severity": {"enum": list(SEVERITIES)},
+                "code": _TEXT | {"description": "A short, lasting name: docs/verify.md."},
+                "user": {"type": ["string", "null"]},
+                "where": _TEXT | {"description": "PATH or PATH:LINE, from the root on."},
+                "problem": _TEXT,
+                "remedy": _TEXT,
+            }
+        )
+    )
+
+
+def verify() -> _Json:
+    names = ("receipts", "approved", "rejected", "lines", "seq")
+    user = {
+        "holds": _YES,
+        "user": _TEXT,
+        **dict.fromkeys(names, _COUNT),
+        "pending": {"type": ["integer", "null"], "description": "null where the gate does not parse."},
+        "head": _TEXT | {"description": "The hash of the last receipt."},
+    }
+    fields = {"holds": _YES, "users": _list(_object(user)), "findings": _findings()}
+    return {"title": "VerifyAnswer", "description": "Whether it holds, and what was found.", **_object(fields)}
+
+
+def doctor() -> _Json:
+    fields = {"healthy": _YES, "findings": _findings(), "mended": _findings()}
+    return {"title": "DoctorAnswer", "description": "What is wrong, and what --fix has mended.", **_object(fields)}
+
+
+def status() -> _Json:
+    fields = {
+        "root": _TEXT,
+        "alive": {"type": ["boolean", "null"], "description": "null where this account cannot tell."},
+        "stuck": _TEXT | {"description": "Why a daemon that is there does no work here; empty where it does."},
+        "pid": {"type": ["integer", "null"]},
+        "daemon": {"type": "object", "description": "What the daemon said of itself last; it may grow."},
+        "disk": _TEXT | {"description": "What is wrong with the disk; empty where nothing is."},
+        "waiting": _by_name(_by_name({"type": ["integer", "null"]})),
+        "parked": _by_name(_TEXT),
+        "resting": _by_name(_by_name({"type": "number"}))
+        | {"description": "For how many seconds yet a decision can be taken back."},
+        "unknown": _list(_TEXT) | {"description": "Inbox folders of no user."},
+        "last": _list(_object({"at": _TEXT, "what": _TEXT, "user": _TEXT, "id": _TEXT})),
+    }
+    made = _object(fields) | {"additionalProperties": True}
+    return {"title": "StatusAnswer", "description": "Whether the daemon runs, what waits, what was done last.", **made}

@@ -1,0 +1,169 @@
+"""``recursion-gate.json``: the array of what waits, in the order it was staged (contract, "The gate")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, KeysView
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from ..core.errors import Parked
+from ..core.model import Candidate, candidates_in, id_hash
+from ..core.paths import Place
+from ..disk import atomic
+from ..disk.untrusted import mark_at, open_plain
+
+__all__ = ["EMPTY", "Gate", "dump"]
+
+_START, _BETWEEN, _END = b"[\n  {\n", b",\n  {\n", b"\n]\n"
+
+#: A gate at which nobody waits.
+EMPTY = b"[]\n"
+
+
+def _chunk(candidate: Candidate) -> bytes:
+    """One element as it stands in the file: indented by two, a field a line. What is nested in a field is written
+    without white space, so that a drop's `meta` takes no more room here than it took in the drop, however deep it is.
+    """
+    return (
+        b"  {\n    "
+        + b",\n    ".join([to_json(k) + b": " + to_json(v) for k, v in candidate.as_json().items()])
+        + b"\n  }"
+    )
+
+
+def dump(candidates: Iterable[Candidate]) -> bytes:
+    """The file's bytes."""
+    return _dump([_chunk(c) for c in candidates])
+
+
+def _dump(chunks: list[bytes]) -> bytes:
+    return b"[\n" + b",\n".join(chunks) + _END if chunks else EMPTY
+
+
+def _one_by_one(data: bytes, shown: str) -> Iterator[Candidate]:
+    """The candidates of a gate; those of one that is written as we write it one after the other, since all at once, as
+    objects, they can take thirty times the room of their bytes. Raises Parked."""
+    made = 0
+    if data.startswith(_START) and data.endswith(_END):
+        try:
+            for piece in data[len(_START) : -len(_END)].split(_BETWEEN):
+                candidate = Candidate.model_validate_json(b"{" + piece)
+                made += 1
+                yield candidate
+            return
+        except ValidationError:
+            pass  # somebody has written it in another way, or it is broken: the whole tells
+    yield from candidates_in(data, shown)[made:]
+
+
+class Gate:
+    """The candidates of one user that wait. Changes are in memory until `save`.
+
+    Each element is kept with its bytes, and so is the whole file while candidates are only added: what a drop costs
+    at a long queue is the write. One that holds a `meta` is kept as its bytes alone.
+    """
+
+    def __init__(self, place: Place, candidates: Iterable[Candidate] = ()) -> None:
+        self.place = place
+        self._items: dict[str, tuple[Candidate | None, bytes]] = {}
+        self._by_hash: dict[str, str] | None = None  # the ids by their `id_hash`, made when it is asked for
+        self._whole: bytearray | None = None  # the file's bytes
+        self._mark = mark_at(place.gate)
+        #: How many bytes the elements take.
+        self.size = 0
+        for candidate in candidates:
+            self._put(candidate)
+
+    @classmethod
+    def load(cls, place: Place) -> Gate:
+        """The gate of `place`; empty where there is no file. Raises Parked when it does not parse, OSError when it
+        cannot be read."""
+        shown = place.shown(place.gate)
+        before = mark_at(place.gate)
+        try:
+            with open_plain(place.gate) as file:
+                data = file.read()
+        except FileNotFoundError:
+            return cls(place)
+        gate = cls(place)
+        gate._mark = before  # of what was read: a file put there since then is seen as changed
+        for number, candidate in enumerate(_one_by_one(data, shown), 1):
+            gate._put(candidate)
+            if len(gate) != number:
+                raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
+        return gate
+
+    def _put(self, candidate: Candidate) -> bytes:
+        chunk = _chunk(candidate)
+        is_light = candidate.meta is None and not candidate.__pydantic_extra__
+        self.size += len(chunk) - self.bytes_of(candidate.id)
+        self._items[candidate.id] = (candidate if is_light else None, chunk)
+        if self._by_hash is not None:
+            self._by_hash.setdefault(id_hash(candidate.id), candidate.id)
+        return chunk
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, candidate_id: object) -> bool:
+        return candidate_id in self._items
+
+    @property
+    def ids(self) -> KeysView[str]:
+        """The ids of the candidates, in order."""
+        return self._items.keys()
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return (_whole(item) for item in self._items.values())
+
+    def get(self, candidate_id: str) -> Candidate | None:
+        item = self._items.get(candidate_id)
+        return _whole(item) if item else None
+
+    def bytes_of(self, candidate_id: str) -> int:
+        """How many bytes a candidate takes at the gate; 0: it is not there."""
+        item = self._items.get(candidate_id)
+        return len(item[1]) if item else 0
+
+    def twin(self, candidate_id: str) -> str | None:
+        """Another id here that would give the same ACT id."""
+        if self._by_hash is None:
+            self._by_hash = {id_hash(each): each for each in self._items}
+        other = self._by_hash.get(id_hash(candidate_id))
+        return other if other != candidate_id else None
+
+    def add(self, candidate: Candidate) -> None:
+        goes_on = self._whole is not None and bool(self._items) and candidate.id not in self._items
+        chunk = self._put(candidate)
+        if goes_on and self._whole is not None:
+            self._whole[-len(_END) :] = b",\n" + chunk + _END
+        else:
+            self._whole = None
+
+    def discard(self, candidate_id: str) -> None:
+        self.size -= self.bytes_of(candidate_id)
+        if self._items.pop(candidate_id, None) is not None:
+            self._whole = None
+            if self._by_hash is not None:
+                self._by_hash.pop(id_hash(candidate_id), None)
+
+    def save(self) -> None:
+        """Put the gate on disk, whole. The folder is not synced: see `durable.replace`. Raises OSError."""
+        if self._whole is None:
+            self._whole = bytearray(_dump([chunk for _, chunk in self._items.values()]))
+        atomic.replace(self.place.gate, self._whole)
+        self._mark = mark_at(self.place.gate)
+
+    @property
+    def mark(self) -> object:
+        """Another one whenever the file was saved or read anew."""
+        return self._mark
+
+    def unchanged(self) -> bool:
+        """Whether the file is still the one that was read or saved here."""
+        return self._mark == mark_at(self.place.gate)
+
+
+def _whole(item: tuple[Candidate | None, bytes]) -> Candidate:
+    return item[0] or Candidate.model_validate_json(item[1])

@@ -1,0 +1,126 @@
+"""What is shown is what is merged (contract, "A card", "A merge")."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recursion_gate.clients import decide
+from recursion_gate.core.paths import Root
+from recursion_gate.formats import cards
+
+from ..conftest import make_root
+from ..support.world import World
+
+EDITS = {
+    "text": ("Understood.", "Understood it all."),
+    "created_at": ('created_at: "2026-11-24T16:30:00Z"', "created_at: 2025-01-02T03:04:05Z"),
+    "skill": ("skill_tag: THINK", "skill_tag: WORK"),
+    "section": ("suggested_ix_section: IX-A", "suggested_ix_section: IX-C"),
+    "source": ("source: tutor", "source: me"),
+    "evidence_summary": ("evidence_summary: Short", "evidence_summary: Shorter"),
+    "link": ("evidence_summary: Short", "link_to_evidence_id: quiz"),
+}
+
+
+@pytest.fixture
+def world(root: Root) -> World:
+    return World(root)
+
+
+def stage(world: World, name: str = "a", **fields: str) -> Path:
+    more = {"evidence_summary": "Short", "created_at": "2026-11-24T16:30:00Z", "source": "tutor"} | fields
+    return world.stage(name, "Understood.", suggested_ix_section="IX-A", **more)
+
+
+def item(world: World, name: str) -> decide.Waiting:
+    return decide.find(world.root, [world.user], name)
+
+
+def merged(world: World, name: str) -> list[str]:
+    (receipt,) = [r for r in world.receipts() if r["candidate_id"] == name]
+    return [lines[-1] for lines in receipt["lines"].values()]
+
+
+def previewed(card: bytes) -> list[str]:
+    _, _, below = card.decode().rpartition("\n<!-- recursion-gate:")
+    return [line[4:] for line in below.split("\n") if line.startswith("    ")]
+
+
+@pytest.mark.parametrize("edits", [*([name] for name in EDITS), ["created_at", "text"], ["created_at", "section"]])
+def test_what_a_saved_edit_shows_is_what_is_merged(world: World, edits: list[str]) -> None:
+    stage(world, "quiz")
+    card = stage(world)
+    text = card.read_text()
+    for edit in edits:
+        assert EDITS[edit][0] in text
+        text = text.replace(*EDITS[edit], 1)
+    decide.save_edit(item(world, "a"), text, world.settings)
+    shown = item(world, "a")
+    assert previewed(card.read_bytes()) == [a.line for a in shown.effect(shown.now)]
+    world.approve("quiz")
+    world.approve("a")
+    assert merged(world, "a") == previewed(
+        next(world.place.month(world.receipts()[-1]["merged_at"]).glob("*" + card.name[-11:])).read_bytes()
+    )
+
+
+def test_a_card_is_made_anew_when_its_link_becomes_known(world: World) -> None:
+    card = stage(world, "b", link_to_evidence_id="a")
+    assert previewed(card.read_bytes())[0].endswith("— a")
+    stage(world, "a")
+    shown = previewed(world.card("b").read_bytes())
+    assert "— ACT-" in shown[0]
+    world.approve("a")
+    world.approve("b")
+    assert merged(world, "b") == shown
+
+
+def test_what_a_person_has_written_above_the_marker_stays_when_a_card_is_made_anew(world: World) -> None:
+    card = stage(world, "b", link_to_evidence_id="a")
+    card.write_text(card.read_text().replace("source: tutor", "source: tutor\nreason: so it is"))
+    stage(world, "a")
+    text = world.card("b").read_text()
+    assert "reason: so it is" in text
+    assert "— ACT-" in previewed(text.encode())[0]
+
+
+def test_a_card_that_shows_what_is_no_longer_so_returns_with_a_note(world: World) -> None:
+    old = stage(world, "b", link_to_evidence_id="a").read_bytes()
+    stage(world, "a")
+    world.approve("a")
+    (world.place.approved / world.card("b").name).write_bytes(old)
+    world.card("b").unlink()
+    world.keep()
+    assert [r["candidate_id"] for r in world.receipts()] == ["a"]
+    assert "came after this card was made" in (cards.note_in(world.card("b").read_bytes()) or "")
+    shown = previewed(world.card("b").read_bytes())
+    world.approve("b")
+    assert merged(world, "b") == shown
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(["a", "b", "c"]), st.permutations(["a", "b", "c"]), st.booleans())
+def test_in_any_order_of_staging_and_deciding_the_card_shows_what_is_merged(
+    staged: list[str], decided: list[str], at_once: bool
+) -> None:
+    links = {"b": "a", "c": "b"}
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(make_root(Path(folder) / "root", "alex"))
+        for name in staged:
+            stage(world, name, **({"link_to_evidence_id": links[name]} if name in links else {}))
+        shown = {}
+        for name in decided:
+            (card,) = world.cards(name)
+            shown[name] = previewed(card.read_bytes())
+            assert [a.line for a in item(world, name).effect(item(world, name).candidate)] == shown[name]
+            world.move(card, "approved")
+            if not at_once:
+                world.keep()
+        world.keep()
+        for name in "abc":
+            assert merged(world, name) == shown[name]
+        world.keeper.close()

@@ -1,0 +1,262 @@
+"""One turn costs no more than the other users can wait: its time, its memory and its log have limits (promise 8)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recursion_gate.admin.setup import add_user, make_root
+from recursion_gate.core.paths import Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.engine import merging, staging
+from recursion_gate.engine.desk import Desk
+from recursion_gate.engine.keeper import Keeper
+from recursion_gate.service.daemon import Service
+
+from ..support.world import World, wait_for
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    made = Root(tmp_path / "root")
+    make_root(made)
+    for user in ("alex", "bob"):
+        add_user(made, user)
+    return made
+
+
+@pytest.fixture
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part of a turn has no time at all, and so does the least that it does in any case."""
+    monkeypatch.setattr(Desk, "late", lambda self, until: True)
+
+
+def chain(world: World, count: int) -> list[str]:
+    """So many candidates, each linked to the one before; their ids."""
+    ids = [f"c{number}" for number in range(count)]
+    lines = [
+        {"id": name, "raw_text": f"Step {name}.", **({"link_to_evidence_id": ids[n - 1]} if n else {})}
+        for n, name in enumerate(ids)
+    ]
+    world.drop("chain.jsonl", "\n".join(map(json.dumps, lines)))
+    world.keep()
+    return ids
+
+
+def move_all(world: World, state: str = "approved", seed: int = 1) -> None:
+    names = world.names("pending")
+    random.Random(seed).shuffle(names)
+    for name in names:
+        world.move(world.place.pending / name, state)
+
+
+def test_linked_decisions_are_put_in_order_in_one_walk(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, asked = World(root), [0]
+    link_of = merging._link_of
+
+    def counting(decision: merging.Decision) -> str:
+        asked[0] += 1
+        return link_of(decision)
+
+    monkeypatch.setattr(merging, "_link_of", counting)
+    ids = chain(world, 90)
+    for name in reversed(ids):  # the last of the chain was decided first
+        world.move(world.card(name), "approved")
+    world.keep()
+    assert [r["candidate_id"] for r in world.receipts()] == ids
+    assert asked[0] <= 4 * len(ids)
+
+
+@pytest.mark.parametrize("most", [1, 7])
+def test_where_a_turn_ends_changes_neither_the_order_nor_the_bytes(
+    root: Root, tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECURSION_GATE_NOW", "2026-11-24T16:30:00Z")
+    # Many moves may bear the same time.
+    order = property(lambda decision: (0, decision.staged.raw_text[::-1]))
+    monkeypatch.setattr(merging.Decision, "order", order)
+    results = []
+    for user, limit in (("alex", 1_000), ("bob", most)):
+        world = World(root, Settings(max_per_turn=limit), user)
+        chain(world, 30)
+        world.drop("alone.jsonl", "\n".join(json.dumps({"id": f"a{n}", "raw_text": f"Alone {n}."}) for n in range(10)))
+        world.keep()
+        move_all(world)
+        world.keep()
+        results.append(([r["candidate_id"] for r in world.receipts()], world.record()))
+    (ids, record), (limited_ids, limited_record) = results
+    assert limited_ids == ids
+    assert {k: v for k, v in limited_record.items() if k != "self.md"} == {
+        k: v for k, v in record.items() if k != "self.md"
+    }
+
+
+def test_a_turn_without_time_still_gets_on_and_comes_to_the_same(root: Root, no_time: None) -> None:
+    world = World(root)
+    ids = chain(world, 40)
+    for number in range(5):
+        world.drop(f"bad{number}.json", "{}")
+        world.drop(f"good{number}.json", {"id": f"g{number}", "raw_text": "Fine."})
+    world.keep()
+    assert set(world.gate_ids()) == {*ids, *(f"g{number}" for number in range(5))}
+    assert len(world.names("problems")) == 10
+    move_all(world)
+    (world.place.approved / "never-staged.txt").write_text("A text.")
+    world.keep()
+    done = [r["candidate_id"] for r in world.receipts()]
+    assert [name for name in done if name in ids] == ids
+    assert len(done) == 45
+    assert world.names("approved") == []
+    assert len(world.gate()) == 1
+
+
+def test_nothing_is_merged_on_half_a_look(root: Root, no_time: None) -> None:
+    world = World(root)
+    world.stage("one")
+    world.stage("two")
+    card = world.card("one")
+    (world.place.rejected / card.name).write_bytes(card.read_bytes())
+    world.move(card, "approved")
+    world.move(world.card("two"), "approved")
+    world.keep()
+    assert [r["candidate_id"] for r in world.receipts()] == ["two"]
+    assert "at once" in world.card("one").read_text()
+
+
+def test_a_card_that_is_edited_between_two_turns_is_merged_as_edited(root: Root, no_time: None) -> None:
+    world = World(root)
+    for number in range(4):
+        world.stage(f"n{number}", f"Text {number}.")
+    cards = [world.move(world.card(f"n{number}"), "approved") for number in range(4)]
+    while len(world.keeper._desks["alex"].looked) < 3:  # it is read, and not yet decided
+        world.keeper.keep("alex")
+    assert not world.receipts()
+    seen = sorted(world.keeper._desks["alex"].looked)[0]
+    [edited] = [card for card in cards if os.fspath(card) == seen]
+    edited.write_bytes(edited.read_bytes().replace(b"Text ", b"Changed ", 1))
+    world.keep()
+    assert sorted(r["raw_text"].split()[0] for r in world.receipts()) == ["Changed", "Text", "Text", "Text"]
+
+
+def test_contrary_and_circular_decisions_go_back_a_few_in_a_turn(
+    root: Root, no_time: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    send_back = merging.send_back
+
+    def counting(*args: Any) -> None:
+        sent[-1] += 1
+        send_back(*args)
+
+    monkeypatch.setattr(merging, "send_back", counting)
+    world = World(root)
+    for number in range(6):
+        world.stage(f"x{number}", link_to_evidence_id=f"x{(number + 1) % 6}")
+        world.stage(f"y{number}")
+    for number in range(6):
+        card = world.card(f"y{number}")
+        (world.place.rejected / card.name).write_bytes(card.read_bytes())
+        world.move(card, "approved")
+        world.move(world.card(f"x{number}"), "approved")
+
+    def all_done() -> bool:
+        sent.append(0)
+        world.keeper.keep("alex")
+        return len(world.names("pending")) + len(world.keeper.held().get("alex", {})) == 12
+
+    wait_for(all_done)
+    assert max(sent) <= 2
+    assert not world.receipts()
+    assert all("at once" in world.card(f"y{number}").read_text() for number in range(6))
+    # One card of a circle is enough to open it: those that did not go back wait for the one that did.
+    back = [number for number in range(6) if world.cards(f"x{number}")]
+    assert back
+    assert len(back) + len(world.keeper.held()["alex"]) == 6
+
+
+def test_drops_that_are_refused_for_a_full_gate_are_refused_a_few_in_a_turn(root: Root, no_time: None) -> None:
+    world = World(root, Settings(max_gate_bytes=500))
+    world.stage("first", "x" * 500)
+    for number in range(20):
+        world.drop(f"n{number}.json", {"raw_text": "One more."})
+    refused = []
+    while world.keeper.keep("alex").more:
+        refused.append(len(world.names("problems")) // 2)
+    assert all(b - a <= 2 for a, b in pairwise(refused))
+    assert "max_gate_bytes" in world.why("n7.json")
+    assert world.gate_ids() == ["first"]
+
+
+def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_MOST_BYTES", 2_000)
+    monkeypatch.setattr(merging, "_MOST_BYTES", 3_000)
+    monkeypatch.setattr(Desk, "late", lambda self, until: False)
+    world = World(root, Settings(max_per_turn=10))
+    for number in range(12):
+        world.drop(f"n{number}.json", {"id": f"n{number}", "raw_text": "x" * 900})
+    lines = "\n".join(json.dumps({"raw_text": f"Line {number}."}) for number in range(10))
+    for number in range(3):
+        world.drop(f"many{number}.jsonl", lines)
+    sizes = [0]
+
+    def all_staged() -> bool:
+        world.keeper.keep("alex")
+        sizes.append(len(world.gate()))
+        return sizes[-1] == 42
+
+    wait_for(all_staged)
+    assert max(b - a for a, b in pairwise(sizes)) <= 12
+    world.keep()
+    move_all(world)
+    done = [0]
+    while len(done) < 2 or done[-1] < 42:
+        world.keeper.keep("alex")
+        done.append(len(world.receipts()))
+    assert max(b - a for a, b in pairwise(done)) <= 5
+
+
+def test_a_stop_that_is_asked_for_is_heard_within_a_turn(root: Root) -> None:
+    keeper = Keeper(root, Settings())
+    world = World(root)
+    for number in range(300):
+        world.drop(f"n{number}.json", {"id": f"n{number}", "raw_text": "One of many."})
+    asked = [0]
+
+    def stopping() -> bool:
+        asked[0] += 1
+        return asked[0] > 5
+
+    keeper.stopping = stopping
+    assert keeper.keep("alex").more
+    assert 0 < len(world.gate()) < 20
+
+
+def test_the_service_manager_is_fed_within_a_turn(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(root, Settings(), poll=True)
+    fed = [0]
+
+    def feed() -> None:
+        fed[0] += 1
+
+    monkeypatch.setattr(service, "_feed", feed)
+    world = World(root)
+    for number in range(30):
+        world.drop(f"n{number}.json", {"raw_text": "One of many."})
+    keep, within = service._keeper.keep, []
+
+    def noting(user: str) -> Any:
+        before = fed[0]
+        outcome = keep(user)
+        within.append(fed[0] - before)
+        if user == "alex" and not outcome.more:
+            service.stop()
+        return outcome
+
+    monkeypatch.setattr(service._keeper, "keep", noting)
+    service.run()
+    assert max(within) >= 29

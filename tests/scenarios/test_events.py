@@ -1,0 +1,275 @@
+"""File events that fail: lost, too many, no room for them, watched folders that go away (promise 10).
+
+The periodic look is put off to an hour, so that what is found here is found by other means.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from recursion_gate.core.paths import Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.disk.lock import hold, is_held
+from recursion_gate.service import daemon as service
+from recursion_gate.service.watcher import Watch
+
+from ..conftest import add_user
+from ..support.daemon import PROGRAM, Daemon, call
+from ..support.world import World, wait_for
+
+
+def _watching(root: Root) -> str:
+    return str(json.loads(root.status.read_bytes())["watching"])
+
+
+@pytest.fixture
+def rare(root: Root) -> Root:
+    """A root whose daemon looks of its own accord once an hour, with a second user."""
+    root.settings.write_text("look_seconds = 3600\npoll_seconds = 0.05\n")
+    add_user(root, "sam")
+    return root
+
+
+# -- lost events ------------------------------------------------------------------------------------------------------
+
+
+def _overflow(folder: Path) -> None:
+    """Make more events than the kernel keeps for one who does not read them; nothing that is staged."""
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if limit > 100_000:
+        pytest.skip(f"the kernel keeps {limit:,} events here")
+    names = [folder / ".one", folder / ".two"]  # by turns: the same event twice in a row is kept once
+    for number in range(limit + 100):
+        os.close(os.open(names[number % 2], os.O_WRONLY | os.O_CREAT))
+
+
+def test_after_a_queue_overflow_all_users_are_looked_at_and_events_come_again(rare: Root) -> None:
+    alex, sam = World(rare), World(rare, user="sam")
+    with Daemon(rare) as daemon:
+        daemon.freeze()
+        _overflow(alex.place.inbox)
+        sam.drop("lost.json", {"id": "lost", "text": "Nobody tells of this one."})
+        late = rare.inbox / "robin"  # and nobody tells that this folder is to be watched
+        late.mkdir()
+        add = rare.place("robin").home
+        add.mkdir()
+        daemon.thaw()
+        wait_for(lambda: sam.gate_ids() == ["lost"])
+        wait_for(lambda: "event=events-lost" in daemon.log())
+        robin = World(rare, user="robin")
+        wait_for(lambda: robin.place.pending.is_dir())
+        for number in range(20):
+            robin.drop(f"{number}.json", {"id": f"r{number}", "text": "Told of again."})
+            wait_for(lambda number=number: f"r{number}" in robin.gate_ids())  # type: ignore[misc]
+
+
+def test_a_reader_of_events_that_has_died_is_replaced_at_the_next_look(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """watchdog 7.1's dies when a folder was moved away, another took its place, and both were removed since."""
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    told: list[str] = []
+    watch = Watch(root, told.append)
+    watch.start()
+    try:
+        assert watch.works()
+        inbox, aside = root.inbox / "alex", root.path / "aside"
+        inbox.rename(aside)
+        inbox.mkdir()
+        wait_for(lambda: told)
+        inbox.rmdir()
+        aside.rmdir()
+        told.clear()
+
+        def seen() -> bool:
+            if not watch.works():
+                watch.start()
+            (root.inbox / "sam").mkdir(exist_ok=True)
+            (root.inbox / "sam").rmdir()
+            return "sam" in told
+
+        wait_for(seen)
+    finally:
+        watch.stop()
+
+
+def test_a_watch_that_was_stopped_leaves_no_thread_and_no_descriptor(root: Root) -> None:
+    watch = Watch(root, lambda user: None)
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        watch.start()
+    watch.stop()
+    shutil.rmtree(root.homes)
+    for _ in range(5):
+        with pytest.raises(FileNotFoundError):
+            watch.start()
+    wait_for(lambda: threading.active_count() == threads)
+    wait_for(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+
+
+# -- no room ----------------------------------------------------------------------------------------------------------
+
+
+def _limited(what: str, most: int) -> list[str]:
+    """The program, in a user namespace of its own in which there may be so many inotify watches or instances."""
+    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
+        pytest.skip("unshare and nsenter (util-linux) are not here")
+    limits = f"echo {most} > /proc/sys/user/max_inotify_{what}"
+    made = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*made, limits], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespaces here")
+    return [*made, f'{limits} && exec "$@"', "sh", *PROGRAM]
+
+
+def _allow(daemon: Daemon, what: str, most: int) -> None:
+    assert daemon.process is not None
+    enter = ["nsenter", "--user", "--preserve-credentials", "-t", str(daemon.process.pid)]
+    subprocess.run([*enter, "sh", "-c", f"echo {most} > /proc/sys/user/max_inotify_{what}"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "most"), [("instances", 0), ("watches", 0), ("watches", 3)], ids=["no instance", "no watch", "too few"]
+)
+def test_without_room_for_watches_it_polls_says_so_and_listens_again_when_there_is(
+    root: Root, what: str, most: int
+) -> None:
+    root.settings.write_text("look_seconds = 0.3\npoll_seconds = 0.05\n")
+    add_user(root, "sam")
+    worlds = [World(root), World(root, user="sam")]
+    with Daemon(root, program=_limited(what, most)) as daemon:
+        wait_for(lambda: _watching(root) == "polling")
+        assert f"max_user_{what}" in json.loads(root.status.read_bytes())["why"]
+        for world in worlds:
+            world.drop("a.json", {"id": "a", "text": "x"})
+            wait_for(lambda world=world: world.gate_ids() == ["a"])  # type: ignore[misc]
+        assert daemon.log().count("event=polling") == 1
+        _allow(daemon, what, 1000)
+        wait_for(lambda: "event=listening" in daemon.log())
+        wait_for(lambda: _watching(root) == "events")
+
+
+def test_a_user_for_whom_there_is_no_watch_left_is_found_by_polling(root: Root) -> None:
+    root.settings.write_text("look_seconds = 0.3\npoll_seconds = 0.05\n")
+    World(root).keep()
+    # inbox/, users/, the root, alex's inbox and its four folders, and one to see that there is room
+    with Daemon(root, program=_limited("watches", 9)) as daemon:
+        assert _watching(root) == "events"
+        add_user(root, "sam")
+        wait_for(lambda: "event=polling" in daemon.log())
+        sam = World(root, user="sam")
+        sam.drop("a.json", {"id": "a", "text": "x"})
+        wait_for(lambda: sam.gate_ids() == ["a"])
+
+
+# -- folders that go away ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["inbox", "users"])
+def test_a_folder_moved_away_and_back_is_seen_at_once(rare: Root, which: str) -> None:
+    world = World(rare)
+    folder, away = rare.path / which, rare.path / "away"
+    with Daemon(rare) as daemon:
+        folder.rename(away)
+        wait_for(lambda: "event=root-away" in daemon.log())
+        away.rename(folder)
+        wait_for(lambda: "event=root-back" in daemon.log())
+        world.drop("a.json", {"id": "a", "text": "x"})
+        wait_for(lambda: world.gate_ids() == ["a"])
+
+
+def test_a_users_inbox_replaced_by_another_is_watched(rare: Root) -> None:
+    world = World(rare)
+    with Daemon(rare):
+        wait_for(world.place.pending.is_dir)
+        for number in range(3):
+            world.place.inbox.rename(rare.path / f"old-{number}")
+            world.place.inbox.mkdir()
+            wait_for(world.place.pending.is_dir)
+            if number % 2:
+                shutil.rmtree(rare.path / f"old-{number}")
+            world.drop(f"{number}.json", {"id": f"c{number}", "text": "x"})
+            wait_for(lambda number=number: f"c{number}" in world.gate_ids())  # type: ignore[misc]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount")
+def test_another_disk_mounted_over_the_inbox_and_taken_away_again(root: Root) -> None:
+    root.settings.write_text("look_seconds = 0.1\n")
+    world = World(root)
+    with Daemon(root):
+        world.drop("before.json", {"id": "before", "text": "x"})
+        wait_for(lambda: world.gate_ids() == ["before"])
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "none", str(root.inbox)], capture_output=True, check=False)
+        if mounted.returncode:
+            pytest.skip("no mounts here")
+        try:
+            world.place.inbox.mkdir()
+            wait_for(lambda: world.names("pending"))  # the card comes again
+            world.drop("on-it.json", {"id": "on-it", "text": "x"})
+            wait_for(lambda: world.gate_ids() == ["before", "on-it"])
+        finally:
+            subprocess.run(["umount", "--lazy", str(root.inbox)], check=True)
+        wait_for(lambda: len(world.names("pending")) == 2)
+        world.drop("after.json", {"id": "after", "text": "x"})
+        wait_for(lambda: world.gate_ids() == ["before", "on-it", "after"])
+
+
+def test_with_its_lock_deleted_it_takes_it_anew_before_another_daemon_can(rare: Root) -> None:
+    with Daemon(rare) as daemon:
+        assert daemon.process is not None
+        for _ in range(3):
+            log = daemon.log()
+            shutil.rmtree(rare.daemon)
+            wait_for(lambda: is_held(rare))
+            (rare.daemon / "log").write_text(log)
+            second = call(rare, "once")
+            assert second.returncode == 1
+            assert f"process {daemon.process.pid} is already the daemon" in second.stderr
+
+
+def test_a_daemon_whose_place_another_has_taken_ends(root: Root) -> None:
+    root.settings.write_text("look_seconds = 0.1\n")
+    daemon = Daemon(root).start()
+    assert daemon.process is not None
+    daemon.freeze()
+    shutil.rmtree(root.daemon)
+    with hold(root):
+        daemon.thaw()
+        assert daemon.process.wait(20) == 1
+
+
+# -- a start in the middle of it --------------------------------------------------------------------------------------
+
+
+def test_a_daemon_that_starts_in_a_flood_is_ready_before_it_ends(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(root)
+    running = service.Service(root, Settings(max_per_turn=1))
+    staged: list[int] = []
+
+    def told(*lines: str) -> None:
+        if "READY=1" in lines:
+            staged.append(len(world.gate()))
+            running.stop()
+
+    monkeypatch.setattr(service, "notify", told)
+    monkeypatch.setattr(service, "_READY_BY", 0.0)
+    for number in range(50):
+        world.drop(f"{number}.json", {"id": f"c{number}", "text": "x"})
+    running.run()
+    assert len(staged) == 1
+    assert 0 < staged[0] < 50
+
+
+def test_a_gate_that_is_emptied_under_a_running_daemon_is_noticed_soon(root: Root) -> None:
+    world = World(root)
+    root.settings.write_text("look_seconds = 600\n")
+    with Daemon(root):
+        world.drop("a.json", {"id": "a", "text": "Looked at the moon."})
+        wait_for(lambda: world.names("pending"))
+        world.place.gate.write_text("[]\n")
+        wait_for(lambda: world.gate_ids() == ["a"])

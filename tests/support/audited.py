@@ -1,0 +1,70 @@
+"""A root on which every kind of decision was really carried out, for tests of `verify` and `doctor`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from recursion_gate.audit.findings import Finding
+from recursion_gate.audit.verify import Anchor, Proof, verify
+from recursion_gate.core.paths import Root
+
+from ..conftest import make_root
+from .world import World
+
+#: What stands in the Record before anything is merged, and looks approved.
+SEED = "- ACT-2025-01-01-0001 — Came with the folder. — 2025-01-01 — THINK"
+
+
+def build(path: Path) -> Root:
+    """Eight decisions, two candidates that still wait. The Record has a seed line with an ACT id, a file with CRLF
+    and one without its section."""
+    root = make_root(path, "alex")
+    world = World(root)
+    place = world.place
+    evidence = place.home / "self-evidence.md"
+    evidence.write_text(evidence.read_text().replace("- a seed line", SEED))
+    work = place.home / "self-skill-work.md"
+    work.write_bytes(work.read_bytes().replace(b"\n", b"\r\n"))
+    (place.home / "self-curiosity.md").write_text("# Curiosity\n\nNothing yet.\n")
+    world.stage("read", "Learned how cranes fly south.")
+    world.stage("paint", "Finished the dragon drawing; used watercolors.", skill_tag="WORK")
+    world.approve("read")
+    world.approve("paint")
+    world.stage("quiz", "Took the quiz.", suggested_ix_section=None, evidence_summary="Quiz: 9 of 10")
+    world.stage("linked", "Understood the water cycle.", link_to_evidence_id="quiz")
+    world.approve("quiz", "linked")
+    world.stage("dull", "Looked out of the window.")
+    world.reject("dull")
+    card = world.stage("edited", "Wrote about teh sea.", skill_tag="WRITE", meta={"mood": ["kühl", 1.5, None]})
+    card.write_text(card.read_text().replace("teh", "the"))
+    world.approve("edited")
+    world.stage("kanji", "漢字を三つ学んだ。")
+    world.approve("kanji")
+    world.stage("last", "Threw it away.")
+    world.reject("last")
+    for waiting in ("waits-1", "waits-2"):
+        world.stage(waiting, f"Learned to wait: {waiting}.")
+    world.keeper.close()
+    return root
+
+
+def copy(root: Root, path: Path) -> World:
+    """The same again, to be spoilt."""
+    shutil.copytree(root.path, path, symlinks=True)
+    return World(Root(path))
+
+
+def look(world: World, *anchors: Anchor) -> Proof:
+    (proof,) = verify(world.root, [world.user], anchors)
+    for f in proof.findings:
+        assert f.remedy or f.severity == "note", f"nobody is told what to do: {f.code}"
+    return proof
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return sorted({f.code for f in findings})
+
+
+def faults(proof: Proof) -> list[str]:
+    return codes([f for f in proof.findings if f.severity == "fault"])

@@ -1,0 +1,582 @@
+"""The whole protocol as a state machine: agents, people and the world against a small model (all promises).
+
+The model knows, for each candidate, its text, what it links to, and whether it is pending, approved or rejected; and
+for each card that a person has put somewhere, where. What a look must lead to follows from that alone
+(`Model.resolve`).
+The keeper, the files and the disk are the real ones; only the clock is ours, so that nothing has to be waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from recursion_gate.audit.verify import verify
+from recursion_gate.core.model import chain_hash
+from recursion_gate.core.settings import Settings
+from recursion_gate.disk import atomic
+from recursion_gate.engine import desk, looks, staging
+from recursion_gate.formats import cards
+
+from ..conftest import RECORD, add_user, make_root
+from .world import World
+
+__all__ = ["COUNTS", "STATES", "Protocol"]
+
+#: What was done in all examples, for a report.
+COUNTS: Counter[str] = Counter()
+#: Each state of the model that was reached, as a hash.
+STATES: set[int] = set()
+
+_SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
+_SECTIONS = ("IX-A", "IX-B", "IX-C", None)
+
+
+#: What is cut short is not given up while an example lasts, unless `time_passes`.
+_SETTINGS = Settings(settle_seconds=50)
+
+
+class Killed(BaseException):
+    """The daemon is dead."""
+
+
+class DyingCalls(atomic.Calls):
+    """The real calls, until the one with number `last`: it and all later ones end the daemon."""
+
+    def __init__(self, last: int) -> None:
+        self._left = last
+
+    def __getattribute__(self, name: str) -> Any:
+        real = super().__getattribute__(name)
+        if name.startswith("_"):
+            return real
+
+        def call(*args: Any, **more: Any) -> Any:
+            self._left -= 1
+            if self._left < 0:
+                if name == "close":  # the system does that for the dead
+                    os.close(*args)
+                raise Killed
+            return real(*args, **more)
+
+        return call
+
+
+class Clock:
+    """Stands in for the module `time`: goes on when it is told to, and back."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self.wrong = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def time(self) -> float:
+        return time.time() + self.wrong
+
+
+@dataclass
+class Candidate:
+    """What the model knows of one candidate."""
+
+    text: str
+    link: str | None = None
+    state: str = "dropped"  # then pending, approved, rejected
+
+
+@dataclass
+class Put:
+    """A card that a person has put into approved/ or rejected/."""
+
+    action: str
+    text: str | None  # None: broken
+    below: bool = False  # whether something was typed below its marker line, too
+
+
+@dataclass
+class Model:
+    """One user, as the contract has it."""
+
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    drops: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # file name -> the ids in it; good drops, not yet looked at
+    bad: set[str] = field(default_factory=set)  # file names that must be refused at the next look
+    partial: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # name -> what is yet to come, and the id
+    refused: Counter[str] = field(default_factory=Counter)
+    puts: dict[str, list[Put]] = field(default_factory=dict)  # id -> the cards outside of pending/
+    again: int = 0  # cards of decided entries that were put somewhere again, and not yet looked at
+    kept: int = 0  # at least so many edited or broken cards must have been kept in problems/
+
+    def ids(self, *states: str) -> list[str]:
+        return [i for i, c in self.candidates.items() if c.state in states]
+
+    def resolve(self) -> None:
+        """A look at all that lies there, with nothing left to do afterwards."""
+        for ids in self.drops.values():
+            for candidate_id in ids:
+                if self.candidates[candidate_id].state == "dropped":
+                    self.candidates[candidate_id].state = "pending"
+        self.drops.clear()
+        self.refused.update(self.bad)
+        self.bad.clear()
+        self.kept += self.again  # each is answered
+        self.again = 0
+        for candidate_id, puts in list(self.puts.items()):
+            for put in [p for p in puts if p.text is None and p.action == "approved"]:
+                puts.remove(put)
+                self.kept += 1
+            if len({p.action for p in puts}) > 1 or len({p.text for p in puts if p.action == "approved"}) > 1:
+                puts.clear()
+            if any(p.below for p in puts):
+                puts.clear()
+                self.kept += 1
+            if not puts:
+                del self.puts[candidate_id]
+        while any(self._carry_out(candidate_id) for candidate_id in list(self.puts)):
+            pass
+
+    def _carry_out(self, candidate_id: str) -> bool:
+        """Whether anything changed."""
+        this, put = self.candidates[candidate_id], self.puts[candidate_id][0]
+        if put.action == "approved" and this.link is not None:
+            target = self.candidates[this.link].state
+            if target == "pending":
+                return False  # it waits
+            if target == "rejected":  # it goes back
+                del self.puts[candidate_id]
+                return True
+        this.state = put.action
+        if put.action == "approved" and put.text is not None:
+            this.text = put.text
+        del self.puts[candidate_id]
+        return True
+
+    def key(self) -> object:
+        """The state, without names and texts."""
+        return (
+            sorted((c.state, c.link is not None) for c in self.candidates.values()),
+            len(self.drops),
+            len(self.bad),
+            len(self.partial),
+            self.again,
+            sorted(sorted((p.action, p.text is None) for p in puts) for puts in self.puts.values()),
+        )
+
+
+class Protocol(RuleBasedStateMachine):
+    """See the module. `self.worlds` and `self.models` are by user."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+        self.root = make_root(Path(self._folder) / "root", "alex")
+        self.clock = Clock()
+        self._patch = pytest.MonkeyPatch()
+        for module in (desk, looks, staging):
+            self._patch.setattr(module, "time", self.clock)
+        self.worlds: dict[str, World] = {}
+        self.models: dict[str, Model] = {}
+        self._take_up("alex")
+        self._number = 0
+        self._open: list[Any] = []
+        COUNTS["examples"] += 1
+
+    def teardown(self) -> None:
+        try:
+            for file in self._open:
+                file.close()
+            if sys.exc_info()[0] is not None:  # it has failed already: that is what is to be told
+                return
+            for user in self.models:
+                self._settle(user)
+                self.agrees(user)
+            for proof in verify(self.root, list(self.models)):
+                assert [f for f in proof.findings if f.severity == "fault"] == []
+        finally:
+            self._patch.undo()
+            for world in self.worlds.values():
+                world.keeper.close()
+            shutil.rmtree(self._folder)
+
+    def _take_up(self, user: str) -> None:
+        self.worlds[user] = World(self.root, _SETTINGS, user)
+        self.models[user] = Model()
+        self._settle(user)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    # -- the daemon ---------------------------------------------------------------------------------------------------
+
+    def _turns(self, user: str) -> None:
+        """Turns until nothing is left to do but what waits for longer than a moment."""
+        keeper = self.worlds[user].keeper
+        for _ in range(100):
+            outcome = keeper.keep(user)
+            assert keeper.problems == {}
+            if outcome.more:
+                continue
+            if outcome.due is None or outcome.due > 0.25:
+                return
+            self.clock.ahead += outcome.due + 0.05
+        raise AssertionError("the keeper never comes to rest")
+
+    def _settle(self, user: str) -> None:
+        self._turns(user)
+        self.models[user].resolve()
+        STATES.add(hash(repr(self.models[user].key())))
+
+    # -- agents -------------------------------------------------------------------------------------------------------
+
+    users = st.sampled_from(["alex", "sam"])
+    dice = st.randoms(use_true_random=False)
+
+    def _new(self, user: str, dice: random.Random, *, link: bool = False) -> tuple[str, bytes]:
+        model, number = self.models[user], self._next()
+        candidate_id = f"c{number}"
+        targets = model.ids("pending", "approved", "rejected") if link else []
+        candidate = Candidate(f"Did thing {number}.", dice.choice(targets) if targets else None)
+        model.candidates[candidate_id] = candidate
+        fields = {
+            "id": candidate_id,
+            "text": candidate.text,
+            "skill_tag": dice.choice(_SKILLS),
+            "suggested_ix_section": dice.choice(_SECTIONS),
+            "created_at": "2026-11-24T10:00:00Z",
+        }
+        if candidate.link:
+            fields["link_to_evidence_id"] = candidate.link
+        return candidate_id, json.dumps(fields).encode()
+
+    @initialize(dice=dice)
+    def some_wait_already(self, dice: random.Random) -> None:
+        for _ in range(3):
+            candidate_id, data = self._new("alex", dice)
+            self.worlds["alex"].drop(f"{candidate_id}.json", data)
+            self.models["alex"].drops[f"{candidate_id}.json"] = [candidate_id]
+        self._settle("alex")
+
+    @rule(user=users, dice=dice, link=st.booleans(), in_place=st.booleans())
+    def drop(self, user: str, dice: random.Random, link: bool, in_place: bool) -> None:
+        if user not in self.models:
+            return
+        candidate_id, data = self._new(user, dice, link=link)
+        name = f"{candidate_id}.json"
+        if in_place:
+            (self.worlds[user].place.inbox / name).write_bytes(data)
+        else:
+            self.worlds[user].drop(name, data)
+        self.models[user].drops[name] = [candidate_id]
+
+    @rule(dice=dice)
+    def drop_several(self, dice: random.Random) -> None:
+        made = [self._new("alex", dice) for _ in range(3)]
+        name = f"lines-{self._next()}.jsonl"
+        self.worlds["alex"].drop(name, b"\n".join(data for _, data in made))
+        self.models["alex"].drops[name] = [candidate_id for candidate_id, _ in made]
+
+    @rule(dice=dice)
+    def drop_what_cannot_be_staged(self, dice: random.Random) -> None:
+        name = f"bad-{self._next()}.json"
+        spoilt = dice.choice([b'{"text": "x", "skil": 1}', b"[]", b'{"text": ""}', b'{"text": "x"} y', b'{"tex": 1}'])
+        self.worlds["alex"].drop(name, spoilt)
+        self.models["alex"].bad.add(name)
+
+    @rule(dice=dice, change=st.booleans())
+    def drop_the_same_id_again(self, dice: random.Random, change: bool) -> None:
+        """The same again is the same; anything else under a taken id is refused."""
+        world, model = self.worlds["alex"], self.models["alex"]
+        if model.drops or not (known := model.ids("pending")):
+            return
+        candidate_id = dice.choice(known)
+        staged = next(c for c in world.gate() if c["id"] == candidate_id)
+        name = f"again-{self._next()}.json"
+        text = "Another text." if change else staged["raw_text"]
+        world.drop(name, {"id": candidate_id, "text": text})
+        if change:
+            model.bad.add(name)
+        else:
+            model.drops[name] = []
+
+    @rule(dice=dice, hold=st.booleans())
+    def write_the_half_of_a_drop(self, dice: random.Random, hold: bool) -> None:
+        candidate_id, data = self._new("alex", dice)
+        name = f"slow-{self._next()}.json"
+        file = open(self.worlds["alex"].place.inbox / name, "wb", buffering=0)  # noqa: SIM115
+        cut = dice.randrange(1, len(data))
+        file.write(data[:cut])
+        if hold:
+            self._open.append(file)
+        else:
+            file.close()
+        self.models["alex"].partial[name] = (data[cut:], candidate_id)
+
+    @precondition(lambda self: self.models["alex"].partial)
+    @rule(dice=dice)
+    def write_the_rest(self, dice: random.Random) -> None:
+        model = self.models["alex"]
+        name = dice.choice(sorted(model.partial))
+        rest, candidate_id = model.partial.pop(name)
+        path = self.worlds["alex"].place.inbox / name
+        for file in [f for f in self._open if f.name == str(path)]:
+            file.close()
+            self._open.remove(file)
+        with open(path, "ab") as file:
+            file.write(rest)
+        model.drops[name] = [candidate_id]
+
+    @precondition(lambda self: self.models["alex"].drops)
+    @rule(dice=dice, gone=st.booleans())
+    def overwrite_or_delete_a_drop_before_it_is_looked_at(self, dice: random.Random, gone: bool) -> None:
+        model, world = self.models["alex"], self.worlds["alex"]
+        name = dice.choice(sorted(model.drops))
+        for candidate_id in model.drops.pop(name):
+            del model.candidates[candidate_id]
+        if gone:
+            (world.place.inbox / name).unlink()
+        else:
+            candidate_id, data = self._new("alex", dice)
+            world.drop(name, data)
+            model.drops[name] = [candidate_id]
+
+    # -- people -------------------------------------------------------------------------------------------------------
+
+    def _card(self, user: str, dice: random.Random) -> tuple[str, Path] | None:
+        """One of the cards in pending/, of a candidate that nobody has decided on yet."""
+        world, model = self.worlds[user], self.models[user]
+        free = [i for i in model.ids("pending") if i not in model.puts and world.cards(i)]
+        if not free:
+            return None
+        candidate_id = dice.choice(free)
+        return candidate_id, world.cards(candidate_id)[0]
+
+    def _said(self, card: Path, candidate_id: str) -> str:
+        """The text on a card of ours."""
+        return card.read_text().partition("\n---\n")[2].partition("\n<!--")[0].strip()
+
+    @rule(user=users, dice=dice, action=st.sampled_from(["approved", "approved", "rejected"]), how=st.integers(0, 6))
+    def decide(self, user: str, dice: random.Random, action: str, how: int) -> None:
+        if user not in self.models or (found := self._card(user, dice)) is None:
+            return
+        candidate_id, card = found
+        world, puts = self.worlds[user], self.models[user].puts
+        text: str | None = self._said(card, candidate_id)
+        name = dice.choice([card.name, f"{card.stem} (1).md", f"mine {candidate_id}.md", f"{card.stem} (copy).md"])
+        target = world.place.state(action) / name
+        if how == 0:  # copied: the one in pending/ stays, and is cleared away
+            self._later(card)
+            shutil.copy(card, target)
+        else:
+            if how == 1:
+                text = f"Edited {self._next()}."
+                card.write_text(card.read_text().replace(self._said(card, candidate_id), text))
+            elif how == 2:
+                text = None
+                card.write_text(card.read_text().replace("skill_tag:", "skilltag:"))
+            elif how == 6:
+                card.write_text(card.read_text() + "\nAnd more.\n")
+            card.rename(target)
+        puts[candidate_id] = [Put(action, text, below=how == 6)]
+        if how == 3:  # and a second copy beside it
+            shutil.copy(target, target.with_name(f"{candidate_id} again.md"))
+            puts[candidate_id].append(Put(action, text))
+        elif how == 4:  # and the contrary
+            other = "rejected" if action == "approved" else "approved"
+            shutil.copy(target, world.place.state(other) / name)
+            puts[candidate_id].append(Put(other, text))
+
+    def _later(self, card: Path) -> None:
+        """Wait until what is made now has a later time than `card`: the kernel counts in ticks of some ms."""
+        probe = Path(self._folder) / "probe"
+        while True:
+            probe.write_bytes(b"")
+            if probe.stat().st_ctime_ns > card.stat().st_ctime_ns:
+                return
+
+    @rule(dice=dice)
+    def take_back(self, dice: random.Random) -> None:
+        model, world = self.models["alex"], self.worlds["alex"]
+        ids = [i for i, puts in model.puts.items() if len(puts) == 1 and puts[0].text is not None]
+        if not ids:
+            return
+        candidate_id = dice.choice(ids)
+        (put,) = model.puts.pop(candidate_id)
+        (card,) = world.cards(candidate_id, put.action)
+        card.rename(world.place.pending / card.name)
+
+    @rule(dice=dice, what=st.sampled_from(["rename", "edit", "delete", "duplicate"]))
+    def do_something_to_a_pending_card(self, dice: random.Random, what: str) -> None:
+        found = self._card("alex", dice)
+        if found is None:
+            return
+        candidate_id, card = found
+        if what == "rename":
+            card.rename(card.with_name(f"renamed {self._next()}.md"))
+        elif what == "edit":
+            new = f"Edited {self._next()}."
+            card.write_text(card.read_text().replace(self._said(card, candidate_id), new))
+        elif what == "delete":
+            card.unlink()
+        else:
+            shutil.copy(card, card.with_name(f"{card.stem} (conflicted copy {self._next()}).md"))
+
+    @precondition(lambda self: self.models["alex"].ids("approved", "rejected"))
+    @rule(dice=dice, state=st.sampled_from(["approved", "rejected", "pending"]))
+    def put_a_decided_card_somewhere_again(self, dice: random.Random, state: str) -> None:
+        world, model = self.worlds["alex"], self.models["alex"]
+        filed = sorted(world.place.receipts.glob("*-*/*.md"))
+        if not filed:
+            return
+        card = dice.choice(filed)
+        self._later(card)
+        shutil.copy(card, world.place.state(state) / f"again {self._next()}.md")
+        model.again += 1
+
+    @rule(dice=dice, state=st.sampled_from(["approved", "rejected", "pending"]))
+    def put_what_was_never_staged_where_only_cards_go(self, dice: random.Random, state: str) -> None:
+        candidate_id, data = self._new("alex", dice)
+        name = f"stray-{candidate_id}.json"
+        temp = self.worlds["alex"].place.inbox / ".coming"
+        temp.write_bytes(data)
+        temp.rename(self.worlds["alex"].place.state(state) / name)
+        self.models["alex"].drops[f"{state}/{name}"] = [candidate_id]
+
+    # -- the world ----------------------------------------------------------------------------------------------------
+
+    @rule(user=users)
+    def look(self, user: str) -> None:
+        if user in self.models:
+            self._settle(user)
+            self.agrees(user)
+
+    @precondition(lambda self: any(m.drops or m.puts or m.bad or m.again for m in self.models.values()))
+    @rule(at=st.lists(st.integers(0, 40), min_size=1, max_size=3))
+    def be_killed_while_looking(self, at: list[int]) -> None:
+        """And killed again while it makes good what the kill has left."""
+        user = max(self.models, key=lambda u: (len(self.models[u].puts), len(self.models[u].drops)))
+        for last in at:
+            atomic.calls = DyingCalls(last)
+            try:
+                with contextlib.suppress(Killed):
+                    self._turns(user)
+                    atomic.calls = atomic.Calls()
+                    break
+            finally:
+                atomic.calls = atomic.Calls()
+            COUNTS["kills"] += 1
+            self._is_whole(user)
+            self.worlds[user].restart()
+        self._settle(user)
+        self.agrees(user)
+
+    @precondition(lambda self: any(m.puts for m in self.models.values()))
+    @rule(at=st.lists(st.integers(0, 40), min_size=1, max_size=3))
+    def be_killed_while_carrying_out(self, at: list[int]) -> None:
+        self.be_killed_while_looking(at)
+
+    @rule()
+    def restart(self) -> None:
+        for world in self.worlds.values():
+            world.restart()
+
+    @rule()
+    def time_passes(self) -> None:
+        """So much that nobody will write the rest of what was begun."""
+        model = self.models["alex"]
+        for file in self._open:
+            file.close()
+        self._open.clear()
+        self._settle("alex")
+        self.clock.ahead += 100
+        for name, (_, candidate_id) in model.partial.items():
+            model.bad.add(name)
+            del model.candidates[candidate_id]
+        model.partial.clear()
+        self._turns("alex")  # it is looked at anew where it was still open at the last look
+        self.clock.ahead += 100
+        self._settle("alex")
+        self.agrees("alex")
+
+    @rule(hours=st.sampled_from([0, 1, 24 * 365]))
+    def the_clock_is_set_back(self, hours: int) -> None:
+        self.clock.wrong = -3600.0 * hours
+
+    @precondition(lambda self: "sam" not in self.models)
+    @rule()
+    def a_user_is_added(self) -> None:
+        add_user(self.root, "sam")
+        self._take_up("sam")
+
+    # -- what must hold -----------------------------------------------------------------------------------------------
+
+    def _is_whole(self, user: str) -> None:
+        """What a reader may see at any instant (promise 4): whole files, and no line that is not of a receipt."""
+        world = self.worlds[user]
+        gate = world.gate_ids()
+        assert len(gate) == len(set(gate))
+        receipts = [json.loads(line) for line in self._whole_receipts(user)]
+        for file, data in world.record().items():
+            left = Counter(data.decode().split("\n"))
+            left.subtract(RECORD[file].split("\n"))
+            left.subtract(line for r in receipts for line in r["lines"].get(file, []))
+            assert not +left, f"{file} holds what no receipt accounts for: {+left}"
+
+    def _whole_receipts(self, user: str) -> list[bytes]:
+        place = self.worlds[user].place
+        data = place.ledger.read_bytes() if place.ledger.exists() else b""
+        return [line for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+
+    @invariant()
+    def a_reader_sees_whole_files(self) -> None:
+        COUNTS["steps"] += 1
+        for user in self.models:
+            self._is_whole(user)
+
+    def agrees(self, user: str) -> None:
+        """The disk is as the model says, after a look (promises 1, 2, 3, 5, 7, 9)."""
+        COUNTS["comparisons"] += 1
+        world, model = self.worlds[user], self.models[user]
+        note(f"{user}: {model}")
+        assert sorted(world.gate_ids()) == sorted(model.ids("pending"))
+        receipts = world.receipts()
+        decided = {i: (c.state, c.text) for i, c in model.candidates.items() if c.state in ("approved", "rejected")}
+        assert len(receipts) == len(decided)
+        assert {r["candidate_id"]: (r["action"], r["raw_text"]) for r in receipts} == decided
+        for before, receipt in zip([None, *receipts], receipts, strict=False):
+            assert receipt["hash"] == chain_hash(receipt)
+            assert before is None or (receipt["seq"], receipt["prev_hash"]) == (before["seq"] + 1, before["hash"])
+        for file, data in world.record().items():
+            text = data.decode()
+            for line in (line for r in receipts for line in r["lines"].get(file, [])):
+                assert text.count(f"{line}\n") == 1
+                text = text.replace(f"{line}\n", "")
+            assert text == RECORD[file]
+        held = {"approved": set[str](), "rejected": set[str]()}
+        for candidate_id, puts in model.puts.items():
+            held[puts[0].action].add(candidate_id)
+        for state, ids in held.items():
+            assert {cards.id_of(p.read_bytes()) for p in world.place.state(state).iterdir()} == ids
+        there = {cards.id_of(p.read_bytes()) for p in world.place.pending.iterdir()}
+        assert there | held["approved"] == set(model.ids("pending"))
+        assert world.names() == sorted(model.partial), f"{world.names()}"
+        refused = world.names("problems")
+        assert all(name.endswith(".why.txt") or f"{name}.why.txt" in refused for name in refused)
+        assert set(model.refused) <= set(refused)
+        assert len(refused) // 2 >= model.refused.total() + model.kept

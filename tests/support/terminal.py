@@ -1,0 +1,69 @@
+"""A command on a terminal of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import sys
+import termios
+import time
+
+from recursion_gate.core.paths import Root
+
+from .daemon import PROGRAM
+
+
+class Terminal:
+    """A command on a terminal of its own, `size` columns by lines; what is typed, and what it says."""
+
+    def __init__(self, root: Root, *args: str, size: tuple[int, int] = (80, 24), **env: str) -> None:
+        self.said = b""
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            for name in ("COLUMNS", "LINES", "NO_COLOR"):
+                os.environ.pop(name, None)
+            os.environ |= {"TERM": "dumb", **env}
+            os.execv(sys.executable, [*PROGRAM, "--root", str(root.path), *args])
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._fd], [], [], seconds)[0]:
+            return False
+        try:
+            got = os.read(self._fd, 4096)
+        except OSError:  # EIO: it has ended
+            got = b""
+        self.said += got
+        return bool(got)
+
+    def type_until(self, key: str, what: str) -> None:
+        """Press `key` until `what` is said: going over to single keys throws away what was typed before."""
+        start = len(self.said)
+        for _ in range(100):
+            os.write(self._fd, key.encode())
+            while self._read(0.2):
+                if what.encode() in self.said[start:]:
+                    return
+        raise AssertionError(self.said.decode())
+
+    def hold(self, key: str, seconds: float) -> None:
+        """Hold `key` down: as often as a keyboard repeats it."""
+        until = time.monotonic() + seconds
+        pause = 0.5  # before it repeats
+        while time.monotonic() < until:
+            os.write(self._fd, key.encode())
+            again, pause = time.monotonic() + pause, 0.033
+            while (left := again - time.monotonic()) > 0:
+                self._read(left)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; its exit code, and all it said without colours."""
+        while self._read(20):
+            pass
+        os.close(self._fd)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.said.decode()).replace("\r\n", "\n")
