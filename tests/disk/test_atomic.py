@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from recursion_gate.core.paths import TEMP_NAME
 from recursion_gate.disk import atomic
+from recursion_gate.disk.deliver import deliver
 
 OLD, NEW = b"old bytes\n", b"new bytes, and more of them\n"
 
@@ -250,7 +251,7 @@ def test_where_a_disk_has_no_hard_links_a_new_file_is_renamed_into_place(
     monkeypatch.setattr(atomic, "calls", NoLinks())
     assert atomic.create(path, NEW)
     assert not atomic.create(path, OLD)
-    assert atomic.deliver(path.parent, "other", NEW).read_bytes() == path.read_bytes() == NEW
+    assert deliver(path.parent, "other", NEW).read_bytes() == path.read_bytes() == NEW
     assert sorted(os.listdir(path.parent)) == ["file", "other"]
 
 
@@ -327,7 +328,7 @@ def test_a_file_is_cut_and_the_cut_is_on_disk(path: Path, story: Story) -> None:
 
 
 def test_what_is_delivered_is_on_disk_and_takes_the_next_free_name(tmp_path: Path, story: Story) -> None:
-    made = [atomic.deliver(tmp_path, "a.md", data) for data in (OLD, NEW, OLD)]
+    made = [deliver(tmp_path, "a.md", data) for data in (OLD, NEW, OLD)]
     assert [p.name for p in made] == ["a.md", "a-2.md", "a-3.md"]
     assert [p.read_bytes() for p in made] == [OLD, NEW, OLD]
     assert story.names.index("fsync") < story.names.index("link")
@@ -335,8 +336,8 @@ def test_what_is_delivered_is_on_disk_and_takes_the_next_free_name(tmp_path: Pat
 
 
 def test_what_is_delivered_over_another_takes_its_place(tmp_path: Path) -> None:
-    atomic.deliver(tmp_path, "a.md", OLD)
-    assert atomic.deliver(tmp_path, "a.md", NEW, over=True).read_bytes() == NEW
+    deliver(tmp_path, "a.md", OLD)
+    assert deliver(tmp_path, "a.md", NEW, over=True).read_bytes() == NEW
     assert os.listdir(tmp_path) == ["a.md"]
 
 
@@ -345,7 +346,7 @@ def test_a_delivery_that_fails_at_any_call_is_not_there_or_whole(
     tmp_path: Path, over: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fds = _fds()
-    for _ in _errors(monkeypatch, lambda: atomic.deliver(tmp_path, "a.md", NEW, over=over)):
+    for _ in _errors(monkeypatch, lambda: deliver(tmp_path, "a.md", NEW, over=over)):
         assert _fds() == fds
         for left in tmp_path.iterdir():
             assert left.name.startswith(".") or left.read_bytes() == NEW

@@ -249,9 +249,9 @@ def test_a_name_that_is_taken_gets_a_number_though_nobody_may_list(scene: Scene)
 import sys
 sys.path[:0] = sys.argv[2:]
 from pathlib import Path
-from recursion_gate.disk import atomic
+from recursion_gate.disk.deliver import deliver
 for _ in range(2):
-    print(atomic.deliver(Path(sys.argv[1]), "same.part", b"{").name)
+    print(deliver(Path(sys.argv[1]), "same.part", b"{").name)
 """
     package = Path(cards.__file__).parents[2]
     if scene.lanes.agent.program.env:  # a copy, which needs no path

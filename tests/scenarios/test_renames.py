@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from recursion_gate.core.paths import Root, aside_name, is_aside, is_ignored, original_name
-from recursion_gate.disk import atomic, untrusted
+from recursion_gate.disk import atomic, syscalls, untrusted
 from recursion_gate.disk.atomic import Calls
 from recursion_gate.disk.untrusted import is_still, mark_at
 
@@ -188,7 +188,7 @@ def test_without_renameat2_nothing_is_renamed_over_another_file_either(
     def none(old: str, new: str, flag: int) -> None:
         raise OSError(missing, os.strerror(missing), old)
 
-    monkeypatch.setattr(atomic, "_renameat2", none)
+    monkeypatch.setattr(syscalls, "_renameat2", none)
     path, other = tmp_path / "x.json", tmp_path / aside_name("x.json")
     path.write_text("x")
     other.write_text("another")

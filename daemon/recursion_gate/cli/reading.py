@@ -122,14 +122,14 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
         print_json(reader.export(snapshot_of(ctx, user)).as_json())
         return
     from ..archive import pack
-    from ..disk import atomic
+    from ..disk.deliver import deliver
 
     if not file.name.lower().endswith(pack.ENDINGS):
         raise click.UsageError(f"{file} must end in {', '.join(pack.ENDINGS[:-1])} or {pack.ENDINGS[-1]}.")
     data, manifest = pack.pack(snapshot_of(ctx, user), file.name)
     # It may hold all there is about a person, and others may export into the same folder at this moment.
     try:
-        atomic.deliver(file.absolute().parent, file.name, data, over=True, private=True)
+        deliver(file.absolute().parent, file.name, data, over=True, private=True)
     except OSError as err:
         raise OSError(err.errno, err.strerror, str(file)) from err  # not the temporary name
     if as_json:

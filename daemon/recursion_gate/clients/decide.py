@@ -20,6 +20,7 @@ from ..core.model import TAKE_BACK, Candidate
 from ..core.paths import Place, Root, is_ignored
 from ..core.settings import Settings
 from ..disk import atomic, untrusted
+from ..disk.deliver import deliver
 from ..formats import cards, record_edit
 from ..store import history, jsonl
 from ..store.gate import Gate
@@ -276,6 +277,6 @@ def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None
 
 def _deliver(folder: Path, name: str, data: bytes, *, over: bool = False, own: bool = False) -> None:
     try:
-        atomic.deliver(folder, name, data, over=over, own=own)
+        deliver(folder, name, data, over=over, own=own)
     except OSError as err:
         raise OSError(err.errno, err.strerror, str(folder)) from err  # not the temporary name, or none at all

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..core.errors import GateError, NoRoot, printable
 from ..core.paths import find_root, valid_user
-from ..disk import atomic
+from ..disk.deliver import deliver
 
 __all__ = ["NoInbox", "NotAllowed", "NotText", "stage"]
 
@@ -86,7 +86,7 @@ def stage(
     except UnicodeEncodeError:
         raise NotText from None
     try:
-        return atomic.deliver(place.inbox, name, data)
+        return deliver(place.inbox, name, data)
     except PermissionError:
         raise NotAllowed(user, str(place.inbox)) from None
     except OSError as err:

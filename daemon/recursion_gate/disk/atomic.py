@@ -1,10 +1,9 @@
-"""The only module that writes: replace a file, append to one, make one, move one, remove one.
+"""All that the daemon writes: replace a file, append to one, make one, move one, remove one.
 
-Everything the daemon changes on disk goes through the functions below, and they in turn go through `calls`, one
-method a system call. So what is synced when can be read on one page, and a test can count, fail or kill at every
-single step by putting its own object in the place of `calls`.
+The functions here, and those of `deliver` and `hand_over` beside them, change the disk only through `calls`, one method
+a system call. So this page shows the order of writes and syncs, and a test can count, fail or kill at every step.
 
-What is promised (docs/reliability.md says why it is enough):
+The promises (docs/reliability.md says why they are enough):
 
 * `replace`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
 * `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `receipts` recognises.
@@ -23,24 +22,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 import stat
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ..core.paths import TEMP_NAME, aside_name, is_aside, original_name
+from .syscalls import NO_EXCHANGE, NO_LINKS, Calls
 
 __all__ = [
+    "NEW",
     "Calls",
     "append",
     "calls",
     "create",
-    "deliver",
     "fit",
-    "hand_over",
     "make_folder",
     "move",
     "overwrite",
@@ -51,129 +47,18 @@ __all__ = [
     "sync_folder",
     "take_away",
     "truncate",
+    "write_all",
 ]
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+#: Make a file that is not there yet.
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
-
-class Calls:
-    """The system calls that change something, one method each."""
-
-    def open(self, path: str, flags: int, mode: int = 0o666) -> int:
-        return os.open(path, flags, mode)
-
-    def write(self, fd: int, data: bytes | memoryview) -> int:
-        return os.write(fd, data)
-
-    def fsync(self, fd: int) -> None:
-        os.fsync(fd)
-
-    def syncfs(self, fd: int) -> None:
-        _syncfs(fd)
-
-    def fchmod(self, fd: int, mode: int) -> None:
-        os.fchmod(fd, mode)
-
-    def fchown(self, fd: int, uid: int, gid: int) -> None:
-        os.fchown(fd, uid, gid)
-
-    def ftruncate(self, fd: int, size: int) -> None:
-        os.ftruncate(fd, size)
-
-    def close(self, fd: int) -> None:
-        os.close(fd)
-
-    def rename(self, old: str, new: str) -> None:
-        os.rename(old, new)
-
-    def rename_new(self, old: str, new: str) -> None:
-        """Raises FileExistsError where something is called `new` already."""
-        _rename_new(old, new)
-
-    def exchange(self, old: str, new: str) -> None:
-        """Each file gets the other's name, in one step."""
-        _renameat2(old, new, _RENAME_EXCHANGE)
-
-    def link(self, old: str, new: str) -> None:
-        os.link(old, new, follow_symlinks=False)
-
-    def unlink(self, path: str) -> None:
-        os.unlink(path)
-
-    def mkdir(self, path: str, mode: int = 0o777) -> None:
-        os.mkdir(path, mode)
-
-    def setxattr(self, fd: int, name: str, value: bytes) -> None:
-        os.setxattr(fd, name, value)
-
-    def removexattr(self, fd: int, name: str) -> None:
-        os.removexattr(fd, name)
-
-
-def _syncfs(fd: int) -> None:
-    """syncfs(2), which Python does not have; where the system has none either, all disks are synced."""
-    import ctypes
-
-    try:
-        call = ctypes.CDLL(None, use_errno=True).syncfs
-    except (AttributeError, OSError, TypeError):
-        os.sync()
-        return
-    if call(fd):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-_AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2
-
-
-@functools.cache
-def _libc_renameat2() -> Any:
-    import ctypes
-
-    try:
-        return ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):
-        return None
-
-
-def _renameat2(old: str, new: str, flag: int) -> None:
-    """renameat2(2), which Python does not have."""
-    import ctypes
-
-    call = _libc_renameat2()
-    if call is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), old)
-    if call(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), flag):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), old)
-
-
-def _rename_new(old: str, new: str) -> None:
-    try:
-        _renameat2(old, new, _RENAME_NOREPLACE)
-        return
-    except OSError as err:
-        if err.errno not in _NO_EXCHANGE:
-            raise
-    try:  # this disk or system has no such rename
-        os.link(old, new, follow_symlinks=False)
-    except OSError as err:
-        if err.errno not in _NO_LINKS:
-            raise
-        if os.path.lexists(new):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from None
-        os.rename(old, new)
-    else:
-        os.unlink(old)
-
-
+#: All changes go through it; a test puts its own in its place.
 calls = Calls()
 
 
-def _write_all(fd: int, data: bytes | bytearray) -> None:
+def write_all(fd: int, data: bytes | bytearray) -> None:
+    """Write all of `data`: one call may write a part. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[calls.write(fd, view) :]
@@ -214,12 +99,12 @@ def _write_temp(
     """A new file in `folder` with `data`, still under its temporary name."""
     temp = os.path.join(folder, TEMP_NAME)
     try:
-        fd = calls.open(temp, _NEW)
+        fd = calls.open(temp, NEW)
     except FileExistsError:  # left by a stop; never written into, since somebody may hold it open or have linked it
         calls.unlink(temp)
-        fd = calls.open(temp, _NEW)
+        fd = calls.open(temp, NEW)
     try:
-        _write_all(fd, data)
+        write_all(fd, data)
         if mode is not None:
             calls.fchmod(fd, mode)
         elif like is None:
@@ -313,7 +198,7 @@ def _replace_if(temp: str, target: str, still: Callable[[str], bool]) -> bool:
         calls.exchange(temp, target)
     except Exception as err:
         number = err.errno if isinstance(err, OSError) else None
-        if number in _NO_EXCHANGE or (number == errno.ENOENT and not os.path.lexists(target)):
+        if number in NO_EXCHANGE or (number == errno.ENOENT and not os.path.lexists(target)):
             _take_place(temp, target)
             return True
         with contextlib.suppress(OSError):
@@ -357,7 +242,7 @@ def create(
         calls.unlink(temp)
         return False
     except OSError as err:
-        if err.errno in _NO_LINKS and not os.path.lexists(target):  # a disk without hard links (FAT, some shares)
+        if err.errno in NO_LINKS and not os.path.lexists(target):  # a disk without hard links (FAT, some shares)
             calls.rename(temp, target)
             return True
         with contextlib.suppress(OSError):
@@ -365,56 +250,6 @@ def create(
         raise
     calls.unlink(temp)
     return True
-
-
-def deliver(
-    folder: Path | str, name: str, data: bytes, *, over: bool = False, own: bool = False, private: bool = False
-) -> Path:
-    """Make a file in a folder that others write into too, as the daemon's clients do: whole, on disk when this
-    returns, and under `name` or, where that is taken, ``stem-2.ext`` and so on; with `over` in its place. With `own`
-    nobody but who makes it can write it; with `private` nobody else can read it either, from its first byte on. Gives
-    its path. Raises OSError."""
-    stem, ending = os.path.splitext(name)
-    # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
-    temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
-    fd = calls.open(temp, _NEW, 0o600) if private else calls.open(temp, _NEW)
-    try:
-        if not private:
-            fit(fd, folder, most=0o644 if own else 0o666)
-        _write_all(fd, data)
-        calls.fsync(fd)
-    except OSError:
-        with contextlib.suppress(OSError):
-            calls.unlink(temp)
-        raise
-    finally:
-        calls.close(fd)
-    target = os.path.join(folder, name)
-    number = 1
-    while True:
-        try:
-            if over:
-                calls.rename(temp, target)
-                temp = ""
-            else:
-                calls.link(temp, target)
-            break
-        except FileExistsError:
-            number += 1
-            target = os.path.join(folder, f"{stem}-{number}{ending}")
-        except OSError as err:
-            if err.errno not in _NO_LINKS:
-                with contextlib.suppress(OSError):
-                    calls.unlink(temp)
-                raise
-            calls.rename(temp, target)
-            temp = ""
-            break
-    if temp:
-        calls.unlink(temp)
-    with contextlib.suppress(PermissionError):  # agents may put files into the inbox, but perhaps not open the folder
-        sync_folder(folder)
-    return Path(target)
 
 
 def overwrite(path: Path | str, data: bytes) -> None:
@@ -425,7 +260,7 @@ def overwrite(path: Path | str, data: bytes) -> None:
         st = os.fstat(fd)
         if len(data) > max(st.st_size, getattr(st, "st_blocks", 0) * 512):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        _write_all(fd, data.ljust(st.st_size))
+        write_all(fd, data.ljust(st.st_size))
     finally:
         calls.close(fd)
 
@@ -441,7 +276,7 @@ def append(path: Path | str, data: bytes) -> None:
         try:
             if not before:
                 fit(fd, os.path.dirname(target) or ".")
-            _write_all(fd, data)
+            write_all(fd, data)
             calls.fsync(fd)
         except OSError as err:
             with contextlib.suppress(OSError):
@@ -549,32 +384,6 @@ def make_folder(path: Path | str) -> None:
         if not os.path.isdir(target):
             raise
     sync_folder(above)
-
-
-def hand_over(path: Path | str, uid: int, gid: int, mode: int, lists: Mapping[str, bytes | None]) -> None:
-    """Give the folder or plain file at `path` its owner (-1: as it is), group, mode and access control lists (None: it
-    shall have none of that name). A symbolic link, or a file that has other names, is left alone: what root does here
-    must not be led elsewhere. Raises OSError."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    fd = os.open(path, flags)
-    try:
-        st = os.fstat(fd)
-        if not stat.S_ISDIR(st.st_mode) and (not stat.S_ISREG(st.st_mode) or st.st_nlink > 1):
-            raise OSError(errno.EPERM, "not a plain file of one name", str(path))
-        if uid not in (-1, st.st_uid) or gid != st.st_gid:
-            calls.fchown(fd, uid, gid)
-        if stat.S_IMODE(os.fstat(fd).st_mode) != mode:
-            calls.fchmod(fd, mode)
-        for name, value in lists.items():
-            if value is not None:
-                calls.setxattr(fd, name, value)
-            else:
-                with contextlib.suppress(OSError):  # it has none, or the file system has none at all
-                    calls.removexattr(fd, name)
-    except OSError as err:
-        raise type(err)(err.errno, err.strerror, str(path)) from err
-    finally:
-        os.close(fd)
 
 
 def _mkdir(path: str, above: int) -> None:

@@ -193,7 +193,7 @@ def untouched(path: Path | str, seen: object) -> bool:
 
 
 def is_still(seen: Mark) -> Callable[[Path | str], bool]:
-    """The question whether what stands at a path is what was `seen`, for `durable`."""
+    """The question whether what stands at a path is what was `seen`, for `atomic`."""
     return lambda path: mark_at(path) == seen
 
 

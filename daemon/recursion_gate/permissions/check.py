@@ -11,7 +11,7 @@ from pathlib import Path
 from ..core.paths import Root
 from ..core.settings import Lanes
 from . import acl
-from .lanes import TABLE, Ids, Spot, hand_over, spots, stranger
+from .lanes import TABLE, Ids, Spot, apply_row, spots, stranger
 from .ownership import account, members
 
 __all__ = ["Deviation", "deviations"]
@@ -61,7 +61,7 @@ def deviations(root: Root, lanes: Lanes) -> Iterator[Deviation]:
 
 
 def _fix(root: Root, spot: Spot, ids: Ids) -> Callable[[], None]:
-    return lambda: hand_over(root, spot, ids)
+    return lambda: apply_row(root, spot, ids)
 
 
 def _differs(spot: Spot, ids: Ids) -> str | None:

@@ -18,6 +18,7 @@ from ..core.errors import GateError
 from ..core.paths import STATES, Place, Root, is_ignored
 from ..core.settings import Lanes, Settings, with_lanes
 from ..disk import atomic
+from ..disk.hand_over import hand_over
 from . import acl
 from .ownership import account
 
@@ -28,11 +29,11 @@ __all__ = [
     "Row",
     "Spot",
     "apply",
+    "apply_row",
     "apply_user",
     "check_account",
     "check_applicable",
     "chosen",
-    "hand_over",
     "keep",
     "spots",
     "stranger",
@@ -219,7 +220,7 @@ def apply(root: Root, lanes: Lanes) -> None:
         _hand_over_cards(root.place(user), ids)
     for spot in spots(root, all_cards=True):
         if os.path.lexists(spot.path):
-            hand_over(root, spot, ids)
+            apply_row(root, spot, ids)
 
 
 def check_applicable(lanes: Lanes) -> None:
@@ -237,15 +238,15 @@ def apply_user(root: Root, user: str, home: Path, lanes: Lanes) -> None:
     ids = Ids(lanes)
     for spot in _user_spots(root.place(user), home, all_cards=True):
         if os.path.lexists(spot.path):
-            hand_over(root, spot, ids)
+            apply_row(root, spot, ids)
 
 
-def hand_over(root: Root, spot: Spot, ids: Ids) -> None:
-    """Make one of them so. Raises BadLanes, OSError."""
+def apply_row(root: Root, spot: Spot, ids: Ids) -> None:
+    """Apply the table's owner, group, mode and ACL to one path. Raises BadLanes, OSError."""
     _check_may_apply(ids)
     if made_by := stranger(root, spot, ids):
         raise BadLanes(f"{spot.path} belongs to '{made_by}': look into it, then remove it and try again")
-    atomic.hand_over(spot.path, ids.uid, ids.gid(spot.row.group, spot.user), spot.row.mode, _encoded(spot, ids))
+    hand_over(spot.path, ids.uid, ids.gid(spot.row.group, spot.user), spot.row.mode, _encoded(spot, ids))
 
 
 def stranger(root: Root, spot: Spot, ids: Ids) -> str | None:
@@ -270,7 +271,7 @@ def _hand_over_cards(place: Place, ids: Ids) -> None:
         for card in _inside(place.state(state)):
             st = os.lstat(card)
             if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
-                atomic.hand_over(card, -1, ids.gid("people", None), 0o660, {})
+                hand_over(card, -1, ids.gid("people", None), 0o660, {})
 
 
 def chosen(before: Lanes | None, given: Mapping[str, str | None]) -> Lanes | None:

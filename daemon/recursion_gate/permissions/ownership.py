@@ -11,7 +11,7 @@ from . import acl
 
 __all__ = ["account", "is_unmoved", "lane_of", "members", "stranger", "wrote"]
 
-#: How long after its last write a file may get its name: `durable.deliver` syncs it in between.
+#: How long after its last write a file may get its name: `deliver` syncs it in between.
 _AT_ONCE_NS = 5_000_000_000
 
 

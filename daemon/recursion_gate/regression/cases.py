@@ -23,6 +23,7 @@ from ..admin import setup
 from ..core.errors import GateError
 from ..core.paths import READ_ME, TEMP_NAME, Root
 from ..disk import atomic
+from ..disk.deliver import deliver
 
 __all__ = [
     "USER",
@@ -213,7 +214,7 @@ def _take(case: Case, root: Root, step: Step) -> None:
         source = case.folder / "drops" / step.words[0]
         target = _target(root, step.words[1] if len(step.words) > 1 else "", source.name)
         atomic.make_folder(target.parent)
-        coming = atomic.deliver(target.parent, ".coming", source.read_bytes(), over=True)
+        coming = deliver(target.parent, ".coming", source.read_bytes(), over=True)
         moment = (_FIRST_DROP + timedelta(seconds=step.drops_before)).timestamp()
         os.utime(coming, (moment, moment))
         atomic.move(coming, target)
@@ -273,7 +274,7 @@ def _matches(root: Root, step: Step) -> list[Path]:
 def put(path: Path, data: bytes) -> None:
     """Make the file, whole at once, in the place of one that may be there. Raises OSError."""
     atomic.make_folder(path.parent)
-    atomic.deliver(path.parent, path.name, data, over=True)
+    deliver(path.parent, path.name, data, over=True)
 
 
 # -- trees -----------------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ class Gate:
                 self._by_hash.pop(id_hash(candidate_id), None)
 
     def save(self) -> None:
-        """Put the gate on disk, whole. The folder is not synced: see `durable.replace`. Raises OSError."""
+        """Put the gate on disk, whole. The folder is not synced: see `atomic.replace`. Raises OSError."""
         if self._whole is None:
             self._whole = bytearray(_dump([chunk for _, chunk in self._items.values()]))
         atomic.replace(self.place.gate, self._whole)

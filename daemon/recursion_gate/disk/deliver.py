@@ -1,0 +1,61 @@
+"""Make a file in a folder that others write into too: for the clients, which hold no lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from . import atomic
+from .syscalls import NO_LINKS
+
+__all__ = ["deliver"]
+
+
+def deliver(
+    folder: Path | str, name: str, data: bytes, *, over: bool = False, own: bool = False, private: bool = False
+) -> Path:
+    """Make a whole file that is on disk when this returns. Gives its path: `name` in `folder`, or ``stem-2.ext`` and so
+    on where that is taken; with `over` the new file replaces the old one. With `own` only its maker can write it; with
+    `private` nobody else can read it either, from its first byte on. Raises OSError."""
+    # A name of its own for each writer; it begins with a dot, so that nobody looks at it yet.
+    temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}.tmp")
+    fd = atomic.calls.open(temp, atomic.NEW, 0o600) if private else atomic.calls.open(temp, atomic.NEW)
+    try:
+        try:
+            if not private:
+                atomic.fit(fd, folder, most=0o644 if own else 0o666)
+            atomic.write_all(fd, data)
+            atomic.calls.fsync(fd)
+        finally:
+            atomic.calls.close(fd)
+        target = _name(temp, os.path.join(folder, name), over)
+    except OSError:
+        with contextlib.suppress(OSError):
+            atomic.calls.unlink(temp)
+        raise
+    with contextlib.suppress(PermissionError):  # agents may put files into the inbox, but perhaps not open the folder
+        atomic.sync_folder(folder)
+    return Path(target)
+
+
+def _name(temp: str, wanted: str, over: bool) -> str:
+    """Give the file `temp` the name `wanted`, or, without `over`, the next one that is free."""
+    stem, ending = os.path.splitext(wanted)
+    target, number = wanted, 1
+    while not over:
+        try:
+            atomic.calls.link(temp, target)
+        except FileExistsError:
+            number += 1
+            target = f"{stem}-{number}{ending}"
+        except OSError as err:
+            if err.errno not in NO_LINKS:
+                raise
+            break
+        else:
+            atomic.calls.unlink(temp)
+            return target
+    atomic.calls.rename(temp, target)
+    return target
