@@ -81,6 +81,12 @@ def test_the_one_liners_for_agents_stage_what_they_say(copy: Root) -> None:
     assert world.names("problems") == []
 
 
+def test_the_picture_of_an_approval_shows_what_the_program_does(tmp_path: Path) -> None:
+    drawn = tmp_path / "approve.svg"
+    subprocess.run([sys.executable, HERE / "docs" / "pictures" / "approve.py", drawn], check=True)
+    assert drawn.read_text("utf-8") == (HERE / "docs" / "pictures" / "approve.svg").read_text("utf-8")
+
+
 def test_the_readme_names_only_files_that_are_there() -> None:
     import re
 
