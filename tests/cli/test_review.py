@@ -18,20 +18,27 @@ def world(root: Root) -> World:
     return World(root)
 
 
-def _staged(world: World) -> None:
+def _staged(world: World, more: str = "") -> None:
     for number in range(6):
-        world.stage(f"c{number}", f"Did thing {number}.")
+        world.stage(f"c{more}{number}", f"Did thing {number}.")
 
 
 def test_a_key_that_is_held_down_decides_on_one_card_only(world: World) -> None:
-    _staged(world)
-    terminal = Terminal(world.root, "review")
-    terminal.type_until("?", "in $EDITOR, then look at it again")
-    terminal.hold("a", 2)
-    terminal.type_until("q", "left\r\n")
-    assert "1 approved, 0 rejected, 0 skipped, 5 left" in terminal.end()[1]
+    for attempt in range(20):
+        _staged(world, f"{attempt}-")
+        left, decided = len(world.gate_ids()) - 1, len(world.receipts())
+        terminal = Terminal(world.root, "review")
+        terminal.type_until("a", f"{left} left · ")
+        held = terminal.hold("a", 2)
+        terminal.type_until("q", "left\r\n")
+        said = terminal.end()[1]
+        if held:
+            break
+        world.keep()  # a busy machine let the key go meanwhile: that is no test of a key that is held down
+    assert held
+    assert f"1 approved, 0 rejected, 0 skipped, {left} left" in said
     world.keep()
-    assert len(world.receipts()) == 1
+    assert len(world.receipts()) == decided + 1
 
 
 def test_esc_leaves_the_question_for_a_reason_and_nothing_is_rejected(world: World) -> None:

@@ -323,8 +323,10 @@ def test_the_schema_of_a_drop_has_the_fields_of_a_drop_and_takes_words_in_any_ca
     made = registry.schema("drop")
     assert set(made["properties"]) == {*Drop.model_fields, "text"}
     assert made["additionalProperties"] is False
-    assert re.match(made["properties"]["skill_tag"]["pattern"], "think")
-    assert not re.match(made["properties"]["skill_tag"]["pattern"], "thinking")
+    for said in ("think", "thinking", "Writing", "STEWARDSHIP"):
+        assert re.match(made["properties"]["skill_tag"]["pattern"], said)
+    for said in ("thinkings", "thin", "no think"):
+        assert not re.match(made["properties"]["skill_tag"]["pattern"], said)
 
 
 def test_every_schema_is_json_of_the_named_dialect_and_every_field_of_ours_is_in_it() -> None:

@@ -50,15 +50,18 @@ class Terminal:
                     return
         raise AssertionError(self.said.decode())
 
-    def hold(self, key: str, seconds: float) -> None:
-        """Hold `key` down: as often as a keyboard repeats it."""
-        until = time.monotonic() + seconds
-        pause = 0.5  # before it repeats
-        while time.monotonic() < until:
+    def hold(self, key: str, seconds: float) -> bool:
+        """Hold `key` down, once it has begun to repeat; gives whether it was never let go for as long as a tenth of a
+        second, as a busy machine may have it."""
+        pressed = time.monotonic()
+        until, longest = pressed + seconds, 0.0
+        while pressed < until:
             os.write(self._fd, key.encode())
-            again, pause = time.monotonic() + pause, 0.033
-            while (left := again - time.monotonic()) > 0:
+            now = time.monotonic()
+            pressed, longest = now, max(longest, now - pressed)
+            while (left := pressed + 0.033 - time.monotonic()) > 0:
                 self._read(left)
+        return longest < 0.1
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; its exit code, and all it said without colours."""
