@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recursion_gate.clients import decide
+from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Root
 from recursion_gate.formats import cards
+from recursion_gate.store.gate import Gate
 
 from ..conftest import make_root
 from ..support.world import World
@@ -124,3 +128,45 @@ def test_in_any_order_of_staging_and_deciding_the_card_shows_what_is_merged(
         for name in "abc":
             assert merged(world, name) == shown[name]
         world.keeper.close()
+
+
+def test_a_long_chain_of_links_is_approved_at_once_as_its_cards_show(world: World, record_gets: list[str]) -> None:
+    ids = [f"c{number}" for number in range(2_000)]
+    lines = [
+        {"id": i, "raw_text": f"Step {i}.", **({"link_to_evidence_id": ids[n - 1]} if n else {})}
+        for n, i in enumerate(ids)
+    ]
+    for part in (lines[:1_000], lines[1_000:]):
+        world.drop("chain.jsonl", "\n".join(map(json.dumps, part)))
+        world.keep()
+    names = world.names("pending")
+    random.Random(1).shuffle(names)
+    shown = {}
+    for name in names:
+        card = world.move(world.place.pending / name, "approved")
+        data = card.read_bytes()
+        shown[cards.id_of(data)] = previewed(data)
+    record_gets.clear()
+    world.keep()
+    receipts = world.receipts()
+    assert [r["candidate_id"] for r in receipts] == ids
+    assert {r["evidence_id"] for r in receipts} == {receipts[0]["evidence_id"]}
+    assert [shown[r["candidate_id"]] for r in receipts] == [
+        [added[-1] for added in r["lines"].values()] for r in receipts
+    ]
+    assert world.names("pending") == []
+    assert len(record_gets) <= 40 * len(ids)
+
+
+@pytest.fixture
+def record_gets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every candidate that is asked for at the gate."""
+    asked: list[str] = []
+    get = Gate.get
+
+    def noting(gate: Gate, candidate_id: str) -> Candidate | None:
+        asked.append(candidate_id)
+        return get(gate, candidate_id)
+
+    monkeypatch.setattr(Gate, "get", noting)
+    return asked

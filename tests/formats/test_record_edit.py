@@ -353,3 +353,43 @@ def test_a_whole_line_is_held(text: str) -> None:
 )
 def test_a_part_of_a_line_is_not_held(text: str) -> None:
     assert not holds(text, A)
+
+
+# -- links that link further ----------------------------------------------------------------------------------------
+
+
+def _linked(count: int) -> dict[str, Candidate]:
+    """So many candidates, each linked to the one before."""
+    ids = [f"c{number}" for number in range(count)]
+    return {i: candidate(id=i, link_to_evidence_id=ids[n - 1] if n else None) for n, i in enumerate(ids)}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@given(st.permutations(range(12)))
+def test_in_any_order_of_asking_a_link_means_the_end_of_its_chain(shared: bool, order: list[int]) -> None:
+    there = _linked(12)
+    known: dict[str, str] | None = {} if shared else None
+    for number in order:
+        made = effect(there[f"c{number}"], there.get, lambda _: None, known)
+        assert made == additions(there[f"c{number}"], act_id(there["c0"]), linked=number > 0)
+
+
+@given(st.permutations(range(6)))
+def test_links_that_end_in_a_circle_show_themselves_in_any_order_of_asking(order: list[int]) -> None:
+    links = {"c0": "c1", "c1": "c2", "c2": "c1", "c3": "c0", "c4": "c3", "c5": "c4"}
+    there = {i: candidate(id=i, link_to_evidence_id=link) for i, link in links.items()}
+    known: dict[str, str] = {}
+    for name in (f"c{number}" for number in order):
+        assert effect(there[name], there.get, lambda _: None, known) == additions(there[name], links[name], linked=True)
+
+
+def test_a_chain_of_any_length_is_walked_once() -> None:
+    there, asked, known = _linked(5_000), [0], dict[str, str]()
+
+    def waiting(candidate_id: str) -> Candidate | None:
+        asked[0] += 1
+        return there.get(candidate_id)
+
+    for each in reversed(there.values()):
+        assert effect(each, waiting, lambda _: None, known)[-1].line.endswith(act_id(there["c0"]))
+    assert asked[0] <= 2 * len(there)

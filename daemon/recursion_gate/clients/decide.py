@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -76,6 +76,8 @@ class Waiting:
     problem: str = ""
     #: The largest card that is read, in bytes: the daemon's limit (`Settings.max_card_bytes`).
     limit: int = Settings().max_card_bytes
+    #: The evidence that each link means in the end, as far as it was asked for; shared by all that wait with it.
+    evidence_of: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def now(self) -> Candidate:
@@ -101,7 +103,7 @@ class Waiting:
 
     def effect(self, candidate: Candidate) -> list[record_edit.Addition]:
         """The lines that approving `candidate` would add."""
-        return record_edit.effect(candidate, self.gate.get, self._decided_as)
+        return record_edit.effect(candidate, self.gate.get, self._decided_as, self.evidence_of)
 
     def _decided_as(self, candidate_id: str) -> str | None:
         start = b'"candidate_id":"%s"' % candidate_id.encode()
@@ -147,8 +149,10 @@ def waiting(
                 raise
             left_out(user, err)
             continue
+        evidence_of: dict[str, str] = {}
         for candidate in gate:
-            yield cards_by_id.get(candidate.id) or Waiting(place, candidate, None, "pending", gate)
+            item = cards_by_id.get(candidate.id) or Waiting(place, candidate, None, "pending", gate)
+            yield replace(item, evidence_of=evidence_of)
 
 
 def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:

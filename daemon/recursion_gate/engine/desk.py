@@ -88,6 +88,8 @@ class Desk:
         self.known_at: object = None
         #: Candidates that link to others which have come or gone: their cards may show what is no longer so.
         self.stale: set[str] = set()
+        #: The evidence that each link means in the end, true of a gate and receipts that are still so: see `effect`.
+        self._evidence_of: tuple[object, dict[str, str]] = None, {}
         #: Drops that are on the gate, and still to be taken away.
         self.staged: list[tuple[str, untrusted.Mark]] = []
         #: A look at the drop zone that takes more than one turn.
@@ -307,7 +309,10 @@ class Desk:
 
     def effect(self, candidate: Candidate) -> list[record_edit.Addition]:
         """The lines that approving `candidate` would add now."""
-        return record_edit.effect(candidate, self.gate.get, self._decided_as)
+        there = (self.gate.changes, self.ledger.size)
+        if self._evidence_of[0] != there:
+            self._evidence_of = there, {}
+        return record_edit.effect(candidate, self.gate.get, self._decided_as, self._evidence_of[1])
 
     def clean_card(self, candidate: Candidate, note: str | None = None) -> bytes:
         return cards.render(candidate, self.effect(candidate), note)

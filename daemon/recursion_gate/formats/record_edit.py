@@ -54,27 +54,45 @@ class Addition(NamedTuple):
 
 
 def effect(
-    candidate: Candidate, waiting: Callable[[str], Candidate | None], decided: Callable[[str], str | None]
+    candidate: Candidate,
+    waiting: Callable[[str], Candidate | None],
+    decided: Callable[[str], str | None],
+    known: dict[str, str] | None = None,
 ) -> list[Addition]:
     """The lines that approving `candidate` would add, as far as can be told now.
 
-    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved.
+    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved. `known`
+    is filled here: the evidence that each link means in the end. It is true as long as gate and receipts do not change.
     """
     link = candidate.link_to_evidence_id
     if not link:
         # The ACT id is that of the candidate as it was staged, whatever a person has made of it since.
         return additions(candidate, act_id(waiting(candidate.id) or candidate), linked=False)
-    evidence = link
-    for _ in range(100):  # a link may name a candidate that itself links further
-        target = waiting(evidence)
-        if target is None:
-            evidence = decided(evidence) or evidence
+    return additions(candidate, _evidence(link, waiting, decided, {} if known is None else known), linked=True)
+
+
+def _evidence(
+    link: str,
+    waiting: Callable[[str], Candidate | None],
+    decided: Callable[[str], str | None],
+    known: dict[str, str],
+) -> str:
+    """The evidence that `link` means in the end: it may name a candidate that itself links further. Links that end in a
+    circle mean nothing: then it is `link` itself."""
+    way: dict[str, None] = {}
+    last, end = link, ""
+    while last not in way:
+        if last in known:
+            end = known[last]
             break
-        if not target.link_to_evidence_id:
-            evidence = act_id(target)
+        way[last] = None
+        target = waiting(last)
+        if target is None or not target.link_to_evidence_id:
+            end = act_id(target) if target else decided(last) or last
             break
-        evidence = target.link_to_evidence_id
-    return additions(candidate, evidence, linked=True)
+        last = target.link_to_evidence_id
+    known.update(dict.fromkeys(way, end))
+    return end or link
 
 
 def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[Addition]:

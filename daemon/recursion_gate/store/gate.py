@@ -72,6 +72,8 @@ class Gate:
         self._mark = mark_at(place.gate)
         #: How many bytes the elements take.
         self.size = 0
+        #: How often candidates have come or gone.
+        self.changes = 0
         for candidate in candidates:
             self._put(candidate)
 
@@ -97,6 +99,7 @@ class Gate:
     def _put(self, candidate: Candidate) -> bytes:
         chunk = _chunk(candidate)
         is_light = candidate.meta is None and not candidate.__pydantic_extra__
+        self.changes += 1
         self.size += len(chunk) - self.bytes_of(candidate.id)
         self._items[candidate.id] = (candidate if is_light else None, chunk)
         if self._by_hash is not None:
@@ -142,6 +145,7 @@ class Gate:
             self._whole = None
 
     def discard(self, candidate_id: str) -> None:
+        self.changes += 1
         self.size -= self.bytes_of(candidate_id)
         if self._items.pop(candidate_id, None) is not None:
             self._whole = None
