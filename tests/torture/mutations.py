@@ -1,6 +1,6 @@
 """Break the program on purpose, one thing at a time, and see that a test catches it.
 
-    python -m tests.torture.mutations [--only WORD ...] [--jobs N]
+    python -m tests.torture.mutations [--only WORD ...] [--jobs N] [--table]
 
 Each mutation is a change of one place in a copy of the package: a sync left out, two steps swapped, a check dropped.
 The test that is there to catch it is run against the copy and must fail; against the unchanged copy all must pass. A
@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 import recursion_gate
 
-__all__ = ["MUTATIONS", "Mutation", "main"]
+__all__ = ["MUTATIONS", "Mutation", "main", "table"]
 
 _HERE = Path(__file__).parents[2]
 
@@ -73,36 +73,36 @@ MUTATIONS = (
     Mutation(
         "the gate's folder is not synced before the drop is removed",
         "engine/staging.py",
-        "        durable.sync_folder(desk.place.home)\n",
+        "        atomic.sync_folder(desk.place.home)\n",
         "",
         f"{_CUT}[one]",
     ),
     Mutation(
         "the Record's folder is not synced before the candidate leaves the gate",
         "engine/record_files.py",
-        "        if self._wanted:\n            durable.sync_folder(place.home)\n",
+        "        if self._wanted:\n            atomic.sync_folder(place.home)\n",
         "",
         f"{_CUT}[one]",
     ),
     Mutation(
         "the reason is not synced before the file is refused",
         "engine/desk.py",
-        "        durable.replace(why, _why(name, place, refusal, what, record_too).encode())\n",
-        "        durable.replace(why, _why(name, place, refusal, what, record_too).encode(), sync=False)\n",
+        "        atomic.replace(why, _why(name, place, refusal, what, record_too).encode())\n",
+        "        atomic.replace(why, _why(name, place, refusal, what, record_too).encode(), sync=False)\n",
         f"{_CUT}[refused]",
     ),
     Mutation(
         "the folder of the reasons is not synced before the file is refused",
         "engine/desk.py",
-        "        durable.sync_folder(place.problems)\n",
+        "        atomic.sync_folder(place.problems)\n",
         "",
         f"{_CUT}[refused]",
     ),
     Mutation(
         "baseline.json is not synced",
         "engine/merging.py",
-        "durable.replace(desk.place.baseline, baseline_bytes(desk.place))",
-        "durable.replace(desk.place.baseline, baseline_bytes(desk.place), sync=False)",
+        "atomic.replace(desk.place.baseline, baseline_bytes(desk.place))",
+        "atomic.replace(desk.place.baseline, baseline_bytes(desk.place), sync=False)",
         f"{_CUT}[one]",
     ),
     Mutation(
@@ -115,14 +115,14 @@ MUTATIONS = (
     Mutation(
         "many decided cards are removed before their pictures are synced",
         "engine/merging.py",
-        "        durable.sync_disk(desk.place.receipts)\n",
+        "        atomic.sync_disk(desk.place.receipts)\n",
         "        pass\n",
         f"{_LONG}[many]",
     ),
     Mutation(
         "a user's folders that others made are taken for lasting",
         "engine/keeper.py",
-        "                durable.sync_disk(folder)\n",
+        "                atomic.sync_disk(folder)\n",
         "                pass\n",
         f"{_UNSYNCED_USER}[False]",
     ),
@@ -136,14 +136,14 @@ MUTATIONS = (
     Mutation(
         "what a killed daemon had not synced is taken for lasting",
         "engine/keeper.py",
-        "                durable.sync_disk(folder)\n",
+        "                atomic.sync_disk(folder)\n",
         "                pass\n",
         f"{_POWER}::test_what_a_killed_daemon_had_not_synced_is_synced_before_anything_is_built_on_it[one]",
     ),
     Mutation(
         "a card that returns with a note is not synced",
         "engine/merging.py",
-        "    durable.sync_folder(desk.place.pending)\n",
+        "    atomic.sync_folder(desk.place.pending)\n",
         "",
         f"{_CUT}[contradiction]",
     ),
@@ -222,22 +222,22 @@ MUTATIONS = (
         "the drop is removed before the gate is written",
         "engine/staging.py",
         "    if taken:\n        desk.check()\n",
-        "    for item in done:\n        durable.remove(item.path)\n    if taken:\n        desk.check()\n",
+        "    for item in done:\n        atomic.remove(item.path)\n    if taken:\n        desk.check()\n",
         _KILL,
     ),
     Mutation(
         "the decided card is removed before it is filed",
         "engine/merging.py",
         "    desk.say_all((r.action,",
-        "    for decision in decisions:\n        durable.remove(decision.cards[0].path)\n    desk.say_all((r.action,",
+        "    for decision in decisions:\n        atomic.remove(decision.cards[0].path)\n    desk.say_all((r.action,",
         _KILL,
     ),
     Mutation(
         "a file is refused before its reason is there",
         "engine/desk.py",
-        "        why = place.problems / (kept + _WHY)\n        durable.replace",
-        "        why = place.problems / (kept + _WHY)\n        durable.move(path, place.problems / kept)\n"
-        "        durable.move(place.problems / kept, path)\n        durable.replace",
+        "        why = place.problems / (kept + _WHY)\n        atomic.replace",
+        "        why = place.problems / (kept + _WHY)\n        atomic.move(path, place.problems / kept)\n"
+        "        atomic.move(place.problems / kept, path)\n        atomic.replace",
         f"{_CHAIN}[refused]",
     ),
     # -- a step left out, a check dropped -----------------------------------------------------------------------------
@@ -258,7 +258,7 @@ MUTATIONS = (
     Mutation(
         "the line end that a receipt lacks is not put back",
         "store/ledger.py",
-        '            durable.append(place.ledger, b"\\n")\n',
+        '            atomic.append(place.ledger, b"\\n")\n',
         "            pass\n",
         f"{_CUT}[one]",
     ),
@@ -308,7 +308,7 @@ MUTATIONS = (
     Mutation(
         "a reason takes the place of a refused file that is called like it",
         "engine/desk.py",
-        "(files.mark_at(why) is None or _is_why(why))",
+        "(untrusted.mark_at(why) is None or _is_why(why))",
         "True",
         "tests/engine/test_stage.py::test_a_reason_never_takes_the_place_of_a_refused_file_that_is_called_like_it",
     ),
@@ -343,7 +343,7 @@ MUTATIONS = (
     Mutation(
         "on a full disk the status says nothing",
         "service/status_file.py",
-        "            durable.overwrite(self._path, data)\n",
+        "            atomic.overwrite(self._path, data)\n",
         "            raise\n",
         f"{_ERROR}::test_on_a_full_disk_it_lives_says_so_loses_nothing_and_goes_on_when_there_is_room",
     ),
@@ -386,6 +386,12 @@ MUTATIONS = (
 )
 
 
+def table() -> str:
+    """The deliberate faults and their tests, as docs/reliability.md lists them."""
+    rows = [f"| {m.about} | `{m.test.removeprefix('tests/')}` |" for m in MUTATIONS]
+    return "\n".join(["| the fault | the test that catches it |", "|---|---|", *rows])
+
+
 def _run(package: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", *tests]
@@ -406,8 +412,12 @@ def _first_failure(said: str) -> str:
 @click.command()
 @click.option("--only", multiple=True, metavar="WORD", help="Only the mutations with this word in them.")
 @click.option("--jobs", default=1, show_default=True, help="How many at a time.")
-def main(only: tuple[str, ...], jobs: int) -> None:
+@click.option("--table", "as_table", is_flag=True, help="Only print the table for docs/reliability.md.")
+def main(only: tuple[str, ...], jobs: int, as_table: bool) -> None:
     """Run each mutation's test against a copy of the program with that fault in it."""
+    if as_table:
+        click.echo(table())
+        return
     chosen = [m for m in MUTATIONS if not only or any(word in m.about for word in only)]
     with tempfile.TemporaryDirectory(prefix="recursion-gate-") as name, ThreadPoolExecutor(jobs) as pool:
         whole = _copy(Path(name) / "whole")
