@@ -149,8 +149,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the command `stage` returns before its drop has a lasting name",
-        "disk/atomic.py",
-        "        sync_folder(folder)\n    return Path(target)\n",
+        "disk/deliver.py",
+        "        atomic.sync_folder(folder)\n    return Path(target)\n",
         "        pass\n    return Path(target)\n",
         f"{_POWER}::test_a_drop_that_was_staged_is_on_disk_when_the_command_returns",
     ),
