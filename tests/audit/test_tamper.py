@@ -22,8 +22,7 @@ from recursion_gate.formats.record_parse import parse
 
 from ..conftest import make_root
 from ..support.audited import SEED, build, codes, copy, faults, look
-from ..support.daemon import Daemon
-from ..support.world import World, wait_for
+from ..support.world import World
 
 
 @pytest.fixture(scope="module")
@@ -470,22 +469,6 @@ def test_receipts_that_are_all_gone_are_known_by_the_daemons_index(world: World)
         assert proof.findings[0].path == "receipts/alex/merge-receipts.jsonl"
         assert "Put back a copy of receipts/alex/" in proof.findings[0].remedy
         assert "entries-unproved" in codes(proof.findings)
-
-
-def test_receipts_that_are_all_gone_are_known_by_what_the_daemon_did_last(world: World) -> None:
-    """There is no index before the first drop that comes after a decision."""
-    with Daemon(world.root):
-        world.move(world.card("waits-1"), "approved")
-        wait_for(lambda: world.root.status.exists() and "waits-1" in world.root.status.read_text())
-    forget_the_index(world)
-    assert look(world).findings == []
-    shutil.rmtree(world.place.receipts)
-    proof = look(world)
-    assert faults(proof) == ["receipts-missing"]
-    assert "waits-1" in proof.findings[0].problem
-    for name in world.place.home.glob("self-*.md"):
-        name.unlink()
-    assert faults(look(world)) == []  # nothing in the Record bears it out
 
 
 def test_receipts_that_are_all_gone_with_the_index_leave_an_edit_not_nothing(world: World) -> None:

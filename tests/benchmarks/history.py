@@ -7,7 +7,7 @@ import json
 from recursion_gate.core.model import act_id, chain_hash
 from recursion_gate.core.paths import Place
 from recursion_gate.formats.record_edit import additions
-from recursion_gate.store.ledger import baseline_hash
+from recursion_gate.store import baseline
 
 
 def write_history(place: Place, count: int) -> None:
@@ -15,7 +15,7 @@ def write_history(place: Place, count: int) -> None:
     that the Record stays a size that people read)."""
     from .rows import candidate
 
-    head = baseline_hash(place)
+    head = baseline.hash_of(place)
     added: dict[str, list[str]] = {}
     with open(place.ledger, "wb") as file:
         for seq in range(1, count + 1):

@@ -450,7 +450,7 @@ def history(repeat: int, receipts: int = 1_000_000) -> list[Row]:
     """Start to ready with so many receipts and with none, and `verify` beside reading and hashing the same bytes."""
     import hashlib
 
-    from recursion_gate.store.ledger import baseline_bytes
+    from recursion_gate.store import baseline
 
     from .history import write_history
 
@@ -463,7 +463,7 @@ def history(repeat: int, receipts: int = 1_000_000) -> list[Row]:
                 none.append(time.perf_counter() - start)
         place = root.place("alex")
         place.receipts.mkdir(exist_ok=True)
-        place.baseline.write_bytes(baseline_bytes(place))
+        place.baseline.write_bytes(baseline.bytes_of(place))
         write_history(place, receipts)
         for _ in range(repeat):
             start = time.perf_counter()

@@ -20,8 +20,10 @@ from recursion_gate.core.errors import Parked
 from recursion_gate.core.model import Candidate, Receipt, chain_hash
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.reading import snapshot
+from recursion_gate.store import baseline
 from recursion_gate.store import jsonl as tail
-from recursion_gate.store.ledger import Decided, Ledger, baseline_bytes, baseline_hash
+from recursion_gate.store.index import Decided
+from recursion_gate.store.ledger import Ledger
 
 from ..conftest import RECORD, add_user
 from ..support.samples import candidate, candidates, draft
@@ -84,17 +86,17 @@ def test_many_at_once_are_the_same_bytes_as_one_at_a_time(root: Root, place: Pla
 
 
 def test_the_first_receipt_hangs_on_the_record_as_it_was(place: Place, decided: Decided) -> None:
-    data = baseline_bytes(place)
+    data = baseline.bytes_of(place)
     assert json.loads(data) == {"user": "alex", "files": RECORD}
     place.baseline.write_bytes(data)
     [made] = _append(place, decided, 1)
-    assert made.prev_hash == hashlib.sha256(data).hexdigest() == baseline_hash(place)
+    assert made.prev_hash == hashlib.sha256(data).hexdigest() == baseline.hash_of(place)
 
 
 def test_the_record_as_it_was_leaves_out_what_is_missing_or_no_text(place: Place) -> None:
     (place.home / "self.md").unlink()
     (place.home / "self-evidence.md").write_bytes(b"\xff")
-    assert set(json.loads(baseline_bytes(place))["files"]) == set(RECORD) - {"self.md", "self-evidence.md"}
+    assert set(json.loads(baseline.bytes_of(place))["files"]) == set(RECORD) - {"self.md", "self-evidence.md"}
 
 
 def test_without_a_file_there_are_no_receipts(place: Place, decided: Decided) -> None:

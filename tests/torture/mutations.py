@@ -101,8 +101,8 @@ MUTATIONS = (
     Mutation(
         "baseline.json is not synced",
         "engine/merging.py",
-        "atomic.replace(desk.place.baseline, baseline_bytes(desk.place))",
-        "atomic.replace(desk.place.baseline, baseline_bytes(desk.place), sync=False)",
+        "atomic.replace(desk.place.baseline, baseline.bytes_of(desk.place))",
+        "atomic.replace(desk.place.baseline, baseline.bytes_of(desk.place), sync=False)",
         f"{_CUT}[one]",
     ),
     Mutation(

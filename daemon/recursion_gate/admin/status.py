@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import heapq
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import GateError, Parked, Refusal
+from ..core.errors import GateError, Parked
 from ..core.paths import STATES, Place, Root, is_ignored
 from ..core.settings import Settings, load_settings
 from ..disk import untrusted
 from ..disk.lock import holder, is_held, lock_holder
-from ..formats import cards
+from ..store.filed import id_in
 
 __all__ = ["decided_last", "overview"]
 
@@ -222,7 +221,7 @@ def _names(folder: Path) -> list[str]:
 
 def _ids(folder: Path) -> set[str]:
     """What the cards in a folder stand for: a copy of a card is no other one. Raises OSError."""
-    return {_id_in(folder / name) or name for name in _names(folder)}
+    return {id_in(folder / name, Settings().max_card_bytes) or name for name in _names(folder)}
 
 
 def _resting(folder: Path, grace: float) -> dict[str, float]:
@@ -232,15 +231,8 @@ def _resting(folder: Path, grace: float) -> dict[str, float]:
         with contextlib.suppress(FileNotFoundError):
             rests = grace - (time.time() - os.lstat(folder / name).st_ctime)
             if 0 < rests <= grace:
-                left[_id_in(folder / name) or name] = round(rests, 1)
+                left[id_in(folder / name, Settings().max_card_bytes) or name] = round(rests, 1)
     return left
-
-
-def _id_in(path: Path) -> str | None:
-    try:
-        return cards.id_of(untrusted.look(path, Settings().max_card_bytes).data)
-    except (Refusal, OSError):
-        return None
 
 
 # -- what was done last -----------------------------------------------------------------------------------------------
@@ -251,9 +243,5 @@ def decided_last(root: Root, users: list[str], most: int) -> list[dict[str, str]
     says what it did. Users whose receipts cannot be read are left out."""
     from ..store import history
 
-    def of(user: str) -> Iterator[dict[str, str]]:
-        with contextlib.suppress(Parked, OSError):
-            for _, receipt in history.decisions(root, [user], last=most):
-                yield {"at": receipt.at, "what": receipt.action, "user": user, "id": receipt.candidate_id}
-
-    return list(heapq.merge(*map(of, users), key=lambda event: event["at"]))[-most:]
+    found = history.decisions(root, users, last=most, left_out=lambda user, err: None)
+    return [{"at": r.at, "what": r.action, "user": user, "id": r.candidate_id} for user, r in found]

@@ -7,25 +7,20 @@ clear away decided cards as they like. But a decided card of which no receipt kn
 from __future__ import annotations
 
 import os
-import re
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
-from ..core.errors import BadSettings, Refusal
+from ..core.errors import BadSettings
 from ..core.model import Receipt
 from ..core.paths import STATES, Place, Root, is_ignored
 from ..core.settings import Settings, load_settings
 from ..core.text import count
-from ..disk import untrusted
-from ..formats import cards
-from .findings import Finding, candidates_at
+from ..store import filed, gate_reader
+from .findings import Finding
 from .record_lines import fingerprint, surplus
 
 __all__ = ["Filed", "say_what_differs"]
-
-_MONTH = re.compile(r"\d{4}-\d{2}")
 
 
 def _largest(place: Place) -> int:
@@ -34,13 +29,6 @@ def _largest(place: Place) -> int:
         return load_settings(Root(place.root)).max_card_bytes
     except BadSettings:  # for `doctor` to say
         return Settings().max_card_bytes
-
-
-def _id_in(path: Path, most: int) -> str | None:
-    try:
-        return cards.id_of(untrusted.look(path, most).data)
-    except (Refusal, OSError):
-        return None
 
 
 class Filed:
@@ -54,24 +42,14 @@ class Filed:
 
     def read(self) -> None:
         """List them. Raises OSError."""
-        for month, name in self._names():
-            self._here.append(fingerprint(os.fsencode(f"{month}/{name}")))
-
-    def _names(self) -> Iterator[tuple[str, str]]:
-        try:
-            months = sorted(m for m in os.listdir(self._place.receipts) if _MONTH.fullmatch(m))
-        except FileNotFoundError:
-            return
-        for month in months:
-            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._place.receipts / month) as entries:
-                yield from ((month, e.name) for e in entries if not is_ignored(e.name))
+        for path in filed.cards_of(self._place):
+            self._here.append(fingerprint(os.fsencode(path)))
 
     def expect(self, receipt: Receipt) -> None:
         """The card of `receipt` may be here, under one of the two names that `merging` gives it."""
         if self._here:
-            stem, ending = os.path.splitext(receipt.card)
-            for name in (receipt.card, f"{stem}-{receipt.seq}{ending}"):
-                self._due.append(fingerprint(f"{receipt.at[:7]}/{name}".encode(errors="replace")))
+            for path in filed.names_of(receipt):
+                self._due.append(fingerprint(path.encode(errors="replace")))
 
     def settle(self, receipts: Callable[[], Iterator[Receipt]]) -> list[str]:
         """Say which cards were decided according to their place, but not according to any receipt; gives their
@@ -80,11 +58,11 @@ class Filed:
         if not unknown:
             return []
         named: dict[str, str] = {}
-        for month, name in self._names():
-            if fingerprint(os.fsencode(f"{month}/{name}")) in unknown:
-                candidate_id = _id_in(self._place.receipts / month / name, self._most)
+        for path in filed.cards_of(self._place):
+            if fingerprint(os.fsencode(path)) in unknown:
+                candidate_id = filed.id_in(self._place.receipts / path, self._most)
                 if candidate_id:
-                    named[candidate_id] = f"{month}/{name}"
+                    named[candidate_id] = path
         if named:
             for receipt in receipts():
                 named.pop(receipt.candidate_id, None)  # a copy that somebody made
@@ -130,11 +108,11 @@ def _differing(place: Place) -> tuple[set[str], set[str]]:
             for name in os.listdir(folder):
                 if is_ignored(name):
                     continue
-                candidate_id = _id_in(folder / name, most)
+                candidate_id = filed.id_in(folder / name, most)
                 if state == "pending":
                     files_there[name] = candidate_id
                 if candidate_id:
                     ids.add(candidate_id)
-    waiting = {c.id for c in candidates_at(place)}
+    waiting = {c.id for c in gate_reader.read(place)}
     extra = {n for n, i in files_there.items() if i not in waiting and os.path.lexists(place.pending / n)}
     return waiting - ids, extra

@@ -15,12 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ..core.errors import Parked
-from ..core.model import Candidate, candidates_in
-from ..core.paths import Place
-from ..disk.untrusted import open_plain
-
-__all__ = ["SEVERITIES", "Finding", "Findings", "Severity", "candidates_at"]
+__all__ = ["SEVERITIES", "Finding", "Findings", "Severity"]
 
 Severity = Literal["fault", "warning", "edit", "note"]
 
@@ -94,15 +89,3 @@ class Findings:
                 last = next(f for f in reversed(self._found) if (f.code, f.path) == key)
                 found.append(replace(last, line=None, problem=f"and {n - self._most:,} more of this sort in this file"))
         return sorted(found, key=lambda f: SEVERITIES.index(f.severity))
-
-
-def candidates_at(place: Place) -> list[Candidate]:
-    """What waits at the gate; an id may stand twice. Raises Parked when it does not parse, OSError."""
-    shown = place.shown(place.gate)
-    try:
-        with open_plain(place.gate) as file:
-            return candidates_in(file.read(), shown)
-    except FileNotFoundError:
-        return []
-    except IsADirectoryError:
-        raise Parked(shown, "this is not a plain file", "Put the file itself here") from None

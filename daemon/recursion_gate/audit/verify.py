@@ -29,27 +29,25 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..core.errors import Parked
 from ..core.model import Candidate, Receipt, act_id, id_hash
 from ..core.paths import RECORD_FILES, Place, Root
 from ..core.text import count, numbers
 from ..disk import untrusted
 from ..disk.untrusted import open_plain
-from ..store import jsonl
-from ..store.history import Remembered
+from ..store import gate_reader, index, jsonl
+from ..store.baseline import NONE
+from ..store.index import Decided
 from . import card_check
 from .chain import Chain, Link
 from .claims import Claim
-from .findings import Finding, Findings, candidates_at
+from .findings import Finding, Findings
 from .record_lines import Accounts, fingerprint
 
 __all__ = ["Anchor", "Proof", "anchors_in", "head", "verify"]
 
 #: How often it is looked at again when files changed while they were read.
 _LOOKS = 3
-_NONE = "0" * 64
 #: How many of the daemon's ids are evidence enough.
 _ENOUGH = 4
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -81,7 +79,7 @@ class Proof:
     pending: int | None = 0
     #: The number and the hash of the last receipt.
     seq: int = 0
-    head: str = _NONE
+    head: str = NONE
     findings: list[Finding] = field(default_factory=list)
     #: The lines that are missing in the Record: the number of the receipt, and the file.
     missing: list[tuple[int, str]] = field(default_factory=list)
@@ -123,13 +121,8 @@ def head(place: Place) -> Anchor:
     OSError."""
     last = jsonl.end(place.ledger).last
     if not last:
-        return Anchor(_NONE, place.user, 0)
-    try:
-        receipt = Receipt.model_validate_json(last)
-    except ValidationError:
-        raise Parked(
-            place.shown(place.ledger), "the last line is not a receipt", "Run 'recursion-gate verify'"
-        ) from None
+        return Anchor(NONE, place.user, 0)
+    receipt = jsonl.receipt(place, last)
     return Anchor(receipt.hash, place.user, receipt.seq, receipt.at)
 
 
@@ -143,17 +136,17 @@ def verify(
 
     The memory needed is some 100 bytes a receipt. Nothing is raised for what is wrong with the files: it is found.
     """
-    remembered = Remembered(root)  # before the receipts: it must not know of any that came later
     sizes = {user: _size(root.place(user)) for user in users}
     done, total = 0, sum(sizes.values())
     proofs = []
-    for user in users:
+    with index.copied(root) as known:  # before the receipts: it must not know of any that came later
+        for user in users:
 
-        def told(n: int, here: int = done) -> None:
-            progress(min(here + n, total), total)
+            def told(n: int, here: int = done) -> None:
+                progress(min(here + n, total), total)
 
-        proofs.append(_prove(root.place(user), anchors, remembered, told))
-        done += sizes[user]
+            proofs.append(_prove(root.place(user), anchors, known, told))
+            done += sizes[user]
     _look_for(anchors, root, proofs)
     return proofs
 
@@ -169,7 +162,7 @@ def _look_for(anchors: Sequence[Anchor], root: Root, proofs: list[Proof]) -> Non
     """Say which anchors are in no chain."""
     checked = {proof.user: proof for proof in proofs}
     for anchor in anchors:
-        if anchor.hash == _NONE or not proofs:
+        if anchor.hash == NONE or not proofs:
             continue
         proof = checked.get(anchor.user or "")
         if anchor.user is None:
@@ -196,10 +189,10 @@ def _say_gone(proof: Proof, path: str, problem: str) -> None:
 # -- one user ---------------------------------------------------------------------------------------------------------
 
 
-def _prove(place: Place, anchors: Sequence[Anchor], remembered: Remembered, progress: Callable[[int], None]) -> Proof:
+def _prove(place: Place, anchors: Sequence[Anchor], known: Decided, progress: Callable[[int], None]) -> Proof:
     for _ in range(_LOOKS):
         before = _marks(place)
-        look = _Look(place, anchors, remembered)
+        look = _Look(place, anchors, known)
         look.run(progress)
         if look.is_calm() or before == _marks(place):
             break
@@ -219,9 +212,9 @@ def _marks(place: Place) -> list[object]:
 class _Look:
     """One look at one user's files."""
 
-    def __init__(self, place: Place, anchors: Sequence[Anchor], remembered: Remembered) -> None:
+    def __init__(self, place: Place, anchors: Sequence[Anchor], known: Decided) -> None:
         self.place = place
-        self._remembered = remembered
+        self._known = known
         self.found = Findings()
         self.proof = Proof(place.user)
         self._wanted = {a.hash for a in anchors if a.user in (None, place.user)}
@@ -279,8 +272,8 @@ class _Look:
         self._say_decided_twice()
         self._say_one_act_id()
         accounts.believe(filed.settle(self._receipts), "a decided card")
-        if self._remembered.is_ahead(place):
-            gone = dict.fromkeys(self._remembered.ids(place))
+        if self._known.is_ahead(place):
+            gone = dict.fromkeys(self._known.ids(place))
             for receipt in self._receipts():
                 gone.pop(receipt.candidate_id, None)
             accounts.believe(gone, "the daemon's index")
@@ -299,7 +292,7 @@ class _Look:
         gate = self.place.gate
         self.proof.pending = None
         try:
-            listed = candidates_at(self.place)
+            listed = gate_reader.read(self.place)
         except Parked as err:
             self._add("fault", "gate-unreadable", gate, err.problem, err.remedy)
             return
@@ -328,13 +321,13 @@ class _Look:
                 yield from chain.walk(file, self._size, start, progress)
         except FileNotFoundError:
             return
-        self.proof.seq, self.proof.head = chain.seq, chain.head or _NONE
+        self.proof.seq, self.proof.head = chain.seq, chain.head or NONE
 
     def _receipts(self) -> Iterator[Receipt]:
         """The same receipts once more, to say what differs."""
         for _, line in jsonl.forwards(self.place.ledger, self._size):
-            with suppress(ValidationError):
-                yield Receipt.model_validate_json(line)
+            with suppress(Parked):
+                yield jsonl.receipt(self.place, line)
 
     def _count(self, link: Link) -> None:
         proof, receipt = self.proof, link.receipt
@@ -396,12 +389,12 @@ class _Look:
 
     def _ask_the_daemon(self, unproved: Sequence[tuple[str, Claim]]) -> None:
         """Say what the daemon still knows of receipts that are gone."""
-        if not self._remembered.is_ahead(self.place):
+        if not self._known.is_ahead(self.place):
             return
         path = self.place.ledger
         there = {act.rpartition("-")[2] for _, claim in unproved for act in claim.ids}
         if there:
-            known = (i for i in self._remembered.ids(self.place) if id_hash(i) in there)
+            known = (i for i in self._known.ids(self.place) if id_hash(i) in there)
             some = list(islice(known, _ENOUGH))
             if some:
                 told = (
@@ -420,10 +413,6 @@ class _Look:
             f"{self.place.shown(self.place.receipts)}/; or, if these are the right ones, stop the daemon, delete "
             ".daemon/decided.sqlite and start it again."
         )
-        if not self._remembered.is_sure(self.place):  # only its last words tell, which are not what it goes by
-            remedy = "Nothing, if it was you who put back an older copy. Else put back a copy that is whole."
-            self._add("edit", "receipts-behind", path, told, remedy)
-            return
         self._add("fault", "receipts-behind", path, told, remedy)
 
     def _look_at_cards(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from ..audit.findings import Finding
     from ..audit.verify import Anchor, Proof
     from ..core.model import Receipt
-    from ..core.paths import Root
 
 __all__ = ["doctor", "receipts", "verify"]
 
@@ -79,10 +77,13 @@ def receipts(
         if user or as_json or last or prefix or wanted:
             raise click.UsageError(f"options of '{ctx.invoked_subcommand}' come after its name")
         return
+    from ..store import history
+
     root = root_of(ctx)
     users = users_of(root, user)
     left_out = LeftOut(users)
-    listed = _decisions(root, users, last, prefix or "", wanted, left_out)
+    takes = wanted.takes if wanted else None
+    listed = history.decisions(root, users, last=last, prefix=prefix or "", takes=takes, left_out=left_out)
     if as_json:
         found = _print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
     else:
@@ -94,23 +95,6 @@ def receipts(
             click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else wanted.told or " yet"))
     if left_out.nothing_is_left or (prefix and not found):
         ctx.exit(1)
-
-
-def _decisions(
-    root: Root, users: Sequence[str], last: int | None, prefix: str, wanted: Filter, left_out: LeftOut
-) -> Iterator[tuple[str, Receipt]]:
-    """The decisions of `users` in the order of time, each user's as far as the receipts can be read."""
-    from ..core.errors import Parked
-    from ..store import history
-
-    def of(user: str) -> Iterator[tuple[str, Receipt]]:
-        try:
-            yield from history.decisions(root, [user], last=last, prefix=prefix, takes=wanted.takes if wanted else None)
-        except (Parked, OSError) as err:
-            left_out(user, err)
-
-    merged = heapq.merge(*map(of, users), key=lambda item: item[1].at)
-    return merged if last is None else iter(list(merged)[-last:])
 
 
 def _row(user: str, receipt: Receipt) -> tuple[str, ...]:

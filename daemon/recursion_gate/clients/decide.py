@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -110,12 +109,7 @@ class Waiting:
         ledger = self.place.ledger
         for _, line in jsonl.forwards(ledger, jsonl.end(ledger).size):
             if start in line[:200]:
-                try:
-                    evidence = json.loads(line)["evidence_id"]
-                except (ValueError, KeyError, TypeError):
-                    shown, remedy = self.place.shown(ledger), "'recursion-gate verify' tells where it breaks"
-                    raise Parked(shown, "a line is not a receipt", remedy) from None
-                return str(evidence) if evidence else None
+                return jsonl.receipt(self.place, line).evidence_id
         return None
 
     def diff(self, candidate: Candidate) -> Iterator[str]:

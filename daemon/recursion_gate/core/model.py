@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
-
-from .errors import Parked
 
 __all__ = [
     "CATEGORY_OF",
@@ -24,7 +22,6 @@ __all__ = [
     "Drop",
     "Receipt",
     "act_id",
-    "candidates_in",
     "canonical",
     "chain_hash",
     "id_hash",
@@ -242,19 +239,6 @@ class Candidate(BaseModel):
 
 
 _ALWAYS = {"mind_category", "suggested_ix_section"}
-_gate = TypeAdapter(list[Candidate])
-_MEND_THE_GATE = "Put back a copy that is whole, or delete the file: the cards in pending/ are then staged again"
-
-
-def candidates_in(data: bytes, shown: str, remedy: str = _MEND_THE_GATE) -> list[Candidate]:
-    """What waits at the gate whose bytes these are; an id may stand twice. Raises Parked, about the file `shown`, when
-    they do not parse."""
-    try:
-        return _gate.validate_json(data)
-    except ValidationError as err:
-        first = err.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Parked(shown, f"this is not a gate: {where + ': ' if where else ''}{first['msg']}", remedy) from None
 
 
 #: What somebody can do who no longer wants a decision, or wants another one.

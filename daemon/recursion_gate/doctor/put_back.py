@@ -3,10 +3,8 @@ was put back. What `doctor --fix` does; never the daemon by itself, since a pers
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from ..audit.verify import verify
-from ..core.model import Receipt
+from ..core.errors import Parked
 from ..core.paths import Root
 from ..core.settings import Settings
 from ..disk import lock
@@ -14,7 +12,7 @@ from ..engine import merging
 from ..engine.desk import Desk
 from ..engine.record_files import BeingSaved, RecordFiles
 from ..store import jsonl
-from ..store.ledger import Decided
+from ..store.index import Decided
 
 __all__ = ["put_back"]
 
@@ -32,8 +30,8 @@ def put_back(root: Root, user: str, settings: Settings) -> None:
             texts = RecordFiles(desk)
             for _, data in jsonl.forwards(place.ledger, desk.ledger.size) if missing else ():
                 try:
-                    receipt = Receipt.model_validate_json(data)
-                except ValidationError:
+                    receipt = jsonl.receipt(place, data)
+                except Parked:  # `verify` says so
                     continue
                 for file, lines in receipt.lines.items():
                     if (receipt.seq, file) in missing:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from ..audit import verify
-from ..audit.findings import Finding, candidates_at
+from ..audit.findings import Finding
 from ..core.errors import Parked
 from ..core.paths import RECORD_FILES, STATES, Place
 from ..core.text import count
 from ..disk.untrusted import kind_of, open_plain
 from ..formats import record_edit
 from ..formats.record_edit import HEADINGS
+from ..store import gate_reader
 from .context import Patient
 from .root_checks import folder
 
@@ -35,7 +36,7 @@ def gate(patient: Patient, place: Place) -> Iterator[Finding]:
     """The gate has room, and no candidate comes from the future."""
     shown = place.shown(place.gate)
     try:
-        waiting = candidates_at(place)
+        waiting = gate_reader.read(place)
     except Parked:
         return  # `verify` says so
     if len(waiting) >= patient.settings.max_pending:

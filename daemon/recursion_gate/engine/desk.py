@@ -22,7 +22,8 @@ from ..disk import atomic, untrusted
 from ..formats import cards, record_edit
 from ..store import read_me
 from ..store.gate import Gate
-from ..store.ledger import Decided, Ledger
+from ..store.index import Decided
+from ..store.ledger import Ledger
 from .looks import Looks
 
 __all__ = ["Desk", "numbered"]

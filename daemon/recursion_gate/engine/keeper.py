@@ -24,7 +24,7 @@ from ..core.text import count, numbers
 from ..disk import atomic, untrusted
 from ..formats import cards
 from ..store.gate import EMPTY
-from ..store.ledger import Decided
+from ..store.index import Decided
 from . import merging
 from .desk import Desk
 from .looks import Looks

@@ -29,8 +29,7 @@ from ..formats import cards, record_edit
 from ..formats.cards import Verdict
 from ..formats.drops import PUT_BACK
 from ..permissions import ownership
-from ..store import recovery
-from ..store.ledger import baseline_bytes
+from ..store import baseline, recovery
 from .desk import Desk, numbered
 from .record_files import BeingSaved, RecordFiles
 
@@ -621,7 +620,7 @@ def _commit(desk: Desk, decisions: list[Decision], texts: RecordFiles) -> None:
     texts.plan()
     if desk.ledger.seq == 0:
         if not os.path.lexists(desk.place.baseline):
-            atomic.replace(desk.place.baseline, baseline_bytes(desk.place))  # synced: it cannot be made again
+            atomic.replace(desk.place.baseline, baseline.bytes_of(desk.place))  # synced: it cannot be made again
         atomic.sync_folder(desk.place.receipts)
     desk.check()
     receipts = desk.ledger.append(drafts)

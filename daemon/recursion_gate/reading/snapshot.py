@@ -29,16 +29,14 @@ from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ..core.errors import GateError, Parked
-from ..core.model import Candidate, Receipt, candidates_in, instant
+from ..core.model import Candidate, Receipt, instant
 from ..core.paths import RECORD_FILES, Place, Root, valid_user
 from ..disk.untrusted import open_plain
 from ..formats import record_edit as record
 from ..formats import record_parse
 from ..formats.record_parse import Entry, Evidence, Record
-from ..store import jsonl, recovery
+from ..store import gate_reader, jsonl, recovery
 
 __all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
 
@@ -91,13 +89,13 @@ class Snapshot:
     def receipts(self) -> Iterator[Receipt]:
         """All receipts up to the moment, oldest first, read as they are asked for. Raises Parked, OSError."""
         for _, line in jsonl.forwards(self.place.ledger, self.size):
-            yield _receipt(self.place, line)
+            yield jsonl.receipt(self.place, line)
 
     def latest(self, most: int) -> list[Receipt]:
         """The last `most` receipts, newest first, without reading those before. Raises Parked, OSError."""
         found: list[Receipt] = []
         for _, line in jsonl.backwards(self.place.ledger, self.size) if most > 0 else ():
-            found.append(_receipt(self.place, line))
+            found.append(jsonl.receipt(self.place, line))
             if len(found) == most:
                 break
         return found
@@ -136,12 +134,12 @@ def _look(place: Place) -> Snapshot | None:
         if came is None:
             return None
         start, todo = _unfinished(place, start, first.candidates())
-        todo += [_receipt(place, line) for line in came.lines]
+        todo += [jsonl.receipt(place, line) for line in came.lines]
         completed = _put_in(place, found, todo)
         texts, problems = _texts(place, found)
         decided = {receipt.candidate_id for receipt in todo}
         waiting = gate.candidates()
-        last = todo[-1] if todo else _receipt(place, start.last) if start.last else None
+        last = todo[-1] if todo else jsonl.receipt(place, start.last) if start.last else None
         return Snapshot(
             place=place,
             gate=tuple(c for c in waiting.values() if c.id not in decided),
@@ -192,11 +190,8 @@ class _Gate:
     def candidates(self) -> dict[str, Candidate]:
         """What waits, by id, in order. Raises Parked when this is no gate."""
         if self._parsed is None:
-            shown = self._place.shown(self._place.gate)
-            listed = candidates_in(self._data, shown, "'recursion-gate doctor' tells what to do")
-            self._parsed = {candidate.id: candidate for candidate in listed}
-            if len(self._parsed) != len(listed):
-                raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
+            listed = gate_reader.candidates_in(self._place, self._data)
+            self._parsed = {candidate.id: candidate for candidate in gate_reader.each_once(self._place, listed)}
         return self._parsed
 
 
@@ -242,7 +237,7 @@ def _unfinished(place: Place, end: jsonl.End, waiting: Mapping[str, Candidate]) 
             end = jsonl.End(at)
             continue
         last = last or line
-        receipt = _receipt(place, line)
+        receipt = jsonl.receipt(place, line)
         if receipt.candidate_id not in waiting:
             break
         found.append(receipt)
@@ -262,11 +257,3 @@ def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Rec
         if text is not None:
             found[file] = record.insert(text, record.HEADINGS[file], lines)[0]
     return of
-
-
-def _receipt(place: Place, line: bytes) -> Receipt:
-    try:
-        return Receipt.model_validate_json(line)
-    except ValidationError:
-        remedy = "'recursion-gate verify' tells where it breaks"
-        raise Parked(place.shown(place.ledger), "a line is not a receipt", remedy) from None

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
-from ..core.errors import Parked
-from ..core.model import Candidate, candidates_in, id_hash
+from ..core.model import Candidate, id_hash
 from ..core.paths import Place
 from ..disk import atomic
 from ..disk.untrusted import mark_at, open_plain
+from .gate_reader import END, candidates_in, each_once
 
 __all__ = ["EMPTY", "Gate", "dump"]
-
-_START, _BETWEEN, _END = b"[\n  {\n", b",\n  {\n", b"\n]\n"
 
 #: A gate at which nobody waits.
 EMPTY = b"[]\n"
@@ -38,23 +35,7 @@ def dump(candidates: Iterable[Candidate]) -> bytes:
 
 
 def _dump(chunks: list[bytes]) -> bytes:
-    return b"[\n" + b",\n".join(chunks) + _END if chunks else EMPTY
-
-
-def _one_by_one(data: bytes, shown: str) -> Iterator[Candidate]:
-    """The candidates of a gate; those of one that is written as we write it one after the other, since all at once, as
-    objects, they can take thirty times the room of their bytes. Raises Parked."""
-    made = 0
-    if data.startswith(_START) and data.endswith(_END):
-        try:
-            for piece in data[len(_START) : -len(_END)].split(_BETWEEN):
-                candidate = Candidate.model_validate_json(b"{" + piece)
-                made += 1
-                yield candidate
-            return
-        except ValidationError:
-            pass  # somebody has written it in another way, or it is broken: the whole tells
-    yield from candidates_in(data, shown)[made:]
+    return b"[\n" + b",\n".join(chunks) + END if chunks else EMPTY
 
 
 class Gate:
@@ -81,7 +62,6 @@ class Gate:
     def load(cls, place: Place) -> Gate:
         """The gate of `place`; empty where there is no file. Raises Parked when it does not parse, OSError when it
         cannot be read."""
-        shown = place.shown(place.gate)
         before = mark_at(place.gate)
         try:
             with open_plain(place.gate) as file:
@@ -90,10 +70,8 @@ class Gate:
             return cls(place)
         gate = cls(place)
         gate._mark = before  # of what was read: a file put there since then is seen as changed
-        for number, candidate in enumerate(_one_by_one(data, shown), 1):
+        for candidate in each_once(place, candidates_in(place, data)):
             gate._put(candidate)
-            if len(gate) != number:
-                raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
         return gate
 
     def _put(self, candidate: Candidate) -> bytes:
@@ -140,7 +118,7 @@ class Gate:
         goes_on = self._whole is not None and bool(self._items) and candidate.id not in self._items
         chunk = self._put(candidate)
         if goes_on and self._whole is not None:
-            self._whole[-len(_END) :] = b",\n" + chunk + _END
+            self._whole[-len(END) :] = b",\n" + chunk + END
         else:
             self._whole = None
 

@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.model import chain_hash
+from pydantic import ValidationError
+
+from ..core.errors import Parked
+from ..core.model import Receipt, chain_hash
+from ..core.paths import Place
 from ..disk.untrusted import open_plain
 
-__all__ = ["End", "Since", "backwards", "end", "forwards", "since"]
+__all__ = ["End", "Since", "backwards", "end", "forwards", "receipt", "since"]
 
 _STEP = 65_536
 
@@ -37,6 +41,18 @@ class Since:
 
     size: int
     lines: list[bytes]
+
+
+def receipt(place: Place, line: bytes) -> Receipt:
+    """`line` of this user's receipts as what it says. Raises Parked where it is none."""
+    try:
+        return Receipt.model_validate_json(line)
+    except ValidationError:
+        raise Parked(
+            place.shown(place.ledger),
+            "a line is not a receipt",
+            "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
+        ) from None
 
 
 def _whole_lines(data: bytes) -> int:

@@ -1,0 +1,245 @@
+"""``.daemon/decided.sqlite``: the index that finds a receipt. A cache; the receipts alone are the truth."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from ..core.model import id_hash
+from ..core.paths import Place, Root
+from ..disk.untrusted import open_plain
+from . import jsonl
+
+__all__ = ["HEAD", "Decided", "copied"]
+
+Answer = TypeVar("Answer")
+
+#: How each receipt begins: its number and its candidate.
+HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
+
+
+class Decided:
+    """Where in whose receipts file which candidate's receipt begins: an index on disk, so that neither a start nor a
+    drop costs more as history grows. It is only a cache: it holds for the file whose chain goes on from the hash that
+    it has noted, and one that is lost, broken or of another file is made again. Where the disk has no room for it, it
+    is kept in memory."""
+
+    def __init__(self, root: Root) -> None:
+        self._path = root.index
+        self._db: sqlite3.Connection | None = None
+        self._in_memory = False
+        self._sizes: dict[str, int] | None = None  # by user, how far the receipts are known to have reached
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is not None:
+            return self._db
+        path = str(self._path)
+        for target in (":memory:",) if self._in_memory else (path, path, ":memory:"):
+            db = None
+            try:
+                db = sqlite3.connect(target, timeout=0, isolation_level=None, check_same_thread=False)
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=NORMAL")  # whole after a power cut, at worst a little behind
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS receipt (user TEXT, hash TEXT, id TEXT, offset INTEGER,"
+                    " PRIMARY KEY (user, hash, id)) WITHOUT ROWID"
+                )
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
+                )
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS lost (user TEXT, hash TEXT, PRIMARY KEY (user, hash)) WITHOUT ROWID"
+                )
+                self._db = db
+                return db
+            except sqlite3.Error as err:
+                if db is not None:
+                    db.close()
+                if _is_locked(err):
+                    self._in_memory = True
+                    return self._open()
+                self._unlink()
+        raise AssertionError("an in-memory database always opens")
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _unlink(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self._path}{ending}")
+
+    def offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
+        """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts, the last
+        one with the hash `head`. Raises OSError."""
+        return self._asked(lambda: self._offset(place, candidate_id, size, head))
+
+    def twin(self, place: Place, candidate_id: str, size: int, head: str) -> str | None:
+        """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
+        return self._asked(lambda: self._twin(place, candidate_id, size, head))
+
+    def _asked(self, question: Callable[[], Answer]) -> Answer:
+        for attempt in range(2):
+            try:
+                return question()
+            except sqlite3.Error as err:  # broken, or no room on the disk: made again, and then in memory
+                self.close()
+                if not _is_locked(err):
+                    self._unlink()
+                self._in_memory = attempt == 1 or _is_locked(err)
+        return question()
+
+    def _offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
+        db = self._up_to(place, size, head)
+        found = db.execute(
+            "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?",
+            (place.user, id_hash(candidate_id), candidate_id),
+        ).fetchone()
+        return found[0] if found else None
+
+    def _twin(self, place: Place, candidate_id: str, size: int, head: str) -> str | None:
+        db = self._up_to(place, size, head)
+        found = db.execute(
+            "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?",
+            (place.user, id_hash(candidate_id), candidate_id),
+        ).fetchone()
+        return found[0] if found else None
+
+    def _up_to(self, place: Place, size: int, head: str) -> sqlite3.Connection:
+        db = self._open()
+        row = db.execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
+        if row != (size, head):
+            goes_on = row is not None and row[0] < size and _ends_with(place, row[0], row[1])
+            self._catch_up(db, place, row[0] if goes_on else 0, size, head)
+        return db
+
+    def _catch_up(self, db: sqlite3.Connection, place: Place, start: int, size: int, head: str) -> None:
+        db.execute("BEGIN")
+        try:
+            if start == 0:
+                db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
+            db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size))
+            db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
+            db.execute("COMMIT")
+            if self._sizes is not None:
+                self._sizes[place.user] = size
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, str, int]]:
+        for at, line in jsonl.forwards(place.ledger, size, start):
+            head = HEAD.match(line)
+            if head:
+                candidate_id = head[2].decode()
+                yield place.user, id_hash(candidate_id), candidate_id, at
+
+    def reached(self, place: Place) -> int:
+        """How far the file of `place` was known to be whole receipts; 0 where it is another one now, or that cannot be
+        told. Raises OSError."""
+        size, head = self._upto(place)
+        return size if size and _ends_with(place, size, head) else 0
+
+    def is_older(self, user: str, ledger: str) -> bool:
+        """Whether the receipts of `user`, the file `ledger`, are shorter than they were: an older copy, or none. Costs
+        next to nothing. Raises OSError."""
+        if self._sizes is None:
+            self._sizes = {}
+            if os.path.lexists(self._path):
+                with contextlib.suppress(sqlite3.Error):
+                    self._sizes = dict(self._open().execute("SELECT user, size FROM upto"))
+        known = self._sizes.get(user)
+        try:
+            return known is not None and os.stat(ledger).st_size < known
+        except FileNotFoundError:
+            return bool(known)
+
+    def knows(self, place: Place, size: int, head: str) -> bool | None:
+        """Whether the index is of just these receipts; None where it knows of fewer, or of none; False where it knows
+        of others, or of more. Raises OSError."""
+        known = self._upto(place)
+        if known == (size, head):
+            return True
+        return None if not known[0] or (known[0] < size and _ends_with(place, *known)) else False
+
+    def lost(self, place: Place) -> set[str]:
+        """`id_hash` of candidates that the Record shows as approved, and no receipt does (see `note_lost`)."""
+        with contextlib.suppress(sqlite3.Error):
+            return {h for (h,) in self._open().execute("SELECT hash FROM lost WHERE user = ?", (place.user,))}
+        return set()
+
+    def note_lost(self, place: Place, hashes: set[str]) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            db = self._open()
+            db.execute("DELETE FROM lost WHERE user = ?", (place.user,))
+            db.executemany("INSERT INTO lost VALUES (?, ?)", [(place.user, each) for each in hashes])
+
+    def is_ahead(self, place: Place) -> bool:
+        """Whether there were receipts of this user that are not in the file now. Raises OSError."""
+        return self.had_some(place) and not self.reached(place)
+
+    def ids(self, place: Place) -> Iterator[str]:
+        """The candidates of this user that were decided."""
+        with contextlib.suppress(sqlite3.Error):
+            for (candidate_id,) in self._open().execute("SELECT id FROM receipt WHERE user = ?", (place.user,)):
+                yield str(candidate_id)
+
+    def had_some(self, place: Place) -> bool:
+        """Whether there were receipts of this user."""
+        return self._upto(place)[0] > 0
+
+    def _upto(self, place: Place) -> tuple[int, str]:
+        if self._db is None and not os.path.lexists(self._path):
+            return 0, ""
+        with contextlib.suppress(sqlite3.Error):
+            row = self._open().execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
+            if row is not None:
+                return int(row[0]), str(row[1])
+        return 0, ""
+
+    def forget(self, place: Place) -> None:
+        """What is known of this user is wrong (the file was replaced): read it again at the next question."""
+        with contextlib.suppress(sqlite3.Error):
+            self._open().execute("DELETE FROM upto WHERE user = ?", (place.user,))
+
+
+def _is_locked(err: sqlite3.Error) -> bool:
+    """Whether somebody else holds the index: it is left as it is, and nobody waits for it."""
+    return getattr(err, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _ends_with(place: Place, size: int, head: str) -> bool:
+    """Whether the receipt that ends at `size` has the hash `head`, and so all before it are those it was made after."""
+    end = f'"hash":"{head}"}}\n'.encode()
+    with contextlib.suppress(FileNotFoundError), open_plain(place.ledger) as file:
+        file.seek(max(0, size - len(end)))
+        return file.read(len(end)) == end
+    return False
+
+
+@contextlib.contextmanager
+def copied(root: Root) -> Iterator[Decided]:
+    """The index as it is now, from a copy, since to read it where it is would write beside it. Empty where it is not
+    there or cannot be read."""
+    with contextlib.ExitStack() as stack:
+        copy = Root(root.daemon / "none")
+        with contextlib.suppress(OSError):
+            os.stat(root.index)
+            copy = Root(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recursion-gate-"))))
+            copy.daemon.mkdir()
+            for ending in ("-wal", ""):
+                source, target = (index.with_name(index.name + ending) for index in (root.index, copy.index))
+                with contextlib.suppress(FileNotFoundError), open_plain(source) as file, target.open("wb") as to:
+                    shutil.copyfileobj(file, to)
+        decided = Decided(copy)
+        stack.callback(decided.close)
+        yield decided
