@@ -178,7 +178,7 @@ MUTATIONS = (
     Mutation(
         "receipts that are gone are begun anew",
         "store/ledger.py",
-        "        if self._decided.had_some(self.place) or _has_months(self.place):\n",
+        "        if self._decided.had_some(self.place) or filed.months(self.place):\n",
         "        if False:\n",
         "tests/store/test_ledger.py::test_receipts_that_are_gone_are_not_begun_anew",
     ),
@@ -356,7 +356,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a gate that does not parse is taken for an empty one",
-        "core/model.py",
+        "store/gate_reader.py",
         "    except ValidationError as err:\n",
         "    except ValidationError as err:\n        return []\n",
         f"{_ERROR}::test_users_whose_files_do_not_parse_are_parked_and_the_others_go_on",
