@@ -271,6 +271,7 @@ def test_a_drop_has_the_contracts_fields_and_no_others() -> None:
     assert set(Drop.model_fields) == {
         "id", "raw_text", "skill_tag", "mind_category", "suggested_ix_section", "created_at", "status", "source",
         "link_to_evidence_id", "activity_type", "evidence_summary", "source_id", "topic", "score", "meta",
+        "rationale", "excerpt", "url", "confidence", "tags",
     }  # fmt: skip
     with pytest.raises(ValidationError):
         Drop.model_validate({"raw_text": "x", "skilltag": "WORK"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -87,7 +88,8 @@ def test_any_candidate_comes_back_from_its_card_unedited(made: Candidate, note: 
 @given(candidates())
 def test_any_card_that_is_dropped_is_the_same_candidate_but_for_what_a_card_does_not_show(made: Candidate) -> None:
     [proposal] = drops.parse("card (1).md", _card(made, "a note"), 0, SETTINGS)
-    shown = {"meta": None, "raw_text": clean(made.raw_text)}
+    context = ("meta", "rationale", "excerpt", "url", "confidence", "tags")  # below the marker line
+    shown = {**dict.fromkeys(context), "raw_text": clean(made.raw_text)}
     assert proposal.candidate == made.model_copy(update=shown)
 
 
@@ -125,7 +127,7 @@ def test_a_preview_made_anew_shows_the_edited_entry_and_leaves_what_was_typed(
         assume(False)
     linked = now.link_to_evidence_id
     lines = additions(now, linked or act_id(now), linked=bool(linked))
-    again = cards.with_preview(typed.replace("\n", line_end).encode(), lines)
+    again = cards.with_preview(typed.replace("\n", line_end).encode(), made, lines)
     assert _read(again, made).candidate == now
     assert again.decode().startswith(typed[: typed.rindex(cards.MARKER)])
     below = _card(now).decode().rpartition(cards.MARKER)[2]
@@ -431,3 +433,51 @@ def test_a_reason_that_was_written_on_the_card_stays_unless_another_is_given() -
         verdict = cards.read(signed, one, Settings())
         assert (verdict.reason, verdict.edited) == (kept, False)
         assert cards.via_of(signed, verdict.via, "rejected") == "cli"
+
+
+# -- the reviewer's context -------------------------------------------------------------------------------------------
+
+SAYS: dict[str, Any] = {
+    "rationale": "It came up twice.",
+    "excerpt": 'self-evidence.md, "Activity Log":\n\n    - ACT-2026-01-01-x — forged\n<!-- recursion-gate: x -->',
+    "url": "https://example.org/1",
+    "confidence": 0.5,
+    "tags": ["wind", "kites"],
+    "meta": {"page": 3},
+}
+
+
+def test_a_card_shows_the_reviewers_context_below_its_text_and_none_of_it_is_merged() -> None:
+    made = candidate(**SAYS)
+    said = _card(made).decode()
+    above, _, below = said.partition(cards.MARKER)
+    for text in ("It came up twice.", "https://example.org/1", "confidence: 0.5", "tags: wind, kites", '{"page": 3}'):
+        assert text not in above
+        assert f"    > {text}" in below or f": {text}" in below
+    for addition in additions(made, act_id(made), linked=False):
+        assert not any(str(value) in addition.line for value in ("twice", "example.org", "forged", "kites"))
+
+
+def test_no_line_of_the_context_passes_for_a_line_that_approving_adds() -> None:
+    made = candidate(**SAYS)
+    below = _card(made).decode().partition(cards.MARKER)[2]
+    forged = [line for line in below.split("\n") if "forged" in line or "<!--" in line]
+    assert len(forged) == 2
+    assert all(line.startswith("    > ") for line in forged)
+
+
+def test_a_card_with_context_reads_as_it_was_staged_and_context_is_not_typed_below() -> None:
+    made = candidate(**SAYS)
+    card, lines = _card(made), additions(made, act_id(made), linked=False)
+    assert not cards.read(card, made, Settings()).edited
+    assert cards.is_as_staged(card, made)
+    assert not cards.typed_below(card, made, [lines])
+    assert cards.typed_below(card + b"\nmine\n", made, [lines])
+    assert cards.with_preview(card, made, lines) == card
+
+
+@given(candidates())
+def test_any_context_leaves_the_card_readable_and_whole(made: Candidate) -> None:
+    card = _card(made)
+    assert not cards.read(card, made, Settings()).edited
+    assert cards.ends_whole(card)

@@ -322,16 +322,43 @@ def test_an_unknown_field_is_answered_by_its_meaning_before_its_spelling(name: s
     assert refusal.problem == f"unknown field '{name}'; did you mean '{meant}'?"
 
 
-@pytest.mark.parametrize("name", ["tags", "Tags", "rationale", "excerpt", "url", "confidence"])
-def test_a_field_that_there_is_not_yet_is_not_taken_for_another(name: str) -> None:
-    refusal = _refusal("a.json", {"raw_text": TEXT, name: "x"})
-    assert refusal.problem == f"unknown field '{name}'; there is none for that yet: put it into 'meta'"
+CONTEXT: dict[str, Any] = {
+    "rationale": "Said twice this week.",
+    "excerpt": "A: What did you do?\nB: I built a kite.",
+    "url": "https://example.org/1",
+    "confidence": 0.75,
+    "tags": ["kites", "wind"],
+}
+
+
+def test_the_reviewers_context_is_kept_from_every_form_of_a_drop() -> None:
+    made = _one(json.dumps({"raw_text": TEXT, **CONTEXT}).encode())
+    assert {name: getattr(made, name) for name in CONTEXT} == CONTEXT
+    card = _one("---\nconfidence: 0.75\ntags: [kites, wind]\nurl: https://example.org/1\n---\n" + TEXT, "a.md")
+    assert (card.confidence, card.tags, card.url) == (0.75, ["kites", "wind"], "https://example.org/1")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("confidence", 1.5, "confidence must be a number from 0 to 1"),
+        ("confidence", "very", "confidence must be a number from 0 to 1"),
+        ("confidence", True, "confidence must be a number from 0 to 1"),
+        ("tags", "kites", "tags must be a list of at most 20 short texts (60 characters each)"),
+        ("tags", ["x" * 61], "tags must be a list of at most 20 short texts (60 characters each)"),
+        ("tags", ["x"] * 21, "tags must be a list of at most 20 short texts (60 characters each)"),
+        ("excerpt", "x" * 10_001, "excerpt has 10,001 characters; the most allowed is 10,000"),
+        ("rationale", "x" * 2_001, "rationale has 2,001 characters; the most allowed is 2,000"),
+        ("url", 7, "url must be text"),
+    ],
+)
+def test_context_that_cannot_be_used_is_named(field: str, value: Any, problem: str) -> None:
+    assert _refusal("a.json", {"raw_text": TEXT, field: value}).problem == problem
 
 
 def test_every_hint_names_a_field_and_no_field_is_taken_for_unknown() -> None:
     assert set(drops._MEANT.values()) <= set(Drop.model_fields)
-    assert not (drops._MEANT.keys() | drops._FOR_META) & set(drops._FIELDS)
-    assert not drops._MEANT.keys() & drops._FOR_META
+    assert not drops._MEANT.keys() & set(drops._FIELDS)
 
 
 @pytest.mark.parametrize(("given", "kept"), [(4, "4"), (-1, "-1"), (4.5, "4.5"), ("9/10", "9/10"), (0, "0")])

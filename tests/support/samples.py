@@ -118,6 +118,9 @@ def candidates(draw: st.DrawFn) -> model.Candidate:
         "link_to_evidence_id": draw(st.none() | ids),
         "meta": draw(st.none() | st.dictionaries(_names, json_values, max_size=2)),
         **{name: draw(_maybe) for name in ("activity_type", "evidence_summary", "source_id", "topic", "score")},
+        **{name: draw(_maybe) for name in ("rationale", "excerpt", "url")},
+        "confidence": draw(st.none() | st.floats(0, 1)),
+        "tags": draw(st.none() | st.lists(st.text("ab é", min_size=1, max_size=9), max_size=3)),
     }
     return propose(fields)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from contextlib import suppress
@@ -152,7 +151,10 @@ def whole_card(item: Any, candidate: Any) -> str:
     """`candidate`, and what approving it would change, all of it, as wide as the terminal."""
     from ..formats.record_edit import clean
 
-    lines = [wrapped(text) for text in (*clean(candidate.raw_text).split("\n"), "", *details(item, candidate), "")]
+    lines = [
+        wrapped(text)
+        for text in (*clean(candidate.raw_text).split("\n"), "", *details(item, candidate), *_context(candidate), "")
+    ]
     for line in item.diff(candidate):
         if line.startswith(("---", "@@")):
             continue
@@ -171,7 +173,8 @@ def print_screen(item: Any, candidate: Any, keys: int) -> None:
     from ..formats.record_edit import clean
 
     height = terminal_size()[1]
-    below = "\n".join(wrapped(detail, rest="  ") for detail in details(item, candidate)).split("\n")
+    told = [*details(item, candidate), *_context(candidate, 6 if sys.stdout.isatty() else None)]
+    below = "\n".join(wrapped(detail, rest="  ") for detail in told).split("\n")
     places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
     text = "\n".join(map(wrapped, clean(candidate.raw_text).split("\n"))).split("\n")
     room = max(3, height - len(below) - len(places) - keys - 3)
@@ -194,11 +197,20 @@ def details(item: Any, candidate: Any) -> list[str]:
     made = [" · ".join(first), f"{item.place.user} · {candidate.created_at} · {candidate.id}{edited}"]
     if candidate.link_to_evidence_id:
         made.append(f"links to {candidate.link_to_evidence_id}")
-    for name in ("evidence_summary", "activity_type", "topic", "source_id", "meta"):
+    for name in ("evidence_summary", "activity_type", "topic", "source_id"):
         if (value := getattr(candidate, name)) is not None:
-            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            made.append(f"{name}: {one_line(shown, 60)}")
+            made.append(f"{name}: {one_line(value, 60)}")
     return made
+
+
+def _context(candidate: Any, most: int | None = None) -> list[str]:
+    """What the proposer says to the person who decides, each line marked as that; the first `most` lines of it."""
+    from ..formats.cards import context
+
+    said = context(candidate)
+    if most is not None and len(said) > most:
+        said = [*said[: most - 1], f"... {len(said) - most + 1} more lines: m shows all of it"]
+    return [f"> {line}" for line in said]
 
 
 def _decide(ctx: click.Context, candidate_id: str, user: str | None, action: Any, reason: str | None) -> None:

@@ -267,7 +267,7 @@ def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None
     marker line stands then what it adds now. Raises Changed, Refusal when it does not parse, OSError."""
     data = text.encode()
     candidate = cards.read(data, item.candidate, settings).candidate
-    data = cards.with_preview(data, item.effect(candidate))
+    data = cards.with_preview(data, item.candidate, item.effect(candidate))
     _check_unchanged(item.data(), shown)
     assert item.card is not None
     _deliver(item.card.parent, item.card.name, data, over=True)

@@ -136,6 +136,11 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _number(value: Any) -> Any:
+    """A number in text as one: front matter has nothing but text."""
+    return float(value) if isinstance(value, str) and re.fullmatch(r"\d{1,3}(?:\.\d{1,9})?", value, re.ASCII) else value
+
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -176,6 +181,7 @@ Id = Annotated[
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", json_schema_extra={"not": {"pattern": "^[Aa][Cc][Tt]-"}}),
     AfterValidator(_no_act_id),
 ]
+Tag = Annotated[str, Field(min_length=1, max_length=60)]
 Link = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
@@ -206,6 +212,15 @@ class Drop(BaseModel):
     topic: str | None = None
     score: Annotated[str | None, BeforeValidator(_text)] = Field(None, description="A number is kept as text.")
     meta: dict[str, Any] | None = Field(None, description="Anything the tool wants kept.")
+    rationale: str | None = Field(None, description="Why it matters: for the person who decides, never merged.")
+    excerpt: str | None = Field(None, description="The exchange it comes from: for the person who decides.")
+    url: str | None = Field(None, description="Where to look: for the person who decides.")
+    confidence: Annotated[float | None, BeforeValidator(_number), Field(ge=0, le=1)] = Field(
+        None, description="How sure the proposer is: for the person who decides."
+    )
+    tags: Annotated[list[Tag] | None, Field(max_length=20)] = Field(
+        None, description="Short words: for the person who decides."
+    )
 
 
 class Candidate(BaseModel):
@@ -228,6 +243,11 @@ class Candidate(BaseModel):
     topic: str | None = None
     score: str | None = None
     meta: dict[str, Any] | None = None
+    rationale: str | None = None
+    excerpt: str | None = None
+    url: str | None = None
+    confidence: float | None = None
+    tags: list[str] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The candidate as it stands in the gate: what was not given is left out, but the contract's seven fields

@@ -269,7 +269,7 @@ def _verdict(desk: Desk, path: str, seen: untrusted.Seen, staged: Candidate, act
         raise
     desk.settled(path, seen, whole=cards.via_of(seen.data, verdict.via, action) is not None)
     shown = [desk.effect(staged), desk.effect(verdict.candidate)]
-    verdict.below = cards.typed_below(seen.data, shown)
+    verdict.below = cards.typed_below(seen.data, staged, shown)
     return verdict
 
 
@@ -586,7 +586,7 @@ def _renew(desk: Desk, candidate_id: str) -> None:
         data = untrusted.look(path, desk.settings.max_card_bytes).data
         if cards.shows(data, lines) or cards.read(data, staged, desk.settings).edited:
             return
-        anew = cards.with_preview(data, lines)
+        anew = cards.with_preview(data, staged, lines)
     except (Refusal, FileNotFoundError):
         return
     atomic.replace(path, anew, still=lambda there: _is_still(there, data, desk))

@@ -7,6 +7,7 @@ candidate. The marker line is also the sentinel: a card without it was cut short
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from .record_edit import Addition, clean, fold
 
 __all__ = [
     "Verdict",
+    "context",
     "ends_whole",
     "file_name",
     "id_of",
@@ -45,6 +47,9 @@ _END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
 
 _TAIL = re.compile("[a-z0-9]{4,12}")
 _NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+_CONTEXT = "What the proposer says to you (never merged):"
+_MOST_META = 1_000  # characters
 
 _MOST_NAME = 100  # bytes; contract, "A card"
 _MOST_SLUG = 60  # characters
@@ -94,22 +99,46 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
         f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
         f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
         + "".join(f"{name}: {quote(value)}\n" for name, value in more)
-        + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{_preview(lines)}"
+        + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{_below(candidate, lines)}"
     ).encode()
 
 
+def _below(candidate: Candidate, lines: Sequence[Addition]) -> str:
+    """What stands below the marker line: the reviewer's context, then what approving adds."""
+    said = context(candidate)
+    shown = f"\n\n{_CONTEXT}\n\n" + "\n".join(f"    > {line}" for line in said) if said else ""
+    return shown + _preview(lines)
+
+
+def context(candidate: Candidate) -> list[str]:
+    """What the proposer says for the person who decides (contract: "reviewer's context"), line by line."""
+    made = []
+    for name in ("rationale", "excerpt", "url", "confidence", "tags", "meta"):
+        value = getattr(candidate, name)
+        if value is None:
+            continue
+        if name == "tags":
+            value = ", ".join(fold(tag) for tag in value)
+        elif not isinstance(value, str):
+            value = json.dumps(value, ensure_ascii=False)
+            value = value if len(value) <= _MOST_META else f"{value[:_MOST_META]} ..."
+        first, *rest = clean(value).split("\n") if value.strip() else [""]
+        made += [f"{name}: {first}", *(f"  {line}".rstrip() for line in rest)]
+    return made
+
+
 def _preview(lines: Sequence[Addition]) -> str:
-    """What stands below the marker line."""
+    """What approving adds, file by file."""
     return "\n\n" + "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines) + "\n"
 
 
-def with_preview(card: bytes, lines: Sequence[Addition]) -> bytes:
+def with_preview(card: bytes, staged: Candidate, lines: Sequence[Addition]) -> bytes:
     """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`.
     Raises Refusal where it does not parse."""
     text = frontmatter.unix(decode(card))
     _, rest = frontmatter.split(text)
     *_, marker = MARKER_LINE.finditer(rest)
-    return (text[: len(text) - len(rest) + marker.end()] + _preview(lines)).encode()
+    return (text[: len(text) - len(rest) + marker.end()] + _below(staged, lines)).encode()
 
 
 def shows(card: bytes, lines: Sequence[Addition]) -> bool:
@@ -120,7 +149,7 @@ def shows(card: bytes, lines: Sequence[Addition]) -> bool:
 def is_as_staged(card: bytes, candidate: Candidate) -> bool:
     """Whether it is seen at a glance that nobody has edited the card, as it is with nearly all. Where it is not,
     `read` tells."""
-    down_to_marker = render(candidate, ())[:-3]
+    down_to_marker = render(candidate, ()).removesuffix(_below(candidate, ()).encode())
     return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0
 
 
@@ -208,13 +237,13 @@ def reason_in(data: bytes) -> str | None:
     return fold(said) or None if said else None
 
 
-def typed_below(card: bytes, previews: Sequence[Sequence[Addition]]) -> bool:
+def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Addition]]) -> bool:
     """Whether somebody has typed below the marker line: there stands a line that is in none of `previews`, which are
     what the daemon may have put there, but for the evidence that a line links to, which may have been decided since.
     Raises Refusal."""
     text = frontmatter.unix(decode(card))
     *_, marker = MARKER_LINE.finditer(text)
-    ours = {fold(line) for lines in previews for line in _preview(lines).split("\n")}
+    ours = {fold(line) for lines in previews for line in _below(staged, lines).split("\n")}
     links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}
     *typed, last = [said for line in text[marker.end() :].split("\n") if (said := fold(line))] or [""]
     if any(line.startswith(last) for line in ours | links):  # cut short by a power cut: nobody has typed that

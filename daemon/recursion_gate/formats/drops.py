@@ -39,8 +39,9 @@ _LOOK_ALIKE = str.maketrans("сеоіѕɡаցгтυεοιατսօո", "ceoisgagr
 #: What to do about a drop, where nothing better can be said.
 PUT_BACK = "Correct the file and put it back into the inbox folder."
 _FIELDS = [*Drop.model_fields, "text"]
-_SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score")
-_MOST_SHORT = 2_000  # characters in each of these: they stand in a card's front matter
+_SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score", "rationale", "url")
+_MOST_SHORT = 2_000  # characters in each of these: they stand on the card
+_MOST_EXCERPT = 10_000
 #: What other programs call these fields, and a misspelling that means the same.
 _MEANT = {
     other: field
@@ -60,10 +61,14 @@ _MEANT = {
         "score": "rating grade points mark result",
         "id": "uuid key identifier candidate_id uid",
         "status": "state",
+        "rationale": "why reasoning explanation justification because",
+        "excerpt": "quote quotation exchange snippet passage conversation",
+        "url": "uri href web page permalink",
+        "confidence": "certainty probability likelihood sure",
+        "tags": "tag labels label keywords",
     }.items()
     for other in others.split()
 }
-_FOR_META = {"tags", "tag", "labels", "keywords", "url", "uri", "rationale", "excerpt", "quote", "confidence"}
 #: The most values (numbers, texts, lists, objects) in one drop: as objects in memory each takes up to forty times the
 #: bytes that it takes in the file, and time when it is looked at.
 _MOST_VALUES = 50_000
@@ -80,6 +85,8 @@ _MUST = {
     "link_to_evidence_id": "must be the id of a candidate or an ACT id",
     "meta": "must be an object: { ... }",
     "score": "must be a number or text",
+    "confidence": "must be a number from 0 to 1",
+    "tags": "must be a list of at most 20 short texts (60 characters each)",
 }
 
 
@@ -298,6 +305,11 @@ def validate(fields: Any, settings: Settings) -> Drop:
         length = len(getattr(drop, name) or "")
         if length > _MOST_SHORT:
             raise Refusal(f"{name} has {length:,} characters; the most allowed is {_MOST_SHORT:,}", PUT_BACK)
+    if len(drop.excerpt or "") > _MOST_EXCERPT:
+        raise Refusal(
+            f"excerpt has {len(drop.excerpt or ''):,} characters; the most allowed is {_MOST_EXCERPT:,}",
+            "Keep the part that matters, and say in url where the whole stands.",
+        )
     if drop.suggested_ix_section and drop.mind_category:
         follows = CATEGORY_OF[drop.suggested_ix_section]
         if follows != drop.mind_category:
@@ -363,15 +375,13 @@ def _shown(name: str) -> str:
     if name in _FIELDS:
         return name
     plain = _plain(name)
-    known = plain in _FOR_META or plain in _MEANT or difflib.get_close_matches(plain, _FIELDS, 1, 0.8)
+    known = plain in _MEANT or difflib.get_close_matches(plain, _FIELDS, 1, 0.8)
     return f"field '{printable(name[:60])}'" if known else "field"
 
 
 def _hint(name: str) -> str:
     """What to write instead of the unknown field `name`: the nearest in meaning, else in spelling."""
     plain = _plain(name)
-    if plain in _FOR_META:
-        return "there is none for that yet: put it into 'meta'"
     meant = _MEANT.get(plain)
     near = [meant] if meant else difflib.get_close_matches(plain, _FIELDS, 1)
     if near:
