@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from recursion_gate.disk import mounts, untrusted
 from recursion_gate.doctor import doctor
 from recursion_gate.engine import desk, looks, staging
 from recursion_gate.engine.looks import Looks
-from recursion_gate.service.daemon import Service, once
+from recursion_gate.service.daemon import Service
+from recursion_gate.service.once import once
 from recursion_gate.service.watcher import Watch
 
+from ..support.daemon import run_here
 from ..support.world import World, wait_for
 
 _WHEN = 1_790_000_000
@@ -298,22 +299,12 @@ def test_where_events_tell_only_half_it_also_polls_and_says_so(
     _mounted(monkeypatch, tmp_path, root.inbox, "nfs4")
     monkeypatch.setattr(Watch, "note", lambda *args, **more: None)  # as for what another machine does
     world = World(root)
-    service = Service(root, Settings(look_seconds=3600, poll_seconds=0.05))
-    status: list[str] = []
 
     def elsewhere() -> None:
-        try:
-            wait_for(lambda: root.status.exists())
-            world.drop("a.json", {"id": "a", "text": "From another machine."})
-            wait_for(lambda: world.gate_ids() == ["a"])
-            status.append(root.status.read_text())
-        finally:
-            service.stop()
+        world.drop("a.json", {"id": "a", "text": "From another machine."})
+        wait_for(lambda: world.gate_ids() == ["a"])
+        status = root.status.read_text()
+        assert "events+polling" in status
+        assert "inbox (nfs4)" in status
 
-    other = threading.Thread(target=elsewhere)
-    other.start()
-    service.run()
-    other.join()
-    assert world.gate_ids() == ["a"]
-    assert "events+polling" in status[0]
-    assert "inbox (nfs4)" in status[0]
+    run_here(Service(root, Settings(look_seconds=3600, poll_seconds=0.05)), elsewhere)

@@ -15,7 +15,7 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
 from recursion_gate.engine import staging
 from recursion_gate.engine.keeper import Keeper
-from recursion_gate.service.daemon import once
+from recursion_gate.service.once import once
 from recursion_gate.store import gate, ledger
 
 from ..support.world import World

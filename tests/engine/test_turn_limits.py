@@ -17,6 +17,7 @@ from recursion_gate.engine import merging, staging
 from recursion_gate.engine.desk import Desk
 from recursion_gate.engine.keeper import Keeper
 from recursion_gate.service.daemon import Service
+from recursion_gate.service.systemd import Heartbeat
 
 from ..support.world import World, wait_for
 
@@ -240,23 +241,23 @@ def test_the_service_manager_is_fed_within_a_turn(root: Root, monkeypatch: pytes
     service = Service(root, Settings(), poll=True)
     fed = [0]
 
-    def feed() -> None:
+    def beat(self: Heartbeat) -> None:
         fed[0] += 1
 
-    monkeypatch.setattr(service, "_feed", feed)
+    monkeypatch.setattr(Heartbeat, "beat", beat)
     world = World(root)
     for number in range(30):
         world.drop(f"n{number}.json", {"raw_text": "One of many."})
-    keep, within = service._keeper.keep, []
+    keep, within = Keeper.keep, []
 
-    def noting(user: str) -> Any:
+    def noting(self: Keeper, user: str) -> Any:
         before = fed[0]
-        outcome = keep(user)
+        outcome = keep(self, user)
         within.append(fed[0] - before)
         if user == "alex" and not outcome.more:
             service.stop()
         return outcome
 
-    monkeypatch.setattr(service._keeper, "keep", noting)
+    monkeypatch.setattr(Keeper, "keep", noting)
     service.run()
     assert max(within) >= 29

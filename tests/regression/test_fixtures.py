@@ -14,7 +14,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import load_settings
 from recursion_gate.regression.cases import Case, Group, Tree, find_cases, lay_out, play, read_case, stopped_clock, tree
 from recursion_gate.regression.runner import Difference, check, differences
-from recursion_gate.service.daemon import once
+from recursion_gate.service.once import once
 
 from ..support.daemon import Daemon
 from ..support.world import wait_for

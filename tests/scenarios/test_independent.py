@@ -20,7 +20,7 @@ from recursion_gate.reading import record as record_reader
 from recursion_gate.reading.snapshot import snapshot
 from recursion_gate.reading.whole import whole
 from recursion_gate.regression.cases import find_cases, lay_out, play, read_case, stopped_clock
-from recursion_gate.service import daemon
+from recursion_gate.service.once import once
 
 from ..conftest import RECORD, make_root
 from ..support import independent
@@ -100,14 +100,14 @@ def test_both_read_the_expected_record_of_a_fixture_alike(folder: Path) -> None:
 def test_both_read_the_tree_that_a_fixture_leaves_alike(folder: Path, tmp_path: Path) -> None:
     root = Root(tmp_path / "root")
 
-    def once() -> None:
-        daemon.once(root, load_settings(root))
+    def work() -> None:
+        once(root, load_settings(root))
 
     with stopped_clock():
         case = read_case(folder)
         lay_out(case, root)
         seeded = any("ACT-" in file.read_text("utf-8", "replace") for file in root.homes.rglob("self*.md"))
-        for _ in play(case, root, once):
+        for _ in play(case, root, work):
             pass
     for home in sorted(path for path in root.homes.iterdir() if not path.name.startswith("_")):
         try:

@@ -12,7 +12,7 @@ from recursion_gate.core.errors import GateError
 from recursion_gate.core.paths import Place, Root, valid_user
 from recursion_gate.core.settings import Settings
 from recursion_gate.engine.keeper import Keeper, Outcome
-from recursion_gate.service.run_queue import Turns
+from recursion_gate.service.run_queue import RunQueue
 
 from ..support.world import World
 
@@ -120,20 +120,20 @@ def test_a_flood_for_one_user_lets_another_users_single_drop_through_at_its_next
     alex, bob = root.place("alex"), root.place("bob")
     for number in range(3_000):
         (alex.inbox / f"{number}.json").write_bytes(b'{"raw_text": "One of many.", "id": "n%d"}' % number)
-    turns = Turns(Keeper(root, Settings(max_per_turn=50)))
-    turns.add("alex")
+    run_queue = RunQueue(Keeper(root, Settings(max_per_turn=50)))
+    run_queue.add("alex")
     for _ in range(3):  # it has begun
-        turns.take()
+        run_queue.run_next()
     (bob.inbox / "one.json").write_text('{"raw_text": "The only one.", "id": "one"}')
-    turns.add("bob")
+    run_queue.add("bob")
     took = 0
     while not _ids(bob):
-        turns.take()
+        run_queue.run_next()
         took += 1
     assert took == 1
     assert len(_ids(alex)) <= 50 * (3 + took)
-    while turns:
-        turns.take()
+    while run_queue:
+        run_queue.run_next()
     assert _ids(alex) == {f"n{number}" for number in range(3_000)}
 
 
@@ -141,13 +141,13 @@ def test_a_drop_is_taken_in_before_all_other_users_have_been_looked_at(root: Roo
     users = [f"user{number}" for number in range(30)]
     for user in users:
         add_user(root, user)
-    turns = Turns(Keeper(root, Settings()))
+    run_queue = RunQueue(Keeper(root, Settings()))
     for user in users:
-        turns.add(user)
+        run_queue.add(user)
     last = root.place(users[-1])
     (last.inbox / "one.json").write_text('{"raw_text": "The only one.", "id": "one"}')
-    turns.add(last.user, called=True)
-    turns.take()
+    run_queue.add(last.user, called=True)
+    run_queue.run_next()
     assert _ids(last) == {"one"}
 
 
@@ -162,13 +162,13 @@ def test_users_to_whom_something_happens_all_the_time_do_not_keep_the_look_from_
             looked_at.append(user)
             return super().keep(user)
 
-    turns = Turns(Noting(root, Settings()))
+    run_queue = RunQueue(Noting(root, Settings()))
     for user in users:
-        turns.add(user)
+        run_queue.add(user)
     for _ in range(60):
         for busy in ("alex", "bob"):
-            turns.add(busy, called=True)
-        turns.take()
+            run_queue.add(busy, called=True)
+        run_queue.run_next()
     assert [u for u in looked_at if u in users] == users
 
 

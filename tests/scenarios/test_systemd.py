@@ -219,6 +219,15 @@ def test_the_service_has_no_rights_no_network_and_one_place_to_write(service: Se
         assert machine.run(*inside, f"touch {place}/try", ok=False).returncode != 0, place
 
 
+def test_the_service_may_take_no_more_memory_than_the_pages_say(service: Service) -> None:
+    said = re.findall(r"`MemoryMax=(\d+)G`", (UNITS.parent / "docs" / "security.md").read_text("utf-8"))
+    assert set(said) == {"1"}
+    assert int(service.show("MemoryMax")) == 1 << 30
+    group = service.machine.disk(f"/sys/fs/cgroup{service.show('ControlGroup')}")
+    if "memory" in (group / "cgroup.controllers").read_text().split():  # this kernel may lend it to cgroup v1 instead
+        assert int((group / "memory.max").read_text()) == 1 << 30
+
+
 def test_agents_may_only_drop_and_people_only_decide(service: Service) -> None:
     machine, inbox = service.machine, f"{ROOT}/inbox/demo"
     service.drop("A secret of its own.")
@@ -367,8 +376,7 @@ def test_a_persons_own_service_does_the_whole_job(machine: Machine) -> None:
     until("a card", lambda: list((inbox / "pending").glob("*.md")))
     machine.run("sh", "-c", "cd ~/recursion-gate/inbox/demo && mv pending/*.md approved/", user=PERSON, env=env)
     until("the merge", lambda: "Learned to whistle." in (users / "self-knowledge.md").read_text("utf-8"))
+    ask = ("systemctl", "--user", "show", "--value", "recursion-gate")
+    assert int(machine.ask(*ask, "-pMemoryMax", user=PERSON, env=env)) == 1 << 30
     machine.run("systemctl", "--user", "stop", "recursion-gate", user=PERSON, env=env)
-    assert (
-        machine.ask("systemctl", "--user", "show", "--value", "-pResult", "recursion-gate", user=PERSON, env=env)
-        == "success"
-    )
+    assert machine.ask(*ask, "-pResult", user=PERSON, env=env) == "success"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import time
 from pathlib import Path
@@ -13,11 +12,13 @@ from pathlib import Path
 import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.service.daemon import Service, once
+from recursion_gate.engine.keeper import Keeper
+from recursion_gate.service import daemon as daemon_module
+from recursion_gate.service.daemon import Service
 from recursion_gate.service.watcher import Watch
 
 from ..conftest import add_user
-from ..support.daemon import Daemon, call
+from ..support.daemon import Daemon, call, run_here
 from ..support.world import World, tree, wait_for
 
 
@@ -111,11 +112,8 @@ def test_when_watches_are_used_up_it_polls_and_says_so(root: Root, monkeypatch: 
 
     monkeypatch.setattr(Watch, "start", no_room)
     world = World(root, Settings(poll_seconds=0.05))
-    service = Service(root, world.settings)
-    monkeypatch.setattr(service, "_wait", lambda: service.stop())
     world.drop("a.json", {"id": "a", "text": "x"})
-    service.run()
-    assert world.gate_ids() == ["a"]
+    run_here(Service(root, world.settings), lambda: wait_for(lambda: world.gate_ids() == ["a"]))
     status = _status(root)
     assert status["watching"] == "polling"
     assert "max_user_watches" in str(status["why"])
@@ -126,22 +124,14 @@ def test_events_that_never_come_cost_only_the_delay(root: Root, monkeypatch: pyt
     world = World(root)
     # A plain file system event source that tells of nothing at all: what is left is the periodic look.
     monkeypatch.setattr(Watch, "note", lambda self, path, gone=False: None)
-    service = Service(root, Settings(look_seconds=0.1))
     world.drop("a.json", {"id": "a", "text": "x"})
-    seen: list[str] = []
-    original = service._wait
 
-    def wait() -> None:
-        if not seen:
-            world.drop("b.json", {"id": "b", "text": "y"})
-        seen.append("look")
-        if world.gate_ids() == ["a", "b"] or len(seen) > 100:
-            service.stop()
-        original()
+    def story() -> None:
+        wait_for(lambda: world.gate_ids() == ["a"])
+        world.drop("b.json", {"id": "b", "text": "y"})
+        wait_for(lambda: world.gate_ids() == ["a", "b"])
 
-    monkeypatch.setattr(service, "_wait", wait)
-    service.run()
-    assert world.gate_ids() == ["a", "b"]
+    run_here(Service(root, Settings(look_seconds=0.1)), story)
 
 
 def test_a_stop_lets_the_work_in_hand_finish(world: World) -> None:
@@ -203,17 +193,6 @@ def test_a_root_that_goes_away_and_comes_back_is_taken_up_again(root: Root) -> N
         wait_for(lambda: world.gate_ids() == ["a"])
 
 
-def test_once_does_all_that_waits_for_all_users(root: Root) -> None:
-    add_user(root, "sam")
-    worlds = [World(root), World(root, user="sam")]
-    for world in worlds:
-        world.drop("a.txt", "Just written.")
-    keeper = once(root, Settings())
-    assert [len(world.gate()) for world in worlds] == [1, 1]
-    assert keeper.problems == {}
-    assert keeper.unsettled == {}
-
-
 def test_an_idle_daemon_writes_nothing(root: Root) -> None:
     world = World(root)
     with Daemon(root):
@@ -225,13 +204,23 @@ def test_an_idle_daemon_writes_nothing(root: Root) -> None:
         assert root.status.stat().st_mtime_ns - status < 2_000_000_000
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_both_signals_end_it_cleanly(root: Root, number: int) -> None:
-    with Daemon(root) as daemon:
-        assert daemon.process is not None
-        daemon.process.send_signal(number)
-        assert daemon.process.wait(10) == 0
-        assert "event=stopped" in daemon.log()
+def test_gates_are_checked_only_while_something_waits(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_module, "_CHECK_GATES", 0.01)
+    world, checks, check = World(root), [0], Keeper.changed_by_others
+
+    def counting(self: Keeper) -> list[str]:
+        checks[0] += 1
+        return check(self)
+
+    monkeypatch.setattr(Keeper, "changed_by_others", counting)
+
+    def story() -> None:
+        time.sleep(0.3)  # an idle daemon is what is looked at here
+        assert checks == [0]
+        world.drop("a.json", {"id": "a", "text": "x"})
+        wait_for(lambda: world.gate_ids() == ["a"] and checks[0] > 2)
+
+    run_here(Service(root, Settings()), story)
 
 
 def test_after_a_flood_it_listens_again_and_nothing_is_missed(root: Root) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recursion_gate.engine.keeper import Keeper, Outcome
 from recursion_gate.service import run_queue as module
-from recursion_gate.service.run_queue import Turns
+from recursion_gate.service.run_queue import RunQueue
 
 
 @dataclass
@@ -43,32 +43,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def turns(*outcomes: Outcome) -> tuple[Turns, Scripted]:
+def queue_of(*outcomes: Outcome) -> tuple[RunQueue, Scripted]:
     keeper = Scripted(iter(outcomes))
-    return Turns(cast(Keeper, keeper)), keeper
+    return RunQueue(cast(Keeper, keeper)), keeper
 
 
 def test_one_turn_is_for_all_reasons(clock: Clock) -> None:
-    these, keeper = turns()
-    these.add("alex")
-    these.add("alex", called=True)
-    these.take()
-    assert not these
+    run_queue, keeper = queue_of()
+    run_queue.add("alex")
+    run_queue.add("alex", called=True)
+    run_queue.run_next()
+    assert not run_queue
     assert keeper.kept == ["alex"]
 
 
 def test_a_user_on_whom_the_disk_failed_rests_and_is_looked_at_again(clock: Clock) -> None:
-    these, _ = turns(Outcome(due=5, failed=True))
-    these.add("alex")
-    these.add("alex", called=True)
-    these.take()
-    these.add("alex", called=True)
-    assert not these
+    run_queue, _ = queue_of(Outcome(due=5, failed=True))
+    run_queue.add("alex")
+    run_queue.add("alex", called=True)
+    run_queue.run_next()
+    run_queue.add("alex", called=True)
+    assert not run_queue
     clock.now = 5
-    these.wake()
-    these.take()
-    these.add("alex", called=True)
-    assert len(these) == 1
+    run_queue.wake()
+    run_queue.run_next()
+    run_queue.add("alex", called=True)
+    assert len(run_queue) == 1
 
 
 outcomes = st.sampled_from(
@@ -85,29 +85,29 @@ def test_whatever_happens_nobody_is_forgotten(story: list[tuple[Any, ...]], give
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "time", clock)
-        these, keeper = turns(*given)
+        run_queue, keeper = queue_of(*given)
         resting: dict[str, float] = {}
         for what, *of in story:
-            if what == "take" and these:
+            if what == "take" and run_queue:
                 left = len(given) - len(keeper.kept)
-                these.take()
+                run_queue.run_next()
                 user = keeper.kept[-1]
                 assert clock.now >= resting.pop(user, 0.0), "not left in peace"
                 if left > 0 and given[len(keeper.kept) - 1].failed:
                     resting[user] = clock.now + 3
             elif what == "wake":
                 clock.now += 1
-                these.wake()
+                run_queue.wake()
             elif of:
-                these.add(of[0], called=what == "call")
+                run_queue.add(of[0], called=what == "call")
         clock.now += 10
-        these.wake()
+        run_queue.wake()
         keeper.outcomes = iter(())  # from here on all is well
         for user in ("a", "b", "c"):
-            these.add(user)
+            run_queue.add(user)
         seen = len(keeper.kept)
         for _ in range(10):
-            if these:
-                these.take()
-        assert not these
+            if run_queue:
+                run_queue.run_next()
+        assert not run_queue
         assert set(keeper.kept[seen:]) == {"a", "b", "c"}

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from recursion_gate.core.paths import Root
 from recursion_gate.disk.lock import holder, is_held
+from recursion_gate.service.daemon import Service
 
 from .world import wait_for
 
@@ -23,6 +26,27 @@ def call(root: Root | Path, *args: str, **more: Any) -> subprocess.CompletedProc
     return subprocess.run(
         [*PROGRAM, "--root", str(path), *args], capture_output=True, text=True, timeout=60, check=False, **more
     )
+
+
+def run_here(service: Service, story: Callable[[], object]) -> None:
+    """Run `service` in this process while `story` is played in a thread of its own; then stop it."""
+    failed: list[BaseException] = []
+
+    def play() -> None:
+        try:
+            wait_for(service.root.status.exists)
+            story()
+        except BaseException as err:
+            failed.append(err)
+        finally:
+            service.stop()
+
+    other = threading.Thread(target=play)
+    other.start()
+    service.run()
+    other.join()
+    if failed:
+        raise failed[0]
 
 
 class Daemon:

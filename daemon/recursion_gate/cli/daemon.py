@@ -95,7 +95,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
 
     from ..core.settings import load_settings
     from ..permissions.lanes import check_account
-    from ..service import daemon as service
+    from ..service.once import once as do_once
 
     root = root_of(ctx)
     done: Counter[str] = Counter()
@@ -103,7 +103,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         _log_to_stderr(progress, verbose=verbose, quiet=not verbose)
         settings = load_settings(root)
         check_account(settings)
-        keeper = service.once(root, settings, lambda what: done.update([what]), progress)
+        keeper = do_once(root, settings, lambda what: done.update([what]), progress)
     _write_down(root, keeper)
 
     def shown(user: str, path: str) -> str:

@@ -122,6 +122,11 @@ class Keeper:
         """How many things are known to be left to be done at once."""
         return sum(self._left.values())
 
+    @property
+    def someone_waits(self) -> bool:
+        """Whether a candidate waits at a gate that is in memory."""
+        return any(desk.gate for desk in self._desks.values())
+
     def changed_by_others(self) -> list[str]:
         """The users whose gate or receipts are not as they were left here: no file event tells of these. Looks only at
         those that are in memory; who is not is read anew when there is work."""

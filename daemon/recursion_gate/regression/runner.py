@@ -1,6 +1,6 @@
 """Whether this program does what regression cases expect of it (contract: "Commands", `check`).
 
-Each case is played in a temporary root of its own, by `service.once`. Nothing outside of it is changed, except that
+Each case is played in a temporary root of its own, by `once`. Nothing outside of it is changed, except that
 `accept` writes into the case's ``expected/``.
 """
 
@@ -18,7 +18,7 @@ from ..core.errors import GateError
 from ..core.paths import READ_ME, Root
 from ..core.settings import Settings, load_settings
 from ..disk import atomic
-from ..service import daemon
+from ..service.once import once
 from .cases import BadCase, Case, Tree, files_in, lay_out, play, put, read_case, stopped_clock
 
 __all__ = ["Difference", "Result", "accept", "check", "differences"]
@@ -141,7 +141,7 @@ def check(folder: Path) -> Result:
 
 
 def _once(root: Root, settings: Settings) -> None:
-    daemon.once(root, settings)
+    once(root, settings)
 
 
 def accept(folder: Path, found: Iterable[Difference]) -> None:

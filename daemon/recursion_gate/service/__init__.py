@@ -1,4 +1,4 @@
-"""The daemon around the engine: events, run queue, timers, signals, status file.
+"""The daemon around the engine: loop, run queue, file events, signals, status file.
 
 May import: core, disk, engine, store.
 """

@@ -1,5 +1,5 @@
-"""``.daemon/status.json``: what the daemon says of itself. It says it also where the disk is full, or where it may open
-no further file: it is then that somebody looks. Not synced, and not needed for the work."""
+"""``.daemon/status.json``: the daemon's report on itself. It is written also when the disk is full or no further file
+may be opened, because that is when somebody reads it. Not synced; the work does not depend on it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,94 @@ import errno
 import json
 import logging
 import os
+import time
+from collections import deque
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
+from ..core.clock import now
+from ..core.model import instant
+from ..core.paths import Root
 from ..disk import atomic
+from ..engine.keeper import Keeper
 
-__all__ = ["StatusFile"]
+__all__ = ["Status", "StatusFile"]
 
 log = logging.getLogger("recursion_gate")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
+#: At most one write in so many seconds.
+_EVERY = 1.0
+
+
+class Status:
+    """The running daemon's status: the last actions, and when to write the file again."""
+
+    def __init__(self, root: Root, keeper: Keeper) -> None:
+        self._root, self._keeper = root, keeper
+        self._file = StatusFile(root.status)
+        self._started = instant(now())
+        self._last: deque[tuple[datetime, str, str, str]] = deque(maxlen=20)
+        self._is_old, self._next = True, 0.0
+
+    def did(self, what: str, user: str, which: str) -> None:
+        """Take note of an action."""
+        self._last.append((now(), what, user, which))
+        self._is_old = True
+
+    def outdate(self) -> None:
+        """Have the file written again soon."""
+        self._is_old = True
+
+    @property
+    def due(self) -> float | None:
+        """The monotonic time of the next write; None: the file is up to date."""
+        return self._next if self._is_old else None
+
+    def write(self, watching: str, why: str, trouble: str) -> None:
+        """Write the file now. `watching` is the way changes are noticed, `why` its reason, `trouble` an error of the
+        root itself."""
+        self._is_old, self._next = False, time.monotonic() + _EVERY
+        keeper = self._keeper
+        self._file.put(
+            {
+                "pid": os.getpid(),
+                "version": __version__,
+                "root": str(self._root.path),
+                "started": self._started,
+                "seen": instant(now()),
+                "watching": watching,
+                "why": why,
+                "trouble": trouble,
+                "parked": keeper.problems,
+                "behind": keeper.behind(),
+                "held": keeper.held(),
+                "unknown": sorted(keeper.unknown),
+                "last": [
+                    {"at": instant(at), "what": what, "user": u, "id": which} for at, what, u, which in self._last
+                ],
+            }
+        )
+
+    def close(self) -> None:
+        self._file.close()
+
 
 class StatusFile:
-    """The file at `path`, put down again and again by one process."""
+    """The file at `path`, written again and again by one process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._spare: int | None = None
         self._problem = ""
 
-    def put(self, said: dict[str, Any]) -> None:
-        """Put down `said`. Where that fails, the log says why, once."""
-        data = json.dumps(said, ensure_ascii=False).encode(errors="replace")  # a file's name need not be UTF-8
-        self._let_go()  # now there is an open file for us, if there was none
+    def put(self, status: dict[str, Any]) -> None:
+        """Write `status`. If that fails, the log says why, once."""
+        data = json.dumps(status, ensure_ascii=False).encode(errors="replace")  # a file's name need not be UTF-8
+        self.close()  # now this process may open one more file, even if it was at its limit
         try:
             self._put(data)
             self._problem = ""
@@ -51,14 +115,11 @@ class StatusFile:
                 raise
             try:
                 atomic.overwrite(self._path, data)
-            except FileNotFoundError:  # full since before the first time: `overview` looks at the disk itself
+            except FileNotFoundError:  # full since before the first write: `overview` looks at the disk itself
                 raise full from None
 
-    def _let_go(self) -> None:
+    def close(self) -> None:
+        """Close the spare file."""
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
-
-    def close(self) -> None:
-        """Let go of what is held."""
-        self._let_go()

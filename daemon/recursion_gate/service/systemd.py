@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 
-__all__ = ["notify", "watchdog_seconds"]
+__all__ = ["Heartbeat", "notify"]
 
 
 def notify(*lines: str) -> None:
@@ -21,8 +22,24 @@ def notify(*lines: str) -> None:
         channel.sendall("\n".join(lines).encode())
 
 
-def watchdog_seconds() -> float | None:
-    """How long the service manager waits for a sign of life before it restarts us; None: it does not."""
+class Heartbeat:
+    """Tells the service manager's watchdog that the loop is alive, three times in its limit."""
+
+    def __init__(self) -> None:
+        limit = _watchdog_seconds()
+        self._every = limit / 3 if limit else None
+        #: The monotonic time of the next beat; None: nobody waits for one.
+        self.due = 0.0 if limit else None
+
+    def beat(self) -> None:
+        """Send a sign of life if one is due."""
+        if self.due is not None and self._every is not None and time.monotonic() >= self.due:
+            self.due = time.monotonic() + self._every
+            notify("WATCHDOG=1")
+
+
+def _watchdog_seconds() -> float | None:
+    """The service manager's watchdog limit; None: it has none for this process."""
     pid, usec = os.environ.get("WATCHDOG_PID"), os.environ.get("WATCHDOG_USEC", "")
     if not usec.isdigit() or (pid and pid != str(os.getpid())):
         return None

@@ -1,8 +1,8 @@
-"""File events, which are only a hint to look (contract: promise 10): which user's folders something happened in.
+"""File events: a hint that there is something to look at in a user's folders (contract: promise 10).
 
-One recursive watch serves the whole inbox: many single ones run into the limit on inotify instances. The events are
-filtered in the kernel: with watchdog's defaults our own listing of a folder makes events, and its recovery from a
-queue overflow lists every folder, which with many users overflows the queue again, for ever.
+One recursive watch serves the whole inbox: many single ones run into the limit on inotify instances. The kernel filters
+the events: with watchdog's defaults our own listing of a folder makes events, and its recovery from a queue overflow
+lists every folder, which with many users overflows the queue again, endlessly.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _WANTED: list[type[FileSystemEvent]] = [
 
 @contextmanager
 def _signals_for_the_main_thread() -> Iterator[None]:
-    """Threads that are started in here never take SIGTERM or SIGINT. The system may hand a signal to any thread that
-    does not block it, and does so where the main one is only just waking from a SIGSTOP; Python would then run the
-    handler when the main thread next wakes, up to look_seconds later."""
+    """Threads started in here never take SIGTERM or SIGINT. The system may hand a signal to any thread that does not
+    block it, and does so if the main thread is only just waking from a SIGSTOP; Python would then run the handler when
+    the main thread next wakes, up to look_seconds later."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -62,7 +62,7 @@ def _signals_for_the_main_thread() -> Iterator[None]:
 
 
 def _is_no_noise(record: logging.LogRecord) -> bool:
-    """watchdog calls it an error that an event comes while it is ended."""
+    """watchdog logs an error for an event that comes while the watch ends."""
     return "thread is inactive" not in record.getMessage()
 
 
@@ -80,28 +80,28 @@ class _Handler(FileSystemEventHandler):
 
 
 class _Overflow(logging.Handler):
-    """Hears watchdog say that the kernel's queue overflowed: it tells so nowhere but in its log."""
+    """Calls `lost` if the kernel's queue overflowed: watchdog reports that only in its log."""
 
-    def __init__(self, tell: Callable[[], None]) -> None:
+    def __init__(self, lost: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
-        self._tell = tell
+        self._lost = lost
 
     def emit(self, record: logging.LogRecord) -> None:
         if "overflow" in record.getMessage().lower():
-            self._tell()
+            self._lost()
 
 
 class Watch:
-    """Watches ``inbox/`` and ``users/`` of a root and calls `tell` with the name of each user that something happened
-    to, and `lost` when it can no longer be relied on and is to be started anew; both from other threads."""
+    """Watches ``inbox/`` and ``users/`` of a root. From other threads, calls `note` with the name of each user that has
+    an event, and `lost` when events were lost and the watch must be started again."""
 
-    def __init__(self, root: Root, tell: Callable[[str], None], lost: Callable[[], None] = lambda: None) -> None:
-        self._root, self._tell, self._lost = root, tell, lost
+    def __init__(self, root: Root, note: Callable[[str], None], lost: Callable[[], None] = lambda: None) -> None:
+        self._root, self._note_user, self._lost = root, note, lost
         self._observer: BaseObserver | None = None
         self._threads: list[threading.Thread] = []
         self._ending: list[threading.Thread] = []
         self._is_on = self._has_lost = False
-        self._hears = _Overflow(self._note_loss)
+        self._overflow = _Overflow(self._note_loss)
         self._folders: object = None
         self._inbox, self._homes = os.fspath(root.inbox), os.fspath(root.homes)
         self._ours = (self._inbox, self._homes, os.fspath(root.daemon))
@@ -113,23 +113,23 @@ class Watch:
 
     def note(self, path: str, *, gone: bool = False) -> None:
         """Something happened at `path`."""
-        if path in self._ours:  # moved away, removed or made anew: what is watched, or locked, stands elsewhere
+        if path in self._ours:  # moved away, removed or made again: the watched, or locked, folder is elsewhere
             self._note_loss()
         for base in (self._inbox, self._homes):
             if path.startswith(base + os.sep):
                 parts = path[len(base) + 1 :].split(os.sep)
-                # A drop that is gone needs no look (we remove them ourselves); a card that is gone comes back.
+                # A removed drop needs no look (the daemon removes drops); a removed card comes back.
                 if len(parts) > 1 and (is_ignored(parts[-1]) or (gone and len(parts) == 2)):
                     return
-                self._tell(parts[0])
+                self._note_user(parts[0])
 
     def start(self) -> None:
-        """Begin to watch. Raises OSError where the system has no room for the watches, or no file events."""
+        """Begin to watch. Raises OSError if the system has no file events, or no room for the watches."""
         self.stop()
         self._folders, self._has_lost = self._ids(), False
         before = set(threading.enumerate())
         self._is_on = True  # events can be lost before the last watch is placed
-        logging.getLogger("watchdog").addHandler(self._hears)
+        logging.getLogger("watchdog").addHandler(self._overflow)
         with _signals_for_the_main_thread():
             observer = Observer()
             try:
@@ -146,17 +146,17 @@ class Watch:
         self._observer = observer
 
     def _check_room(self, observer: BaseObserver) -> None:
-        """watchdog passes over the folders that it finds no room to watch, but not over one that it is told to watch
-        by name: so if there is room for one more, there was for all. Raises OSError."""
+        """watchdog skips folders that it finds no room to watch, except one named in the call: if there is room for
+        one more, there was room for all. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             observer.unschedule(observer.schedule(FileSystemEventHandler(), os.fspath(self._root.daemon)))
 
     def stop(self) -> None:
-        """End the watch, without waiting for it; does nothing where there is none. watchdog takes up to half a second,
-        since it waits for the other half of a move."""
+        """End the watch, if there is one, without waiting for it. watchdog takes up to half a second: it waits for the
+        other half of a move."""
         self._is_on = False
         observer, self._observer = self._observer, None
-        logging.getLogger("watchdog").removeHandler(self._hears)
+        logging.getLogger("watchdog").removeHandler(self._overflow)
         self._ending = [thread for thread in self._ending if thread.is_alive()]
         if observer is not None:
             ending = threading.Thread(target=observer.stop, daemon=True)
@@ -168,15 +168,15 @@ class Watch:
                 observer.stop()
 
     def close(self) -> None:
-        """End the watch, for good, and wait for it, though not for long."""
+        """End the watch for good, and wait up to a second for its threads."""
         self.stop()
         until = time.monotonic() + 1
         for thread in self._ending:
             thread.join(max(0.0, until - time.monotonic()))
 
     def works(self) -> bool:
-        """Whether the watch still runs, has lost nothing, has room for what may be added, and is on the folders that
-        stand there now (not on ones that were there before the disk was mounted anew)."""
+        """Whether the watch still runs, has lost nothing, has room for new folders, and is on the folders of today (not
+        on those from before the disk was mounted again)."""
         observer = self._observer
         if observer is None or self._has_lost or self._folders != self._ids():
             return False
