@@ -350,7 +350,7 @@ MUTATIONS = (
     Mutation(
         "without an open file to spare the status says nothing",
         "service/status_file.py",
-        "        self._let_go()  # now there is an open file for us, if there was none\n",
+        "        self.close()  # now this process may open one more file, even if it was at its limit\n",
         "",
         f"{_ERROR}::test_without_an_open_file_to_spare_it_lives_says_so_and_goes_on_when_there_is_one",
     ),
@@ -371,7 +371,7 @@ MUTATIONS = (
     Mutation(
         "a user on whom the disk failed is looked at for another reason, and then no more",
         "service/run_queue.py",
-        "        other.pop(user, None)  # one turn does all that there is\n",
+        "        other.pop(user, None)  # one turn serves both\n",
         "",
         "tests/service/test_run_queue.py::test_a_user_on_whom_the_disk_failed_rests_and_is_looked_at_again",
     ),
