@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from recursion_gate.clients.person import AGENT_VARIABLES
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
 
@@ -72,7 +73,9 @@ def mounted(disk: Path, size: str) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of whoever runs the tests names a root or stops the clock."""
+    """No variable of whoever runs the tests names a root, stops the clock or says that an agent runs them."""
+    for name in AGENT_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("RECURSION_GATE_ROOT", raising=False)
     monkeypatch.delenv("RECURSION_GATE_NOW", raising=False)
 

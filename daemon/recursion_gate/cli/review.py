@@ -69,8 +69,10 @@ def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
       recursion-gate review --skill WRITE --source quiz
     """
     from ..clients import decide as deciding
+    from ..clients.person import check_person
     from ..core.settings import load_settings
 
+    check_person()
     root = root_of(ctx)
     settings = load_settings(root)
     users = users_of(root, user)

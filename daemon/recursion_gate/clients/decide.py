@@ -23,6 +23,7 @@ from ..disk.deliver import deliver
 from ..formats import cards, record_edit
 from ..store import history, jsonl
 from ..store.gate import Gate
+from .person import check_person
 
 __all__ = [
     "Action",
@@ -226,8 +227,9 @@ def decide(
     and the file system by whom, it was decided.
 
     `shown` is the `digest` of the card that the person has looked at: what somebody has edited since is not decided
-    on. Raises Changed then, Refusal when it is decided already, OSError.
+    on. Raises Changed then, Refusal when it is decided already, NotAPerson where an agent runs this, OSError.
     """
+    check_person()
     if item.state != "pending":
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
     card, seen = item.look()
