@@ -207,7 +207,8 @@ def test_what_stands_in_code_or_front_matter_is_no_heading(before: str, after: s
 def test_what_stands_in_a_comment_is_no_heading(before: str, after: str) -> None:
     """As readers see it: a comment is what begins a line and is closed."""
     assert insert(before, "H", [A]) == (after.replace("{A}", A), [A])
-    assert A.removeprefix("- • ") in [text for _, _, text in record_parse._items(after.replace("{A}", A))]
+    entries = record_parse.parse({"self-knowledge.md": after.replace("{A}", A)}).knowledge
+    assert A.removeprefix("- • ") in [entry.raw for entry in entries]
 
 
 def test_many_comments_take_no_longer_than_their_number() -> None:

@@ -6,13 +6,13 @@ Nothing is ever rewritten: the new bytes are the old ones with whole lines put i
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..core.model import Candidate, act_id
 from ..core.unseen import without_unseen
+from .outline import SECTION_LEVEL, outline, starts_line, title
 
 __all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "insert"]
 
@@ -110,79 +110,7 @@ def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[A
     return [Addition(file, HEADINGS[file], line) for file, line in made]
 
 
-# Only lines that can matter to the outline: headings, rules, fences of code. Nothing in it can match the same signs in
-# two ways, so that no line, however odd, takes long. It begins with the line end before, since a search for one sign
-# is many times faster than a look at every place for the start of a line.
-_OUTLINE = re.compile(
-    rb"\n(?:\xef\xbb\xbf)? {0,3}(?:(?P<level>\#{1,6})(?P<title>(?:[ \t][^\r\n]*)?)"
-    rb"|(?P<rule>-[ \t]*-[ \t]*-[-\t ]*)"
-    rb"|(?P<fence>`{3,}(?=[^`\r\n]*\r?$)|~{3,})[^\r\n]*)\r?$",
-    re.MULTILINE,
-)
-_LEVEL = 2  # of the headings that entries go under: a title of the whole file may read the same
-_FRONT_MATTER = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:.*?\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _BLANK = b" \t\r\n"
-
-
-def _outline(text: bytes) -> Iterator[re.Match[bytes]]:
-    """The headings and rules of `text`, without those inside front matter, comments or fenced code. Each begins at
-    `start()`, and ends one before `end()`: they are matches in the text with a line end before it."""
-    front = _FRONT_MATTER.match(text)
-    begin = front.end() if front else 0
-    hidden = list(_comments(text, begin))
-    found = [mark for mark in _OUTLINE.finditer(b"\n" + text, begin) if not _is_inside(mark.start(), hidden)]
-    # A fence that nothing closes is taken for text, so that a slip of the pen cannot swallow the sections.
-    closed: set[int] = set()
-    longest = {b"`": 0, b"~": 0}
-    for mark in reversed(found):
-        this = mark["fence"]
-        if this:
-            if longest[this[:1]] >= len(this):
-                closed.add(mark.start())
-            if mark[0].strip() == this:
-                longest[this[:1]] = max(longest[this[:1]], len(this))
-    fence = b""
-    for mark in found:
-        this = mark["fence"]
-        if not this:
-            if not fence:
-                yield mark
-        elif not fence:
-            fence = this if mark.start() in closed else b""
-        elif mark[0].strip() == this and this.startswith(fence):
-            fence = b""
-
-
-def _comments(text: bytes, begin: int) -> Iterator[tuple[int, int]]:
-    """From where to where there are comments, as `entries` has it: each begins a line, and is closed."""
-    # To look for one sign is many times faster than for four, and most Records have not even that.
-    start = text.find(b"<!--", begin) if b"<" in text else -1
-    end = begin
-    while start >= 0:
-        if end < start + 4:  # else it is the next one still, for what begins no line looks for it, too
-            end = text.find(b"-->", start + 4)
-        if end < 0:
-            return
-        line = start
-        while line > begin and text[line - 1] in b" \t":
-            line -= 1
-        if line == begin or _starts_line(text, line):
-            yield start, end
-            start = end
-        start = text.find(b"<!--", start + 3)
-
-
-def _is_inside(at: int, spans: Sequence[tuple[int, int]]) -> bool:
-    """Whether `at` lies in one of `spans`, which are in order and apart from each other."""
-    before = bisect_left(spans, (at,))
-    return before > 0 and at < spans[before - 1][1]
-
-
-def _title(mark: re.Match[bytes]) -> bytes:
-    """The words of a heading, without the number signs that may close it."""
-    title = mark["title"].strip(b" \t")
-    bare = title.rstrip(b"#")
-    return bare.rstrip(b" \t") if not bare or bare[-1] in b" \t" else title
 
 
 def insert(text: bytes, heading: str, lines: Sequence[str]) -> tuple[bytes, list[str]]:
@@ -200,7 +128,7 @@ def insert(text: bytes, heading: str, lines: Sequence[str]) -> tuple[bytes, list
             added = ["", *added]
     newline = _newline_at(text, end)
     block = newline.join(line.encode() for line in added)
-    if _starts_line(text, end):
+    if starts_line(text, end):
         block += newline
     else:  # the last line of the file has no line end, and keeps none
         block = (b"\n" if text[end - 1 : end] == b"\r" else newline) + block
@@ -213,14 +141,14 @@ def _section_end(text: bytes, heading: bytes) -> int | None:
     start: int | None = None
     rule: re.Match[bytes] | None = None
     stop = len(text)
-    for mark in _outline(text):
+    for mark in outline(text).marks:
         if mark["rule"]:
             rule = mark
             continue
         if start is None:
-            if len(mark["level"]) == _LEVEL and _title(mark) == heading:
+            if len(mark["level"]) == SECTION_LEVEL and title(mark) == heading:
                 start = mark.end() - 1
-        elif len(mark["level"]) <= _LEVEL:
+        elif len(mark["level"]) <= SECTION_LEVEL:
             stop = mark.start()
             if rule is not None and not text[rule.end() - 1 : stop].strip(_BLANK):
                 stop = rule.start()
@@ -244,16 +172,12 @@ def _newline_at(text: bytes, end: int) -> bytes:
     return b"\r\n" if cut or text[max(before - 1, 0) : before] == b"\r" else b"\n"
 
 
-def _starts_line(text: bytes, at: int) -> bool:
-    return text[max(at - 1, 0) : at] in (b"", b"\n") or (at == len(BOM_UTF8) and text.startswith(BOM_UTF8))
-
-
 def count(text: bytes, line: str) -> int:
     """How often `line` stands in `text`, UTF-8, as a whole line."""
     wanted = line.encode()
     found = 0
     at = text.find(wanted)
     while at >= 0:
-        found += _starts_line(text, at) and text[at + len(wanted) : at + len(wanted) + 1] in (b"", b"\r", b"\n")
+        found += starts_line(text, at) and text[at + len(wanted) : at + len(wanted) + 1] in (b"", b"\r", b"\n")
         at = text.find(wanted, at + 1)
     return found

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..core.paths import RECORD_FILES
+from .outline import SECTION_LEVEL, outline, title
 from .record_edit import HEADINGS
 
 __all__ = ["SKILLS", "Entry", "Evidence", "Record", "parse"]
@@ -99,12 +100,6 @@ def parse(texts: Mapping[str, str]) -> Record:
 
 # -- lines ----------------------------------------------------------------------------------------------------------
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
-# Only one that begins a line and is closed: what an entry says must not be able to hide the entries below it.
-_COMMENT = re.compile(r"^[ \t]*<!--", re.MULTILINE)
-_HEADING = re.compile(r" {0,3}(?P<level>#{1,6})(?:[ \t]+(?P<title>.*))?\Z")
-_LEVEL = 2  # of the headings of sections, as in `record`
 _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _ITEM = re.compile(
     r"(?P<in>[ \t]*)(?:(?:[-*+]|\d{1,4}[.)])(?:[ \t]+|(?=•))(?:\[[ xX]\][ \t]+)?(?:•[ \t]*)?|•[ \t]*)(?P<text>\S.*)"
@@ -116,66 +111,46 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def _blank(found: re.Match[str]) -> str:
-    """As many lines as were found, all empty, so that the lines below keep their numbers."""
-    return "\n" * found[0].count("\n")
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A file as it shows."""
+
+    #: Its lines; empty where there is front matter, code in fences, or a comment.
+    lines: list[str]
+    #: The headings of sections and above, by the number of their line, from 1.
+    sections: dict[int, str]
+    #: The numbers of the lines that are headings.
+    headings: set[int]
 
 
-def _without_comments(text: str) -> str:
-    """`text` with empty lines where there are comments. Not by one expression: each one that nothing closes would be
-    looked for to the end of the text."""
-    kept, at = [], 0
-    for opened in _COMMENT.finditer(text):
-        if opened.start() < at:
-            continue
-        end = text.find("-->", opened.end())
-        if end < 0:
-            break
-        kept += [text[at : opened.start()], "\n" * text.count("\n", opened.start(), end)]
-        at = end + len("-->")
-    return "".join([*kept, text[at:]]) if kept else text
-
-
-def _title(heading: re.Match[str]) -> str:
-    """The words of a heading, without the number signs that may close it, as `record` has it."""
-    title = (heading["title"] or "").strip(" \t")
-    bare = title.rstrip("#")
-    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else title
-
-
-def _visible(text: str) -> list[str]:
-    """The lines of `text`; empty where there is front matter, code in fences, or a comment."""
+def _read(text: str) -> _Page:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    text = _without_comments(_FRONT_MATTER.sub(_blank, text))
-    lines = text.split("\n")
-    marks = [(n, m[1]) for n, line in enumerate(lines) if (m := _FENCE.match(line))]
-    # As in `record`: a fence that nothing closes is taken for text.
-    closed: set[int] = set()
-    longest = {"`": 0, "~": 0}
-    for n, fence in reversed(marks):
-        if longest[fence[0]] >= len(fence):
-            closed.add(n)
-        if lines[n].strip() == fence:
-            longest[fence[0]] = max(longest[fence[0]], len(fence))
-    opened = -1
-    until = ""
-    for n, fence in marks:
-        if opened < 0:
-            opened, until = (n, fence) if n in closed else (-1, "")
-        elif fence.startswith(until) and lines[n].strip() == fence:
-            lines[opened : n + 1] = [""] * (n + 1 - opened)
-            opened = -1
-    return lines
+    data = text.encode(errors="surrogatepass")
+    seen = outline(data)
+    kept, at = [], 0
+    for start, end in seen.hidden:
+        kept += [data[at:start], b"\n" * data.count(b"\n", start, end)]
+        at = end
+    lines = b"".join([*kept, data[at:]]).decode(errors="surrogatepass").split("\n")
+    sections, headings = {}, set()
+    number, at = 1, 0
+    for mark in seen.marks:
+        number, at = number + data.count(b"\n", at, mark.start()), mark.start()
+        if mark["level"]:
+            headings.add(number)
+            if len(mark["level"]) <= SECTION_LEVEL:
+                sections[number] = title(mark).decode(errors="surrogatepass")
+    return _Page(lines, sections, headings)
 
 
-def _items(text: str) -> Iterator[tuple[int, str, str]]:
-    """Each list item: the number of its line, the section it is in (as `record` has it: a heading of a lower level ends
-    none), its text with white space folded. Lines of text right below an item belong to it, as in Markdown."""
+def _items(page: _Page) -> Iterator[tuple[int, str, str]]:
+    """Each list item: the number of its line, the section it is in (a heading of a lower level ends none), its text
+    with white space folded. Lines of text right below an item belong to it, as in Markdown."""
     section = ""
     item: tuple[int, str] | None = None
     words: list[str] = []
-    for number, line in enumerate(_visible(text), 1):
-        heading = _HEADING.match(line)
+    for number, line in enumerate(page.lines, 1):
+        heading = number in page.headings
         found = None if heading or _RULE.match(line) else _ITEM.match(line)
         if item is not None and not heading and not found and line.strip() and not _RULE.match(line):
             words += line.split()
@@ -183,8 +158,8 @@ def _items(text: str) -> Iterator[tuple[int, str, str]]:
         if item is not None:
             yield *item, " ".join(words)
             item = None
-        if heading and len(heading["level"]) <= _LEVEL:
-            section = _title(heading)
+        if heading:
+            section = page.sections.get(number, section)
         elif found and not _PLACEHOLDER.match(found["text"].rstrip()):
             item, words = (number, section), found["text"].split()
     if item is not None:
@@ -203,7 +178,7 @@ _NAMED = re.compile(
 
 
 def _entries(file: str, text: str) -> Iterator[Entry]:
-    for number, section, raw in _items(text):
+    for number, section, raw in _items(_read(text)):
         named = _NAMED.search(raw, max(0, len(raw) - _TAIL))
         said = raw[: named.start()].rstrip() if named else raw
         ids = tuple(_IDS.findall(named["ids"] or "")) if named else ()
@@ -222,10 +197,9 @@ _ID_DATE = re.compile(r"ACT-(\d{4}-\d{2}-\d{2})(?:-|\Z)")
 
 
 def _evidence(text: str) -> Iterator[Evidence]:
-    rows = {
-        n: " ".join(line.split()).strip("| ") for n, line in enumerate(_visible(text), 1) if line.lstrip()[:1] == "|"
-    }
-    items = {n: raw for n, _, raw in _items(text)}
+    page = _read(text)
+    rows = {n: " ".join(line.split()).strip("| ") for n, line in enumerate(page.lines, 1) if line.lstrip()[:1] == "|"}
+    items = {n: raw for n, _, raw in _items(page)}
     for number, raw in sorted({**rows, **items}.items()):
         found = _EVIDENCE.match(raw)
         if found is None:
