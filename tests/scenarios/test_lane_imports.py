@@ -113,7 +113,7 @@ from recursion_gate.archive import pack, unpack
 from recursion_gate.reading import brief, edge, export, record, snapshot, voice, whole
 from recursion_gate.schemas import registry
 from recursion_gate.spec import context, texts
-assert {m.name for m in pkgutil.iter_modules(reading.__path__)} - {"manifest"} <= {
+assert {m.name for m in pkgutil.iter_modules(reading.__path__)} - {"manifest", "history"} <= {
     m.removeprefix("recursion_gate.reading.") for m in sys.modules
 }, "a reader was left out"
 root = sys.argv[1]

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": ("deciding", "Reject one candidate."),
     "review": ("review", "Go through what waits, card by card."),
     "receipts": ("proof", "List the decisions that were carried out."),
+    "history": ("history", "Tell where an entry comes from and what became of it."),
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
     "doctor": ("proof", "Tell what is wrong with this root, and what to do."),
     "check": ("checking", "Run regression cases on this program."),

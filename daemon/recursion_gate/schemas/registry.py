@@ -165,6 +165,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
         _of("recursion_gate.reading.export", "ExportAnswer"),
     ),
     "brief": ("what 'brief --json' prints", _of("recursion_gate.reading.brief", "BriefAnswer")),
+    "history": ("what 'history --json' prints", _of("recursion_gate.reading.history", "HistoryAnswer")),
     "voice-prompt": ("what 'voice prompt --json' prints", _of("recursion_gate.reading.voice", "PromptAnswer")),
     "voice-ask": ("what 'voice ask --json' prints", _of("recursion_gate.reading.voice", "AskAnswer")),
     "context": (
