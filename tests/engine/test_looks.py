@@ -71,6 +71,25 @@ def test_a_clock_that_jumps_does_not_end_the_grace_time(root: Root, monkeypatch:
     assert (world.gate_ids(), world.receipts()) == (["a"], [])
 
 
+@pytest.mark.parametrize("keeps", [True, False], ids=["by one daemon", "by once, again and again"])
+def test_an_edited_card_is_carried_out_when_the_grace_time_is_over(root: Root, keeps: bool) -> None:
+    """It rests twice, until it is known that nobody writes it and for the grace time: neither ends the other."""
+    world = World(root, Settings(grace_seconds=0.4))
+    card = world.stage("a", "Looked at teh moon.")
+    card.write_text(card.read_text().replace("teh", "the"))
+    world.move(card, "approved")
+
+    def carried_out() -> bool:
+        if keeps:
+            world.keeper.keep("alex")
+        else:
+            once(root, world.settings)
+        return bool(world.receipts())
+
+    wait_for(carried_out, 5)
+    assert world.receipts()[0]["raw_text"] == "Looked at the moon."
+
+
 def test_a_file_written_anew_within_a_tick_of_a_coarse_clock_has_not_rested(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:

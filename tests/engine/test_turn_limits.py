@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,22 @@ def test_a_card_that_is_edited_between_two_turns_is_merged_as_edited(root: Root,
     edited.write_bytes(edited.read_bytes().replace(b"Text ", b"Changed ", 1))
     world.keep()
     assert sorted(r["raw_text"].split()[0] for r in world.receipts()) == ["Changed", "Text", "Text", "Text"]
+
+
+def test_cards_that_must_rest_are_waited_for_not_looked_at_all_the_while(root: Root, no_time: None) -> None:
+    world, turns = World(root), 0
+    for number in range(4):
+        world.stage(f"n{number}", f"Text {number}.")
+    for number in range(4):
+        card = world.card(f"n{number}")
+        card.write_text(card.read_text().replace("Text ", "Changed ", 1))
+        world.move(card, "approved")
+    while len(world.receipts()) < 4:
+        outcome = world.keeper.keep("alex")
+        turns += 1
+        assert turns < 40
+        if not outcome.more:
+            time.sleep(outcome.due or 0)
 
 
 def test_contrary_and_circular_decisions_go_back_a_few_in_a_turn(

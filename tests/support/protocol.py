@@ -29,7 +29,7 @@ from recursion_gate.audit.verify import verify
 from recursion_gate.core.model import chain_hash
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import desk, looks, staging
+from recursion_gate.engine import desk, keeper, looks, merging, staging
 from recursion_gate.formats import cards
 
 from ..conftest import RECORD, add_user, make_root
@@ -188,7 +188,7 @@ class Protocol(RuleBasedStateMachine):
         self.root = make_root(Path(self._folder) / "root", "alex")
         self.clock = Clock()
         self._patch = pytest.MonkeyPatch()
-        for module in (desk, looks, staging):
+        for module in (desk, keeper, looks, merging, staging):
             self._patch.setattr(module, "time", self.clock)
         self.worlds: dict[str, World] = {}
         self.models: dict[str, Model] = {}

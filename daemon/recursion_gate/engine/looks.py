@@ -17,6 +17,9 @@ from ..disk import atomic
 
 __all__ = ["Looks", "load_looks", "save_looks"]
 
+#: Ends the key of a file that rests for the grace time: that counts apart from whether it may still be being written.
+_GRACE = "\0"
+
 #: So many files are remembered, and those that are gone are forgotten after so many seconds when there are more.
 _MOST, _LONG = 100_000, 600.0
 
@@ -29,9 +32,10 @@ class Looks:
     def __init__(self, since: Mapping[str, tuple[str, float]] = {}) -> None:
         self._since = dict(since)
 
-    def quiet(self, path: Path | str, mark: object) -> float:
-        """For how many seconds the file at `path` has had this `mark`, as far as we have seen."""
-        key, told, here = str(path), str(mark), time.monotonic()
+    def quiet(self, path: Path | str, mark: object, *, grace: bool = False) -> float:
+        """For how many seconds the file at `path` has had this `mark`, as far as we have seen. `grace`: the grace time
+        is counted, with marks of its own."""
+        key, told, here = _key(path, grace), str(mark), time.monotonic()
         known = self._since.get(key)
         if known is not None and known[0] == told:
             return max(0.0, here - known[1])
@@ -42,12 +46,20 @@ class Looks:
         self._since[key] = (told, here)
         return 0.0
 
-    def forget(self, path: Path | str) -> None:
-        self._since.pop(str(path), None)
+    def forget(self, path: Path | str, *, grace: bool = False) -> None:
+        self._since.pop(_key(path, grace), None)
 
     def there(self) -> dict[str, tuple[str, float]]:
         """What still lies there and has not rested long enough."""
-        return {path: since for path, since in self._since.items() if os.path.lexists(path)}
+        return {path: since for path, since in self._since.items() if os.path.lexists(_path_in(path))}
+
+
+def _key(path: Path | str, grace: bool) -> str:
+    return str(path) + _GRACE * grace
+
+
+def _path_in(key: str) -> str:
+    return key.removesuffix(_GRACE)
 
 
 def _boot() -> str:
@@ -78,4 +90,4 @@ def save_looks(root: Root, users: Mapping[str, Looks]) -> dict[str, list[str]]:
     there = {user: found for user, looks in sorted(users.items()) if (found := looks.there())}
     if there or root.looks.exists():
         atomic.replace(root.looks, json.dumps({"boot": _boot(), "users": there}).encode(), sync=False)
-    return {user: sorted(found) for user, found in there.items()}
+    return {user: sorted(set(map(_path_in, found))) for user, found in there.items()}

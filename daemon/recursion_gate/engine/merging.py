@@ -14,6 +14,7 @@ import math
 import os
 import re
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,9 +60,10 @@ class Card:
     seen: untrusted.Seen
     verdict: Verdict
     staged: Candidate
+    crc: int = 0  # of the bytes that were let go
 
     def without_bytes(self) -> Card:
-        return replace(self, seen=self.seen._replace(data=b""))
+        return replace(self, seen=self.seen._replace(data=b""), crc=zlib.crc32(self.seen.data))
 
 
 @dataclass(slots=True)
@@ -312,12 +314,12 @@ def _rested(desk: Desk, these: list[Card]) -> bool:
     if not grace:
         return True
     # By the ctime it is known whether it is still the same move, not how long ago that was.
-    left = max(grace - desk.looks.quiet(c.path, (c.seen.mark, c.seen.stat.st_ctime_ns)) for c in these)
+    left = max(grace - desk.looks.quiet(c.path, untrusted.stamp(c.seen.stat), grace=True) for c in these)
     if left > 0:
         desk.note_due(left)
         return False
     for card in these:
-        desk.looks.forget(card.path)
+        desk.looks.forget(card.path, grace=True)
     return True
 
 
@@ -439,15 +441,25 @@ def _as_many_as_a_turn_may(desk: Desk, order: _Order, seconds: float) -> list[De
 
 
 def _afresh(desk: Desk, decision: Decision) -> bool:
-    """Read those cards anew that an earlier turn has read; False where one is another now."""
-    if all(card.seen.data for card in decision.cards):
-        return True
-    found, look = defaultdict[str, list[Card]](list), Look()
-    _look_at_cards(desk, [card.path for card in decision.cards], found, look)
-    these = found[decision.staged.id]
-    same = [(c.path, c.verdict.candidate) for c in these] == [(c.path, c.verdict.candidate) for c in decision.cards]
-    decision.cards = these or decision.cards
-    return same and not look.unsettled
+    """Read those cards anew that an earlier turn has read; False where one is another now, or is being written. What
+    has rested need not rest again: with a grace time to wait for in between, it never came to an end."""
+    for card in decision.cards:
+        if card.seen.data:
+            continue
+        try:
+            seen = untrusted.look(card.path, desk.settings.max_card_bytes, ask_writers=True)
+            desk.settled(card.path, seen, whole=True)
+        except NotYet as err:
+            desk.note_due(err.seconds)
+            return False
+        except (Refusal, FileNotFoundError):
+            seen = card.seen
+        if untrusted.stamp(seen.stat) != untrusted.stamp(card.seen.stat) or zlib.crc32(seen.data) != card.crc:
+            desk.looked.pop(card.path, None)
+            desk.has_more = True
+            return False
+        card.seen = seen
+    return True
 
 
 class _Order:
