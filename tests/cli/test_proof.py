@@ -246,7 +246,7 @@ def test_doctor_that_may_not_look_does_not_say_that_all_is_well(healthy: Root, m
     plain = os.scandir
     monkeypatch.setattr(Root, "users", closed)
     monkeypatch.setattr(os, "scandir", lambda path: closed(healthy) if path == healthy.homes else plain(path))
-    monkeypatch.setattr("recursion_gate.doctor.context.Patient.may_look", False)
+    monkeypatch.setattr("recursion_gate.doctor.context.Context.may_look", False)
     result = call(healthy, "doctor")
     assert result.exit_code == 1
     assert "note    users\n        this account may not look at it\n        -> Run doctor" in result.stdout

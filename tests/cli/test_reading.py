@@ -120,7 +120,7 @@ def test_export_all_and_import_archive_take_a_user_to_another_root(world: World,
     assert printed(other, "record", "--json")["knowledge"] == knowledge
     again = call(other, "import-archive", str(file))
     assert again.exit_code == 1
-    assert "there already" in again.output
+    assert "exists already" in again.output
 
 
 def test_export_all_says_what_it_left_out_and_as_json_what_is_in_it(world: World, tmp_path: Path) -> None:

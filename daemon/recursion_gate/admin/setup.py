@@ -64,7 +64,7 @@ def set_lanes(root: Root, lanes: Lanes) -> None:
 def check_name(name: str) -> None:
     """Raises BadName where no user can be called `name`."""
     if name.lower() in NO_USERS:
-        raise BadName(name, "cannot be a user's name: a folder of each inbox is called that")
+        raise BadName(name, "cannot be a user's name: each inbox has a folder of that name")
     if not valid_user(name):
         raise BadName(
             name,

@@ -1,16 +1,16 @@
-"""A user as one file: everything there is about them, to keep or to carry elsewhere, readable without this program.
+"""A user as one file: all their data, to keep or to move, readable without this program.
 
-The archive (``.tar.gz``, ``.tgz`` or ``.zip``) is laid out as a root is, so that unpacking it into one also works:
+The archive (``.tar.gz``, ``.tgz`` or ``.zip``) has the layout of a root, so unpacking it into one also works:
 
-    manifest.json                       what is in it: each file with its size and SHA-256; the moment it shows
+    manifest.json                       each file with its size and SHA-256; the moment of the snapshot
     README.txt                          the same in words, for whoever finds it
-    schemas/                            the JSON Schemas of what is in it
-    users/<user>/                       the gate, the Record, and whatever else the user keeps there
+    schemas/                            the JSON Schemas of these files
+    users/<user>/                       the gate, the Record, and the user's other files there
     receipts/<user>/                    the receipts, baseline.json, and the decided cards by month
 
 Gate, Record and receipts are those of one snapshot, so it can be made while merges run. The same state gives the same
-bytes. What is still in the inbox is not in it: drops that were not staged yet belong to no state; cards that wait are
-dealt again from the gate. Reads only; `unpack` reads one, `restore` writes what is in it.
+bytes. The inbox is left out: unstaged drops belong to no state, and the daemon makes cards again from the gate. Reads
+only; `unpack` reads an archive, `restore` writes its content.
 """
 
 from __future__ import annotations
@@ -27,32 +27,31 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic_core import to_json
-
 from ..core.errors import GateError, printable
 from ..core.paths import RECORD_FILES, Place, is_ignored
 from ..disk.untrusted import open_plain
 from ..reading.manifest import LeftOut, ListedFile, Manifest
 from ..reading.snapshot import Snapshot
 from ..schemas import registry
+from ..store.gate import dump
 
 __all__ = ["ENDINGS", "MANIFEST", "BadArchive", "is_safe", "pack"]
 
 ENDINGS = (".tar.gz", ".tgz", ".zip")
 MANIFEST = "manifest.json"
 
-#: A file that a user keeps beside the Record and that is larger is left out, and said so.
+#: A larger file beside the Record is left out, and named.
 _MOST_ONE = 256 << 20
 
 _TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold; the true times would make each archive another one
 _EPOCH = 315_532_800
 
 _README = """\
-This is everything that recursion-gate knows about the user '{user}', as of receipt {seq}.
+Everything that recursion-gate knows about the user '{user}', as of receipt {seq}.
 
-users/{user}/                      the Record (self*.md, plain Markdown) and what waits (recursion-gate.json)
-receipts/{user}/                   each decision that was carried out (merge-receipts.jsonl, one JSON object a line)
-schemas/                           what the fields mean (JSON Schema)
+users/{user}/                      the Record (self*.md, plain Markdown) and the waiting entries (recursion-gate.json)
+receipts/{user}/                   the decisions (merge-receipts.jsonl, one JSON object a line), and their cards
+schemas/                           the meaning of the fields (JSON Schema)
 manifest.json                      each file with its size and SHA-256
 
 To restore it:        recursion-gate --root DIR import-archive FILE
@@ -61,7 +60,7 @@ Without the program:  unpack it into a folder; all of it is text.
 
 
 class BadArchive(GateError):
-    """A file that is no archive of ours, or not whole, or not to be trusted."""
+    """A file that is not one of our archives, is incomplete, or cannot be trusted."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)
@@ -75,7 +74,7 @@ def pack(snapshot: Snapshot, name: str) -> tuple[bytes, Manifest]:
     """The archive's bytes, a zip where the file's `name` ends so, else a .tar.gz; and its manifest. Raises BadArchive
     when the Record cannot be told for certain; Parked; OSError."""
     if snapshot.problems:
-        raise BadArchive(snapshot.user, f"not exported, since {'; '.join(snapshot.problems)}")
+        raise BadArchive(snapshot.user, f"not exported: {'; '.join(snapshot.problems)}")
     left_out: list[LeftOut] = []
     files = dict(sorted(_files(snapshot, left_out)))
     listed = {path: ListedFile(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for path, data in files.items()}
@@ -101,7 +100,7 @@ def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, b
     yield "README.txt", _README.format(user=snapshot.user, seq=snapshot.seq).encode()
     for name in registry.SCHEMAS:
         yield f"schemas/{name}.schema.json", _json(registry.schema(name))
-    yield f"{home}/{place.gate.name}", to_json([c.as_json() for c in snapshot.gate], indent=2) + b"\n"
+    yield f"{home}/{place.gate.name}", dump(snapshot.gate)
     for name, text in snapshot.texts.items():
         yield f"{home}/{name}", text.encode()
     yield from _beside(place, home, left_out)
@@ -119,7 +118,7 @@ def _ledger(place: Place, size: int) -> bytes:
 
 
 def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
-    """What the user keeps in ``users/<user>/`` beside gate and Record."""
+    """The user's own files in ``users/<user>/``, beside gate and Record."""
     ours = {place.gate.name, *RECORD_FILES}
     for folder, folders, names in os.walk(place.home):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
@@ -130,7 +129,7 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
                 continue
             shown = printable(f"{home}/{inside}")
             if not is_safe(f"{home}/{inside}"):
-                left_out.append(LeftOut(path=shown, why="its name cannot be used everywhere"))
+                left_out.append(LeftOut(path=shown, why="its name is not valid on every system"))
                 continue
             try:
                 with open_plain(path) as file:
@@ -161,8 +160,8 @@ def _cards(snapshot: Snapshot, receipts: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _by_content(folder: Path, only: str = "") -> dict[str, list[tuple[str, bytes]]]:
-    """The plain files in a folder, or the one named `only`, by their SHA-256. People may clear them away as they like,
-    so what cannot be read is passed over."""
+    """The plain files in a folder, or the one named `only`, by their SHA-256. People may remove them, so an unreadable
+    one is skipped."""
     found: dict[str, list[tuple[str, bytes]]] = {}
     with contextlib.suppress(OSError):
         for name in [only] if only else sorted(os.listdir(folder)):

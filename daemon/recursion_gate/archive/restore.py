@@ -25,8 +25,8 @@ __all__ = ["restore"]
 
 
 def restore(root: Root, path: Path) -> Packed:
-    """Restore the archive at `path` into `root`; gives what was in it. Raises BadArchive when it is not whole or
-    `verify` finds a fault in it, BadUser when the user is there already, BadLanes, BadSettings, OSError."""
+    """Restore the archive at `path` into `root`; gives its content. Raises BadArchive if it is incomplete or
+    `verify` finds a fault in it, BadUser if the user exists already, BadLanes, BadSettings, OSError."""
     packed = unpack(path)
     place = root.place(packed.manifest.user)
     home, receipts = _within(packed.files, "users"), _within(packed.files, "receipts")
@@ -57,16 +57,18 @@ def _must_be_free(root: Root, place: Place, receipts: Mapping[str, bytes]) -> No
     user = place.user
     taken = [known for known in root.users() if known.casefold() == user.casefold()]
     if taken or os.path.lexists(place.home):
-        raise BadUser(user, f"is there already ({place.shown(place.home)}/): an archive is restored where it is not")
+        raise BadUser(
+            user, f"exists already ({place.shown(place.home)}/): an archive only restores a user who does not exist"
+        )
     for inside, data in {place.ledger.name: b"", place.baseline.name: b"", **receipts}.items():
         there = place.receipts / inside
         # What an import that was cut short has left is the very same.
         if os.path.lexists(there) and (there.is_symlink() or not there.is_file() or there.read_bytes() != data):
-            raise BadUser(user, f"has left something else here: move {place.shown(there)} away first")
+            raise BadUser(user, f"has other files here: move {place.shown(there)} away first")
 
 
 def _try(packed: Packed, path: Path) -> None:
-    """Restore it into an empty folder, and see whether it verifies."""
+    """Restore it into an empty folder, and verify it there."""
     user = packed.manifest.user
     with tempfile.TemporaryDirectory(prefix="recursion-gate-") as folder:
         trial = Root(Path(folder)).place(user)
@@ -79,7 +81,7 @@ def _try(packed: Packed, path: Path) -> None:
         raise BadArchive(str(path), f"it does not verify: {faults[0].where}: {faults[0].problem}{more}")
     manifest = packed.manifest
     if (manifest.seq, manifest.hash) != ((proof.seq, proof.head) if proof.seq else (0, "")):
-        raise BadArchive(str(path), "its manifest names another last receipt than is in it")
+        raise BadArchive(str(path), "its manifest names another last receipt than it has")
 
 
 def _write(folder: Path, files: Mapping[str, bytes], *, sync: bool = True) -> None:
@@ -96,7 +98,7 @@ def _write(folder: Path, files: Mapping[str, bytes], *, sync: bool = True) -> No
 
 
 def _forget_others(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Remove what something else that was cut short has left in `folder`."""
+    """Remove from `folder` the files that another import, cut short, has left."""
     for above, _, names in os.walk(folder):
         for name in names:
             path = Path(above, name)

@@ -1,7 +1,7 @@
-"""Read an archive that somebody brings, without trusting it: all is checked in memory before anything is written.
+"""Read an archive without trusting it: check everything in memory before the first write.
 
-No path in it may lead anywhere but down, nothing in it may be another thing than a plain file, it may not unpack to
-more than a limit, and its manifest must name exactly what is in it. Reads only; `restore` writes.
+Each path leads down, each entry is a plain file, the size is limited, and the manifest lists exactly the files. Reads
+only; `restore` writes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .pack import MANIFEST, BadArchive, is_safe
 
 __all__ = ["Packed", "unpack"]
 
-#: The most that is unpacked: bytes of all files, files, bytes of the manifest. It is all held in memory.
+#: Limits: bytes of all files, files, bytes of the manifest. All of it is held in memory.
 _MOST_BYTES, _MOST_FILES, _MOST_MANIFEST = 4 << 30, 1_000_000, 256 << 20
-_TOO_MUCH = "there is more in it than is unpacked"
+_TOO_MUCH = "the archive exceeds the size limit"
 
 #: What the standard library's readers raise where the bytes are odd. An OSError is among them, since they read from
 #: memory: odd bytes can make them seek to where nothing is.
@@ -58,7 +58,7 @@ def unpack(path: Path) -> Packed:
     try:
         found = dict(_in_zip(io.BytesIO(data)) if data.startswith(b"PK") else _in_tar(io.BytesIO(data)))
     except _ODD as err:
-        raise BadArchive(str(path), f"this is not a .tar.gz or .zip that can be read: {err}") from None
+        raise BadArchive(str(path), f"not a readable .tar.gz or .zip: {err}") from None
     except _Bad as err:
         raise BadArchive(str(path), str(err)) from None
     try:
@@ -67,7 +67,7 @@ def unpack(path: Path) -> Packed:
         raise BadArchive(str(path), f"it has no {MANIFEST}: 'recursion-gate export --all' did not write it") from None
     except ValidationError as err:
         told = err.errors(include_url=False, include_input=False)[0]
-        raise BadArchive(str(path), f"{MANIFEST} is not right: {told['msg']}") from None
+        raise BadArchive(str(path), f"{MANIFEST} is malformed: {told['msg']}") from None
     problem = _problem(manifest, found)
     if problem:
         raise BadArchive(str(path), problem)
@@ -79,20 +79,20 @@ class _Bad(Exception):
 
 
 def _problem(manifest: Manifest, found: dict[str, bytes]) -> str:
-    """What is wrong with the archive as a whole; "" for nothing."""
+    """The fault of the archive as a whole; "" for none."""
     user = manifest.user
     if not valid_user(user):
-        return "the user it is of has no possible name"
+        return "its user has a name that no user can have"
     for path in manifest.files.keys() - found.keys():
-        return f"{path} is missing in it"
+        return f"it lacks {path}"
     for path, data in found.items():
         listed = manifest.files.get(path)
         if listed is None:
-            return f"{path} is in it, but not in its {MANIFEST}"
+            return f"its {MANIFEST} does not list {path}"
         if listed.size != len(data) or listed.sha256 != hashlib.sha256(data).hexdigest():
-            return f"{path} is not what its {MANIFEST} says"
+            return f"{path} differs from its {MANIFEST}"
         if path.startswith(("users/", "receipts/")) and not path.startswith((f"users/{user}/", f"receipts/{user}/")):
-            return f"{path} is another user's"
+            return f"{path} belongs to another user"
     return ""
 
 
@@ -123,13 +123,13 @@ def _in_zip(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
             with archive.open(entry) as content:
                 data = content.read(entry.file_size + 1)  # what the directory says may be a lie
             if len(data) != entry.file_size:
-                raise _Bad(f"{_shown(entry.filename)} in it is larger than it says")
+                raise _Bad(f"{_shown(entry.filename)} is larger than it says")
             yield entry.filename, data
 
 
 class _Bounded(io.BytesIO):
-    """What is unpacked, as a stream that ends in an error where it is too much: a few bytes can stand for gigabytes,
-    also in the parts of a .tar that are no files."""
+    """The unpacked bytes, as a stream that fails at the limit: a few bytes can stand for gigabytes, also in those parts
+    of a .tar that are not files."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         super().__init__()
@@ -155,9 +155,9 @@ class _Room:
         if self._left < 0 or len(self._seen) >= _MOST_FILES or (path == MANIFEST and size > _MOST_MANIFEST):
             raise _Bad(_TOO_MUCH)
         if not is_safe(path):
-            raise _Bad(f"{_shown(path)} in it is not a path that is unpacked")
+            raise _Bad(f"{_shown(path)} is not an allowed path")
         if path.casefold() in self._seen:
-            raise _Bad(f"{_shown(path)} is in it twice")
+            raise _Bad(f"it has {_shown(path)} twice")
         self._seen.add(path.casefold())
 
 

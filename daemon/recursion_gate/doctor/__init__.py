@@ -1,11 +1,10 @@
-"""`doctor`: what is wrong with a root, or soon may be, and what to do about it.
+"""`doctor`: each present or likely fault of a root, with a remedy.
 
 May import: core, disk, formats, permissions, store, audit, admin, engine.
 
-The checks are small functions in tables, `CHECKS` for the root and `USER_CHECKS` for each user; a new one is written
-in one of the modules here (or a new one) and put into its table. A check gets the `Patient`, yields `Finding`s, and
-writes nothing. What can be mended without harm carries a `fix`, which only `mend` calls. What `verify` finds of each
-user is part of the diagnosis.
+The checks are small functions in two tables, `CHECKS` for the root and `USER_CHECKS` for each user; add a new one to a
+module here and to its table. A check gets the `Context`, yields `Finding`s, and writes nothing. A fault that can be
+mended without harm carries a `fix`, which only `mend` calls. The diagnosis includes the findings of `verify`.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from ..core.errors import AlreadyRunning, Parked
 from ..core.paths import Place, Root
 from ..permissions.ownership import account
 from . import inbox_checks, lane_checks, machine, root_checks, user_checks
-from .context import Patient, examine
+from .context import Context, examine
 
-__all__ = ["CHECKS", "USER_CHECKS", "Patient", "doctor", "mend"]
+__all__ = ["CHECKS", "USER_CHECKS", "Context", "doctor", "mend"]
 
-CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     root_checks.settings,
     root_checks.folders,
     root_checks.users,
@@ -42,7 +41,7 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     lane_checks.lanes,
 )
 
-USER_CHECKS: tuple[Callable[[Patient, Place], Iterator[Finding]], ...] = (
+USER_CHECKS: tuple[Callable[[Context, Place], Iterator[Finding]], ...] = (
     user_checks.folders,
     user_checks.gate,
     user_checks.receipts,
@@ -61,38 +60,38 @@ def doctor(
     prove: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Finding]:
-    """What there is to say about `root`, the gravest first; with `users` only about these, and the root itself. Not to
-    `prove` leaves out what `verify` finds, for which each receipt is read; `progress` is as there.
+    """The findings about `root`, the gravest first; with `users` only about these, and the root itself. Without `prove`
+    the findings of `verify`, which reads each receipt, are left out; `progress` is as there.
 
-    What this account may not look at is a note ``not-looked-at``, and ``daemon-unknown`` where it cannot tell whether
-    the daemon runs: with one of these nothing else found does not mean that all is well.
+    A note ``not-looked-at`` names a place that this account may not read, ``daemon-unknown`` says that it cannot tell
+    whether the daemon runs: with one of these, no other finding does not mean that all is well.
     """
-    patient = examine(root, users)
-    found = _Diagnosis(patient)
+    context = examine(root, users)
+    found = _Diagnosis(context)
     for check in CHECKS:
-        found.run(partial(check, patient), None)
-    for user in patient.users:
+        found.run(partial(check, context), None)
+    for user in context.users:
         place = root.place(user)
         for user_check in USER_CHECKS:
-            found.run(partial(user_check, patient, place), user)
-    for proof in verify(root, patient.users, progress=progress) if prove else ():
+            found.run(partial(user_check, context, place), user)
+    for proof in verify(root, context.users, progress=progress) if prove else ():
         for finding in proof.findings:
             if finding.code == "line-missing":
-                finding = replace(finding, fix=partial(_put_back, patient, proof.user))
+                finding = replace(finding, fix=partial(_put_back, context, proof.user))
             found.add_proof(finding)
-    for user in patient.users:
-        for finding in _parked(patient, user, found.listed()):
+    for user in context.users:
+        for finding in _parked(context, user, found.listed()):
             found.add(finding)
     return found.listed()
 
 
 class _Diagnosis(Findings):
-    """What is found, each once, whether this account could look or not."""
+    """The findings, each once, whether this account could look or not."""
 
-    def __init__(self, patient: Patient) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._patient = patient
-        #: Sorts and paths of what was found by the checks.
+        self._context = context
+        #: Codes and paths of the checks' findings.
         self._said: set[tuple[str, str]] = set()
 
     def add(self, finding: Finding) -> None:
@@ -100,7 +99,7 @@ class _Diagnosis(Findings):
             shown = self._closed(finding.path)
             if (finding.code, shown) in self._said:
                 return
-            finding = replace(finding, severity="note", path=shown, remedy=_run_as(self._patient))
+            finding = replace(finding, severity="note", path=shown, remedy=_run_as(self._context))
         self._said.add((finding.code, finding.path))
         super().add(finding)
 
@@ -109,42 +108,42 @@ class _Diagnosis(Findings):
         above = shown
         while "/" in above:
             above = above.rpartition("/")[0]
-            if not os.access(self._patient.root.path / above, os.X_OK):
+            if not os.access(self._context.root.path / above, os.X_OK):
                 shown = above
         return shown
 
     def add_proof(self, finding: Finding) -> None:
-        """Add what `verify` has found, unless a check has said it already."""
+        """Add a finding of `verify`, unless a check has it already."""
         if finding.code == "cards-not-seen":
             finding = replace(finding, code="not-looked-at")
         if (finding.code, finding.path) not in self._said or finding.line is not None:
             self.add(finding)
 
     def run(self, check: Callable[[], Iterator[Finding]], user: str | None) -> None:
-        root = self._patient.root
+        root = self._context.root
         try:
             for finding in check():
                 self.add(finding)
         except OSError as err:
             path = Path(os.fsdecode(err.filename)) if err.filename else root.path
             shown = root.place(user or "").shown(path)
-            if isinstance(err, PermissionError) and not self._patient.may_look:
+            if isinstance(err, PermissionError) and not self._context.may_look:
                 self.add(Finding("note", "not-looked-at", shown, "this account may not look at it", "", user))
                 return
-            told = f"cannot be looked at: {(err.strerror or str(err)).lower()}"
-            self.add(Finding("warning", "unreadable", shown, told, _run_as(self._patient), user))
+            message = f"cannot be read: {(err.strerror or str(err)).lower()}"
+            self.add(Finding("warning", "unreadable", shown, message, _run_as(self._context), user))
 
 
-def _run_as(patient: Patient) -> str:
-    uid = patient.daemon_uid
+def _run_as(context: Context) -> str:
+    uid = context.daemon_uid
     if uid is None or uid == os.geteuid():
         return "Run doctor under an account that may read all of the root."
     return f"Run doctor as '{account(uid)}', the daemon's account, or as root."
 
 
-def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[Finding]:
-    """What the daemon says it is stopped by, unless a check has found it as well."""
-    why = patient.said.get("parked", {}).get(user) if patient.alive else None
+def _parked(context: Context, user: str, known: Iterable[Finding]) -> Iterator[Finding]:
+    """The daemon's own reason for a stop, unless a check has found it too."""
+    why = context.said.get("parked", {}).get(user) if context.alive else None
     if why and not any(f.user == user and f.problem in why for f in known):
         yield Finding(
             "fault",
@@ -156,20 +155,20 @@ def _parked(patient: Patient, user: str, known: Iterable[Finding]) -> Iterator[F
         )
 
 
-def _put_back(patient: Patient, user: str) -> None:
+def _put_back(context: Context, user: str) -> None:
     from .put_back import put_back
 
-    if patient.daemon_uid is not None and os.geteuid() != patient.daemon_uid:
+    if context.daemon_uid is not None and os.geteuid() != context.daemon_uid:
         raise PermissionError("only the daemon's account writes the Record")
-    put_back(patient.root, user, patient.settings)
+    put_back(context.root, user, context.settings)
 
 
 def mend(findings: Iterable[Finding]) -> list[Finding]:
-    """Carry out the fixes of `findings`, as far as this account may; gives those that were mended. Raises OSError."""
+    """Carry out the fixes of `findings`, as far as this account may; gives the mended ones. Raises OSError."""
     mended = []
     for finding in findings:
         if finding.fix is not None:
-            with suppress(PermissionError, AlreadyRunning, Parked):  # what is left is still found, and says what to do
+            with suppress(PermissionError, AlreadyRunning, Parked):  # the next run finds it again, with a remedy
                 finding.fix()
                 mended.append(finding)
     return mended

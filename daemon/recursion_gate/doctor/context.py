@@ -1,4 +1,4 @@
-"""What all checks look at: the root, its users, what the daemon says of itself."""
+"""The input of all checks: the root, its users, the daemon's report on itself."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from ..core.errors import BadSettings
 from ..core.paths import Root, valid_user
 from ..core.settings import Settings, load_settings
 
-__all__ = ["Patient", "examine"]
+__all__ = ["Context", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """One root, as it is examined. Reading it never fails: what cannot be read is empty, and a check says so."""
+class Context:
+    """One root under examination. Reading it never fails: an unreadable part is empty, and a check says so."""
 
     root: Root
-    #: The users to examine, and all there are.
+    #: The users to examine, and all users.
     users: tuple[str, ...]
     all_users: tuple[str, ...]
-    #: Whether those are all users: who may not list ``users/`` knows only of inboxes.
+    #: Whether those are all users: an account that may not list ``users/`` knows only inboxes.
     all_known: bool
     settings: Settings
     #: Why the settings file cannot be used; None when it can.
     bad_settings: BadSettings | None
-    #: Whether the daemon runs; None where it cannot be told.
+    #: Whether the daemon runs; None where it cannot be message.
     alive: bool | None
-    #: Why a daemon that is there does no work here; "" where it does.
+    #: Why a present daemon does no work here; "" where it does.
     stuck: str
-    #: What it said of itself last (`service`).
+    #: Its last report on itself (`service`).
     said: dict[str, Any]
     #: How many files are in which state, by user (`overview`).
     waiting: dict[str, dict[str, int]]
     now: datetime
-    #: The account that the daemon runs under: that of the lanes, else the owner of ``users/``; None where accounts have
+    #: The daemon's account: that of the lanes, else the owner of ``users/``; None where accounts have
     #: no numbers, or it cannot be seen.
     daemon_uid: int | None
 
@@ -49,8 +49,8 @@ class Patient:
         return self.daemon_uid is None or os.geteuid() in (0, self.daemon_uid)
 
 
-def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
-    """The patient `root`; with `users` only these are examined."""
+def examine(root: Root, users: Sequence[str] | None = None) -> Context:
+    """Read `root`; with `users` the checks look only at these."""
     settings, bad = Settings(), None
     try:
         settings = load_settings(root)
@@ -71,7 +71,7 @@ def examine(root: Root, users: Sequence[str] | None = None) -> Patient:
     except OSError:
         seen = {"alive": None, "stuck": "", "daemon": {}, "waiting": {}}
     said = seen["daemon"] if isinstance(seen["daemon"], dict) else {}
-    return Patient(
+    return Context(
         root=root,
         users=all_users if users is None else tuple(users),
         all_users=all_users,

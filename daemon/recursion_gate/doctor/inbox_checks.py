@@ -1,4 +1,4 @@
-"""What can be wrong in one user's inbox: what the daemon may not take away, what waits too long, what was refused."""
+"""Faults of one user's inbox: files that the daemon may not move, that wait too long, or that it refused."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..core.text import count
 from ..disk.untrusted import kind_of, open_plain
 from ..permissions import acl
 from ..permissions.ownership import account
-from .context import Patient
+from .context import Context
 
 __all__ = ["left_alone", "not_ours", "problems", "waits_too_long"]
 
 #: How long a drop or a decision may wait, in seconds, before it is asked why (beyond `patience_seconds`).
 _LONG = 600
-#: So many files that are left alone are named in one folder.
+#: The most ignored files to name in one folder.
 _MOST_NAMED = 10
 _TAKE_AWAY = "It stays here, harmless, until its owner or root takes it away."
 
 
-def not_ours(patient: Patient, place: Place) -> Iterator[Finding]:
-    """The daemon may take out of the inbox and its folders all that lies there."""
-    uid = patient.daemon_uid
+def not_ours(context: Context, place: Place) -> Iterator[Finding]:
+    """The daemon may move every file out of the inbox and its folders."""
+    uid = context.daemon_uid
     if uid is None or uid == 0:
         return
     for folder_path in (place.inbox, *(place.state(state) for state in STATES[:3])):
@@ -39,9 +39,9 @@ def not_ours(patient: Patient, place: Place) -> Iterator[Finding]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         if not _may_write(folder_path, st, uid):
-            told = f"the daemon's account, '{account(uid)}', may not take anything out of this folder"
+            message = f"the daemon's account, '{account(uid)}', may not take anything out of this folder"
             remedy = "Give it the right to write here."
-            yield Finding("fault", "cannot-move", place.shown(folder_path), told, remedy, place.user)
+            yield Finding("fault", "cannot-move", place.shown(folder_path), message, remedy, place.user)
             continue
         for entry in inside:
             if (why := _why_not_ours(entry, st, uid)) is not None:
@@ -64,7 +64,7 @@ def _why_not_ours(entry: os.DirEntry[str], folder_st: os.stat_result, uid: int) 
     if not stat.S_ISDIR(st.st_mode):
         return None
     if os.path.ismount(entry.path):
-        return "another disk is mounted here, and the daemon cannot move that"
+        return "another disk is mounted here; the daemon cannot move it"
     # A folder that moves elsewhere has its ".." changed, which is to write in it (rename(2), EACCES).
     return None if _may_write(entry.path, st, uid) else f"the daemon may not move this folder, {whose}"
 
@@ -90,16 +90,16 @@ def _groups_of(uid: int) -> list[int]:
     return os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 
-def waits_too_long(patient: Patient, place: Place) -> Iterator[Finding]:
+def waits_too_long(context: Context, place: Place) -> Iterator[Finding]:
     """Nothing has waited long for a daemon that runs."""
-    if not patient.alive:
+    if not context.alive:
         return  # `root_checks.daemon` counts what waits
-    limit = patient.now.timestamp() - max(_LONG, 2 * patient.settings.patience_seconds)
-    grace = limit - patient.settings.grace_seconds
-    yield from _old_files(patient.daemon_uid, place, place.inbox, limit, "drop-waits", "has not been staged")
+    limit = context.now.timestamp() - max(_LONG, 2 * context.settings.patience_seconds)
+    grace = limit - context.settings.grace_seconds
+    yield from _old_files(context.daemon_uid, place, place.inbox, limit, "drop-waits", "has not been staged")
     for state in ("approved", "rejected"):
         yield from _old_files(
-            patient.daemon_uid, place, place.state(state), grace, "decision-waits", "has not been carried out"
+            context.daemon_uid, place, place.state(state), grace, "decision-waits", "has not been carried out"
         )
 
 
@@ -111,20 +111,22 @@ def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: st
         return
     for entry in sorted(entries, key=lambda e: e.name):
         st = entry.stat(follow_symlinks=False)
-        if st.st_ctime > limit or (uid and _why_not_ours(entry, folder_st, uid)):  # the latter is said already
+        if st.st_ctime > limit or (uid and _why_not_ours(entry, folder_st, uid)):  # `not_ours` names the latter
             continue
         since = datetime.fromtimestamp(st.st_ctime, UTC)
-        told = f"this file has been here since {since:%Y-%m-%d %H:%M} UTC and {what}"
+        message = f"this file has been here since {since:%Y-%m-%d %H:%M} UTC and {what}"
         if not st.st_mode & 0o044:
-            remedy = "It can be read by nobody but its owner: chmod 644 it."
+            remedy = "Only its owner can read it: chmod 644 it."
         else:
-            remedy = "See 'recursion-gate status' for why; a program may still have it open, or it cannot be moved."
+            remedy = (
+                "'recursion-gate status' gives the reason: a program may have it open, or the daemon cannot move it."
+            )
         shown = printable(place.shown(path / entry.name))
-        yield Finding("warning", code, shown, told, remedy, place.user)
+        yield Finding("warning", code, shown, message, remedy, place.user)
 
 
-def left_alone(patient: Patient, place: Place) -> Iterator[Finding]:
-    """Beside the cards lies nothing that the daemon leaves alone for its name, such as the backup that nano makes."""
+def left_alone(context: Context, place: Place) -> Iterator[Finding]:
+    """No file that the daemon ignores for its name, such as nano's backup, lies beside the cards."""
     for state in STATES[:3]:
         folder = place.state(state)
         try:
@@ -132,12 +134,12 @@ def left_alone(patient: Patient, place: Place) -> Iterator[Finding]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names[:_MOST_NAMED]:
-            told = "by its name this is an editor's backup or lock, or not finished: the daemon leaves it alone"
+            message = "its name is that of an editor's backup or lock, or of an unfinished file: the daemon ignores it"
             remedy = "It decides nothing: delete it, or rename it if it is a card."
-            yield Finding("note", "left-alone", printable(place.shown(folder / name)), told, remedy, place.user)
+            yield Finding("note", "left-alone", printable(place.shown(folder / name)), message, remedy, place.user)
 
 
-def problems(patient: Patient, place: Place) -> Iterator[Finding]:
+def problems(context: Context, place: Place) -> Iterator[Finding]:
     """Nothing lies in problems/."""
     try:
         with os.scandir(place.problems) as entries:
@@ -149,11 +151,11 @@ def problems(patient: Patient, place: Place) -> Iterator[Finding]:
         return
     newest = kept[-1][1]
     shown = printable(newest)
-    told = f"{count(len(kept), 'file')} {'was' if len(kept) == 1 else 'were'} refused, the last one {shown}"
+    message = f"{count(len(kept), 'file')} {'was' if len(kept) == 1 else 'were'} refused, the last one {shown}"
     why = _why(place.problems, newest)
-    remedy = "The note beside each (NAME.why.txt) says what to do. Correct it and drop it again, or delete both."
-    told = f"{told}: {why}" if why else told
-    yield Finding("warning", "problems", place.shown(place.problems), told, remedy, place.user)
+    remedy = "NAME.why.txt beside each has the remedy. Correct the file and drop it again, or delete both."
+    message = f"{message}: {why}" if why else message
+    yield Finding("warning", "problems", place.shown(place.problems), message, remedy, place.user)
 
 
 def _why(folder_path: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether agents, people and readers are kept apart by the operating system, as docs/security.md says."""
+"""Whether the operating system keeps agents, people and readers apart, as docs/security.md says."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from collections.abc import Iterator
 from ..audit.findings import Finding, Severity
 from ..core.errors import GateError
 from ..core.paths import Root
-from .context import Patient
+from .context import Context
 
 __all__ = ["lanes"]
 
 
-def lanes(patient: Patient) -> Iterator[Finding]:
+def lanes(context: Context) -> Iterator[Finding]:
     """Agents work under accounts that cannot write the Record (promises 3 and 6), and each folder has the owner and
     mode that the lanes give it."""
     if os.name != "posix":
         return
-    if patient.settings.lanes is None:
-        yield from _convention(patient)
+    if context.settings.lanes is None:
+        yield from _convention(context)
         return
     from ..permissions.check import deviations
 
     try:
-        for found in deviations(patient.root, patient.settings.lanes):
-            shown = "" if found.path == patient.root.path else patient.root.place("").shown(found.path)
+        for found in deviations(context.root, context.settings.lanes):
+            shown = "" if found.path == context.root.path else context.root.place("").shown(found.path)
             if found.problem == "cannot be looked at by this account":
                 yield Finding("note", "not-looked-at", shown, "this account may not look at it", user=found.user)
                 continue
             severity: Severity = "fault" if found.fix else "warning" if found.remedy else "note"
             yield Finding(severity, "lanes", shown, found.problem, found.remedy, found.user, fix=found.fix)
     except GateError as err:
-        yield Finding("fault", "lanes", patient.root.settings.name, str(err), "See docs/security.md.")
+        yield Finding("fault", "lanes", context.root.settings.name, str(err), "See docs/security.md.")
 
 
-def _convention(patient: Patient) -> Iterator[Finding]:
-    same = [user for user in patient.users if _one_account(patient.root, user)]
+def _convention(context: Context) -> Iterator[Finding]:
+    same = [user for user in context.users if _one_account(context.root, user)]
     if same:
-        whose = "" if len(same) == len(patient.users) else f" (of {', '.join(same[:5])})"
-        told = (
+        whose = "" if len(same) == len(context.users) else f" (of {', '.join(same[:5])})"
+        message = (
             f"agents write the inbox{whose} under the account that also owns the Record, so 'agents may stage, they "
             "may not merge' is a convention here: nothing in the system enforces it"
         )
-        remedy = "Where it matters, give daemon and agents accounts of their own: recursion-gate init --help"
-        yield Finding("note", "one-account", "inbox", told, remedy)
+        remedy = "If that matters, give daemon and agents accounts of their own: recursion-gate init --help"
+        yield Finding("note", "one-account", "inbox", message, remedy)
 
 
 def _one_account(root: Root, user: str) -> bool:

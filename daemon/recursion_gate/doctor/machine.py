@@ -1,6 +1,6 @@
-"""What the machine under a root has to do with it: disk, file system, file events, and who may write what.
+"""Faults of the machine under a root: disk, file system, file events, and rights to write.
 
-Linux tells more than other systems do; where a system does not tell, nothing is said.
+Linux tells more than other systems; where a system does not tell, there is no finding.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..audit.findings import Finding
 from ..core.paths import RECORD_FILES, STATES, Root
 from ..core.text import count
 from ..disk import mounts
-from .context import Patient
+from .context import Context
 
 __all__ = ["disk", "file_system", "watches", "writable_by_all"]
 
@@ -29,53 +29,53 @@ _NO_LINKS = {"vfat", "exfat", "msdos", "hfs", "9p"}
 _WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
-def disk(patient: Patient) -> Iterator[Finding]:
+def disk(context: Context) -> Iterator[Finding]:
     """There is room on the disk."""
-    usage = shutil.disk_usage(patient.root.path)
-    told = f"the disk is nearly full: {_size(usage.free)} of {_size(usage.total)} are free"
-    remedy = "Make room. While the disk is full the daemon stops, loses nothing, and goes on by itself afterwards."
+    usage = shutil.disk_usage(context.root.path)
+    message = f"the disk is nearly full: {_size(usage.free)} of {_size(usage.total)} are free"
+    remedy = "Free some space. A full disk stops the daemon; it loses nothing, and goes on by itself afterwards."
     if usage.free < min(_TOO_FEW_BYTES, usage.total // 10):  # a small disk that is empty is not full
-        yield Finding("fault", "disk-full", "", told, remedy)
+        yield Finding("fault", "disk-full", "", message, remedy)
     elif usage.free < _FEW_BYTES and usage.free < _SMALL_PART * usage.total:
-        yield Finding("warning", "disk-nearly-full", "", told, remedy)
+        yield Finding("warning", "disk-nearly-full", "", message, remedy)
     if hasattr(os, "statvfs"):
-        fs = os.statvfs(patient.root.path)
+        fs = os.statvfs(context.root.path)
         if fs.f_files and fs.f_favail < _FEW_INODES:
-            told = f"the disk has room for only {count(fs.f_favail, 'more file')} (inodes)"
-            yield Finding("warning", "disk-few-inodes", "", told, "Remove files that are no longer needed.")
+            message = f"the disk has room for only {count(fs.f_favail, 'more file')} (inodes)"
+            yield Finding("warning", "disk-few-inodes", "", message, "Remove files that nobody needs.")
 
 
 def _size(number: int) -> str:
     return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
 
 
-def file_system(patient: Patient) -> Iterator[Finding]:
-    """The root is on a file system that has what the daemon uses."""
+def file_system(context: Context) -> Iterator[Finding]:
+    """The root's file system has hard links and file events."""
     try:
-        kind = mounts.kind_at(patient.root.path, mounts.MOUNTS.read_text(errors="surrogateescape"))
+        kind = mounts.kind_at(context.root.path, mounts.MOUNTS.read_text(errors="surrogateescape"))
     except OSError:
         kind = None
     if kind in _NO_LINKS:
-        told = f"the root is on {kind}, which has no hard links: a stop at a bad moment may show a card half written"
-        yield Finding("note", "no-hard-links", "", told, "A disk with ext4, xfs, btrfs, APFS or NTFS is safer.")
-    if where := mounts.silent(patient.root):
-        every = f"{patient.settings.poll_seconds:g} s"
-        told = f"what other machines or programs change makes no file events here: {where}"
-        remedy = f"Nothing to do: the daemon also looks every {every} (poll_seconds); a drop waits that long."
-        yield Finding("note", "no-file-events", "", told, remedy)
+        message = f"the root is on {kind}, which has no hard links: a half-written card may appear after a stop"
+        yield Finding("note", "no-hard-links", "", message, "A disk with ext4, xfs, btrfs, APFS or NTFS is safer.")
+    if where := mounts.silent(context.root):
+        every = f"{context.settings.poll_seconds:g} s"
+        message = f"changes by other machines or programs cause no file events here: {where}"
+        remedy = f"Nothing to do: the daemon also looks every {every} (poll_seconds); a drop waits at most that long."
+        yield Finding("note", "no-file-events", "", message, remedy)
 
 
-def watches(patient: Patient) -> Iterator[Finding]:
+def watches(context: Context) -> Iterator[Finding]:
     """The system allows as many inotify watches as there are folders to watch."""
     try:
         limit = int(_WATCHES.read_text())
     except (OSError, ValueError):
         return
-    folders = 2 + _folders_in(patient.root)
+    folders = 2 + _folders_in(context.root)
     if folders > 0.8 * limit:
-        told = f"{count(folders, 'folder')} are to be watched, and the system allows each account {limit:,}"
+        message = f"the daemon watches {count(folders, 'folder')}, and the system allows each account {limit:,}"
         remedy = f"sysctl fs.inotify.max_user_watches={max(4 * folders, 65_536)}, and the same in /etc/sysctl.d/."
-        yield Finding("warning", "few-watches", "", told, remedy)
+        yield Finding("warning", "few-watches", "", message, remedy)
 
 
 def _folders_in(root: Root) -> int:
@@ -92,15 +92,15 @@ def _folders_in(root: Root) -> int:
     return found
 
 
-def writable_by_all(patient: Patient) -> Iterator[Finding]:
-    """Gate, Record and receipts can be written by nobody but the daemon's account and group (promise 6)."""
+def writable_by_all(context: Context) -> Iterator[Finding]:
+    """Only the daemon's account and group can write gate, Record and receipts (promise 6)."""
     if os.name != "posix":
         return
-    root = patient.root
+    root = context.root
     yield from _if_writable(root, root.path, None)
     for path in (root.homes, root.receipts, root.daemon):
         yield from _if_writable(root, path, None)
-    for user in patient.users:
+    for user in context.users:
         place = root.place(user)
         paths = [place.home, place.gate, *(place.home / n for n in RECORD_FILES)]
         for path in (*paths, place.receipts, place.ledger, place.baseline):
@@ -115,5 +115,5 @@ def _if_writable(root: Root, path: Path, user: str | None) -> Iterator[Finding]:
     if stat.S_ISLNK(st.st_mode) or not st.st_mode & stat.S_IWOTH:
         return
     shown = root.place("").shown(path)
-    told = "every account of this machine may write this, and so forge the Record or the receipts"
-    yield Finding("warning", "writable-by-all", shown, told, f"chmod o-w {path}", user)
+    message = "every account of this machine may write this, and so forge the Record or the receipts"
+    yield Finding("warning", "writable-by-all", shown, message, f"chmod o-w {path}", user)

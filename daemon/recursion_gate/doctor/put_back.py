@@ -1,5 +1,5 @@
 """Put back into the Record the lines that receipts prove and that are missing there: after an older copy of `users/`
-was put back. What `doctor --fix` does; never the daemon by itself, since a person may have taken the lines out."""
+was restored. `doctor --fix` calls it; the daemon never does, since a person may have removed the lines."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What can be wrong with one user's part of a root: folders, gate, receipts, Record. What is in the inbox:
-`inbox_checks`."""
+"""Faults of one user's part of a root: folders, gate, receipts, Record. (The inbox: `inbox_checks`.)"""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from ..disk.untrusted import kind_of, open_plain
 from ..formats import record_edit
 from ..formats.record_edit import HEADINGS
 from ..store import gate_reader
-from .context import Patient
+from .context import Context
 from .root_checks import folder
 
 __all__ = ["folders", "gate", "receipts", "record_files"]
@@ -26,28 +25,28 @@ _SLACK = timedelta(minutes=5)
 _A_DAY = timedelta(days=1)
 
 
-def folders(patient: Patient, place: Place) -> Iterator[Finding]:
+def folders(context: Context, place: Place) -> Iterator[Finding]:
     """The inbox, its four folders and the receipts' folder are there."""
     for path in (place.inbox, *(place.state(s) for s in STATES), place.receipts):
-        yield from folder(patient.root, path, place.user)
+        yield from folder(context.root, path, place.user)
 
 
-def gate(patient: Patient, place: Place) -> Iterator[Finding]:
+def gate(context: Context, place: Place) -> Iterator[Finding]:
     """The gate has room, and no candidate comes from the future."""
     shown = place.shown(place.gate)
     try:
         waiting = gate_reader.read(place)
     except Parked:
         return  # `verify` says so
-    if len(waiting) >= patient.settings.max_pending:
-        told = f"the gate is full: {count(len(waiting), 'candidate')} wait, so no drop is staged"
+    if len(waiting) >= context.settings.max_pending:
+        message = f"the gate is full: {count(len(waiting), 'candidate')} wait, so no drop is staged"
         remedy = "Decide on some of them, or raise max_pending in recursion-gate.toml."
-        yield Finding("warning", "gate-full", shown, told, remedy, place.user)
-    future = [c.id for c in waiting if _after(c.created_at, patient.now + _A_DAY)]
+        yield Finding("warning", "gate-full", shown, message, remedy, place.user)
+    future = [c.id for c in waiting if _after(c.created_at, context.now + _A_DAY)]
     if future:
-        told = f"{count(len(future), 'candidate')} will only be created in the future, for example {future[0]}"
+        message = f"{count(len(future), 'candidate')} with created_at in the future, for example {future[0]}"
         remedy = "Correct created_at in the card before approving, and the clock of the machine that dropped it."
-        yield Finding("warning", "future-created", shown, told, remedy, place.user)
+        yield Finding("warning", "future-created", shown, message, remedy, place.user)
 
 
 def _after(instant: str, limit: datetime) -> bool:
@@ -58,20 +57,20 @@ def _after(instant: str, limit: datetime) -> bool:
         return False
 
 
-def receipts(patient: Patient, place: Place) -> Iterator[Finding]:
+def receipts(context: Context, place: Place) -> Iterator[Finding]:
     """The last receipt was not made in the future. (All else about the receipts `verify` says.)"""
     shown = place.shown(place.ledger)
     try:
         last = verify.head(place)
     except (Parked, IsADirectoryError):
         return
-    if last.at and _after(last.at, patient.now + _SLACK):
-        told = f"the last decision was at {last.at}, which is in the future"
+    if last.at and _after(last.at, context.now + _SLACK):
+        message = f"the last decision was at {last.at}, which is in the future"
         remedy = "Set this machine's clock; the receipts keep their order all the same."
-        yield Finding("warning", "clock-went-back", shown, told, remedy, place.user)
+        yield Finding("warning", "clock-went-back", shown, message, remedy, place.user)
 
 
-def record_files(patient: Patient, place: Place) -> Iterator[Finding]:
+def record_files(context: Context, place: Place) -> Iterator[Finding]:
     """Each Record file is there, is text that the daemon can merge into, and has the heading that entries go under."""
     for name in RECORD_FILES:
         path = place.home / name
@@ -81,21 +80,21 @@ def record_files(patient: Patient, place: Place) -> Iterator[Finding]:
                 text = file.read()
             text.decode()
         except FileNotFoundError:
-            told = "this file is missing; the first entry that is merged into it makes it"
+            message = "this file is missing; the first merged entry makes it"
             if name in HEADINGS:
-                yield Finding("note", "record-missing", shown, told, "", place.user)
+                yield Finding("note", "record-missing", shown, message, "", place.user)
             continue
         except IsADirectoryError:
-            told = f"this is a {kind_of(os.lstat(path).st_mode)}, not a file, so nothing is merged"
-            yield Finding("fault", "record-unreadable", shown, told, "Put the file itself here.", place.user)
+            message = f"this is a {kind_of(os.lstat(path).st_mode)}, not a file, so nothing is merged"
+            yield Finding("fault", "record-unreadable", shown, message, "Put the file itself here.", place.user)
             continue
         except UnicodeDecodeError as err:
-            told = f"this is not UTF-8 (byte {err.start + 1:,}), so nothing is merged into it"
-            yield Finding("fault", "record-unreadable", shown, told, "Save the file as UTF-8.", place.user)
+            message = f"this is not UTF-8 (byte {err.start + 1:,}), so nothing is merged into it"
+            yield Finding("fault", "record-unreadable", shown, message, "Save the file as UTF-8.", place.user)
             continue
         if b"\0" in text:
-            told = "this is not text: it holds NUL bytes, so nothing is merged into it"
-            yield Finding("fault", "record-unreadable", shown, told, "Put back a copy that is whole.", place.user)
+            message = "this is not text: it holds NUL bytes, so nothing is merged into it"
+            yield Finding("fault", "record-unreadable", shown, message, "Restore an intact copy.", place.user)
         elif name in HEADINGS and len(record_edit.insert(text, HEADINGS[name], ["-"])[1]) > 1:
-            told = f'the heading "## {HEADINGS[name]}" is missing; the first entry that is merged makes it at the end'
-            yield Finding("note", "heading-missing", shown, told, "", place.user)
+            message = f'the heading "## {HEADINGS[name]}" is missing; the first merged entry adds it at the end'
+            yield Finding("note", "heading-missing", shown, message, "", place.user)

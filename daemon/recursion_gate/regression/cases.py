@@ -1,7 +1,7 @@
-"""Regression cases: reading one and playing it (the format is in ``fixtures/README.md``).
+"""Regression cases: read one and play it (format: ``fixtures/README.md``).
 
-A case is played in a root of its own, which the caller gives, with the moves that agents and people make: files appear
-whole and under their name, cards are renamed, copied, rewritten. What the program does in between is the caller's.
+A case is played in a root of its own, which the caller gives, with the moves of agents and people: files appear whole
+and under their name, cards are renamed, copied, rewritten. In between the caller runs the program.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _TOPS = ("inbox", "users", "receipts")
 
 
 class BadCase(GateError):
-    """A case that cannot be played: where it is wrong, and how."""
+    """A case that cannot be played: the place and the fault."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(where, problem)
@@ -143,7 +143,7 @@ def _step(folder: Path, where: str, line: str, drops: int) -> Step:
         )
     fewest, most, usage = _STEPS[verb]
     if not fewest <= len(words) <= most:
-        raise BadCase(where, f"this is written: {usage}")
+        raise BadCase(where, f"usage: {usage}")
     for word in words[:1] if verb == "edit" else words:
         if ".." in PurePosixPath(word).parts or os.path.isabs(word):
             raise BadCase(where, f"'{word}' leads out of the root")
@@ -157,7 +157,7 @@ def _step(folder: Path, where: str, line: str, drops: int) -> Step:
 
 @contextmanager
 def stopped_clock() -> Iterator[None]:
-    """Have the program take the cases' moment for now, so that receipts are the same each time."""
+    """Stop the program's clock at the cases' moment, so that receipts are the same each time."""
     before = os.environ.get("RECURSION_GATE_NOW")
     os.environ["RECURSION_GATE_NOW"] = _NOW.isoformat()
     try:
@@ -169,8 +169,8 @@ def stopped_clock() -> Iterator[None]:
 
 
 def lay_out(case: Case, root: Root) -> Tree:
-    """Make the root that the case starts from: a new one with the user alex, and ``given/`` laid over it. Gives what
-    then stands there. Raises BadCase, OSError."""
+    """Make the root that the case starts from: a new one with the user alex, and ``given/`` laid over it. Gives its
+    tree. Raises BadCase, OSError."""
     setup.make_root(root)
     setup.add_user(root, USER)
     for path, data in files_in(case.folder / "given").items():
@@ -180,7 +180,7 @@ def lay_out(case: Case, root: Root) -> Tree:
 
 
 def _settings(case: Case) -> bytes:
-    """The settings that the case gives, and no waiting for files to be complete: here they always are."""
+    """The case's settings, without waiting for files to be complete: here they always are."""
     own = case.folder / "given" / "recursion-gate.toml"
     text = own.read_text("utf-8-sig") if own.is_file() else ""
     try:
@@ -240,7 +240,7 @@ def _edit(step: Step, path: Path) -> None:
     old, new = (word.replace("\\n", "\n").encode() for word in step.words[1:])
     data = path.read_bytes()
     if old not in data:
-        raise BadCase(step.where, f"'{step.words[1]}' does not stand in {path.name}:\n{data.decode(errors='replace')}")
+        raise BadCase(step.where, f"'{step.words[1]}' is not in {path.name}:\n{data.decode(errors='replace')}")
     put(path, data.replace(old, new, 1))
 
 
@@ -272,7 +272,7 @@ def _matches(root: Root, step: Step) -> list[Path]:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Make the file, whole at once, in the place of one that may be there. Raises OSError."""
+    """Make the file, whole at once, in place of any other. Raises OSError."""
     atomic.make_folder(path.parent)
     deliver(path.parent, path.name, data, over=True)
 
@@ -296,7 +296,7 @@ def files_in(folder: Path) -> Tree:
 
 
 def tree(root: Root) -> Tree:
-    """What stands in a root now, but for what the daemon keeps for itself."""
+    """All files of a root, without the daemon's own."""
     return {
         f"{top}/{path}": data
         for top in _TOPS

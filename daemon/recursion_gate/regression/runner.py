@@ -1,7 +1,7 @@
-"""Whether this program does what regression cases expect of it (contract: "Commands", `check`).
+"""Compare this program's results with those that regression cases expect (contract: "Commands", `check`).
 
-Each case is played in a temporary root of its own, by `once`. Nothing outside of it is changed, except that
-`accept` writes into the case's ``expected/``.
+Each case is played in a temporary root of its own, by `once`. Only `accept` writes outside it: into the case's
+``expected/``.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FIELDS = ("candidate_id", "action", "evidence_id")  # of a receipt, where a cas
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A file that is not as expected; None: no file."""
+    """A file that differs from the expected one; None: no file."""
 
     path: str
     expected: bytes | None
     found: bytes | None
 
     def diff(self) -> str:
-        """As a unified diff, from what is expected to what was found."""
+        """As a unified diff, from expected to found."""
         names = (
             "/dev/null" if self.expected is None else f"expected/{self.path}",
             "/dev/null" if self.found is None else f"found/{self.path}",
@@ -48,16 +48,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one case."""
+    """The result of one case."""
 
     name: str
-    #: Why it could not be played, in words; empty where it was.
+    #: Why it could not be played, in words; or empty.
     problem: str
     differences: list[Difference]
 
     @property
     def report(self) -> str:
-        """What is not as expected; empty where all is."""
+        """The differences in words; empty if there are none."""
         return (f"{self.problem}\n" if self.problem else "") + "".join(d.diff() for d in self.differences)
 
 
@@ -65,7 +65,7 @@ class Result:
 
 
 def _compared(case: Case, start: Tree, after: Tree) -> Iterator[tuple[str, bytes | None, bytes | None]]:
-    """Each path with what is expected there and what was found; None: no file."""
+    """Each path with the expected and the found bytes; None: no file."""
     expected = files_in(case.folder / "expected")
     wanted = {path: data for path, data in start.items() if not path.startswith("inbox/")} | expected
     for path in sorted(wanted.keys() | after.keys()):
@@ -82,7 +82,7 @@ def _compared(case: Case, start: Tree, after: Tree) -> Iterator[tuple[str, bytes
 
 
 def _reduced(case: Case, path: str, want: bytes | None, have: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """Receipts, brought down to the fields that the expected ones name."""
+    """Receipts, reduced to the fields that the expected ones name."""
     named = [_object(line) for line in (want or b"").splitlines()]
     if None in named:
         raise BadCase(f"{case.name}/expected/{path}", "each line must be one JSON object")
@@ -108,12 +108,12 @@ def _line(fields: dict[str, Any]) -> bytes:
 
 
 def differences(case: Case, start: Tree, after: Tree) -> list[Difference]:
-    """What was found otherwise than the case expects. Raises BadCase, OSError."""
+    """The files that differ from the case's expectation. Raises BadCase, OSError."""
     return [Difference(*found) for found in _compared(case, start, after) if found[1] != found[2]]
 
 
 def _lines(data: bytes | None) -> list[str]:
-    """The lines of a file with what cannot be seen made visible: \\r, control characters, a missing last line end."""
+    """The lines of a file, with invisible parts made visible: \\r, control characters, a missing last line end."""
     text = (data or b"").decode("utf-8", "backslashreplace")
     lines = text.split("\n")
     last = lines.pop()
@@ -145,7 +145,7 @@ def _once(root: Root, settings: Settings) -> None:
 
 
 def accept(folder: Path, found: Iterable[Difference]) -> None:
-    """Make what was found in the case in `folder` what it expects. Raises OSError."""
+    """Write the found files into the ``expected/`` of the case in `folder`. Raises OSError."""
     for difference in found:
         path = folder / "expected" / difference.path
         if difference.found is None:
