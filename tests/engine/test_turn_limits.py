@@ -14,6 +14,7 @@ import pytest
 from recursion_gate.admin.setup import add_user, make_root
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
+from recursion_gate.disk import atomic
 from recursion_gate.engine import merging, staging
 from recursion_gate.engine.desk import Desk
 from recursion_gate.engine.keeper import Keeper
@@ -236,6 +237,53 @@ def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest
         world.keeper.keep("alex")
         done.append(len(world.receipts()))
     assert max(b - a for a, b in pairwise(done)) <= 5
+
+
+def _logged(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    return [line for r in caplog.records for line in r.getMessage().split("\n") if line.startswith(f"event={event} ")]
+
+
+def test_thousands_of_folders_that_cannot_be_moved_hold_up_nobody_and_fill_no_log(
+    root: Root, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "recursion_gate")
+    access, replace, tried = os.access, atomic.replace, []
+
+    def as_who_is_not_root(path: str, mode: int, **more: Any) -> bool:
+        return bool(os.stat(path).st_mode & 0o200) and access(path, mode, **more)
+
+    def noting(path: Any, *args: Any, **more: Any) -> Any:
+        tried.append(path)
+        return replace(path, *args, **more)
+
+    monkeypatch.setattr(os, "access", as_who_is_not_root)
+    monkeypatch.setattr(atomic, "replace", noting)
+    world = World(root, Settings(look_seconds=0.5, unknown_ending_seconds=0, settle_seconds=0))
+    for number in range(12_000):
+        (world.place.inbox / f"f{number}").mkdir(mode=0)
+    world.drop("fine.json", {"id": "fine", "raw_text": "Fine."})
+    wait_for(lambda: not world.keeper.keep("alex").more)
+    assert world.gate_ids() == ["fine"]
+    assert len(tried) == 1, "only the gate was written: no reason for what cannot be moved"
+    assert len(_logged(caplog, "cannot-move")) == 5
+    wait_for(lambda: world.keeper.keep("alex") and len(_logged(caplog, "cannot-move")) > 5)
+    assert _logged(caplog, "cannot-move")[5] == "event=cannot-move user=alex id=inbox/alex more=11995"
+    wait_for(lambda: world.keeper.keep("alex") and time.monotonic() > world.keeper._desks["alex"]._said_until)
+    world.keep()
+    assert len(_logged(caplog, "cannot-move")) == 6, "what is known is not told again"
+    world.place.inbox.joinpath("f7").chmod(0o755)
+    wait_for(lambda: world.keeper.keep("alex") and world.names("problems") == ["f7.why.txt"])
+
+
+def test_thousands_of_decisions_that_wait_fill_no_log(root: Root, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "recursion_gate")
+    world = World(root, Settings(look_seconds=0.5))
+    ids = chain(world, 60)
+    for name in ids[1:]:
+        world.move(world.card(name), "approved")
+    wait_for(lambda: world.keep() and "event=waits user=alex id=inbox/alex more=54" in _logged(caplog, "waits"))
+    assert len(world.keeper.held()["alex"]) == 59
+    assert len(_logged(caplog, "waits")) == 6
 
 
 def test_a_stop_that_is_asked_for_is_heard_within_a_turn(root: Root) -> None:

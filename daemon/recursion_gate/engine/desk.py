@@ -6,8 +6,10 @@ import errno
 import logging
 import math
 import os
+import stat
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,14 @@ _FEW_CARDS, _MOST_CHECKED = 100, 20_000
 #: What the system says to a move or removal of what is not ours: another's file in a sticky folder, an immutable one,
 #: a place where a disk is mounted.
 _NOT_OURS = {errno.EPERM, errno.EACCES, errno.EBUSY}
+
+#: So many of them are remembered.
+_MOST_STUCK = 100_000
+
+#: So many log lines of one kind, of which there may be very many, are written in `look_seconds`.
+_MOST_SAID = 5
+
+_SAYS_WHO = os.access in os.supports_effective_ids
 
 #: What stands behind a refused file's name for the reason, the most bytes that this leaves for the name, and how every
 #: reason ends.
@@ -105,6 +115,8 @@ class Desk:
         self.looked: dict[str, tuple[object, Any]] = {}
         self.half_look: tuple[Any, set[str]] | None = None
         self._stuck: dict[str, tuple[object, float]] = {}  # what could not be moved: as it was, until when to leave it
+        self._said: Counter[str] = Counter()  # how many events of a kind there were (see `say_few`),
+        self._said_until = 0.0  # and until when (monotonic) they are counted together
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
         #: Called before each write to receipts, Record and gate; raises where another daemon has our place.
         self.check: Callable[[], object] = lambda: None
@@ -151,6 +163,25 @@ class Desk:
                 lines.append(f"event={event} user={user} id={_plain(which)}{rest}")
         if lines:
             log.info("%s", "\n".join(lines))
+
+    def say_few(self, event: str, events: Iterable[tuple[str, str]]) -> None:
+        """Log events of a kind of which there may be very many, each with what it is about and why: a few of them in
+        `look_seconds`, and of the others the number (see `say_how_many_more`)."""
+        for which, why in events:
+            self._said[event] += 1
+            if self._said[event] <= _MOST_SAID:
+                self.say(event, which, why=why)
+
+    def say_how_many_more(self) -> None:
+        """Log how many lines of each kind were left out by `say_few`, once in `look_seconds`."""
+        here = time.monotonic()
+        if here < self._said_until:
+            return
+        for event, number in self._said.items():
+            if number > _MOST_SAID:
+                self.say(event, self.place.shown(self.place.inbox), more=number - _MOST_SAID)
+        self._said.clear()
+        self._said_until = here + self.settings.look_seconds
 
     def decided_candidate(self, receipt: Receipt, *, approved: bool = False) -> Candidate:
         """The candidate of a receipt as it was staged, or as it was approved. Raises Parked."""
@@ -432,10 +463,21 @@ class Desk:
         """Not ours to move, as it seems: try again at the next look, or when it changes."""
         known = self._stuck.get(str(path))
         if known is None or known[0] != mark:
-            self.say("cannot-move", self.place.shown(path), why=refusal.problem)
-        if len(self._stuck) > 10_000:
-            self._stuck.clear()
-        self._stuck[str(path)] = (mark, time.monotonic() + self.settings.look_seconds)
+            self.say_few("cannot-move", [(self.place.shown(path), refusal.problem)])
+        here = time.monotonic()
+        if len(self._stuck) >= _MOST_STUCK and known is None:
+            self._stuck = {at: stuck for at, stuck in self._stuck.items() if stuck[1] > here}
+            if len(self._stuck) >= _MOST_STUCK:
+                self._stuck.clear()
+        self._stuck[str(path)] = (mark, here + self.settings.look_seconds)
+
+    def may_not_be_moved(self, path: str, st: os.stat_result) -> bool:
+        """Whether this is a folder that cannot be moved into another one, since we may not write in it. It is then
+        noted as one that could not be moved, without the cost of trying."""
+        if not stat.S_ISDIR(st.st_mode) or not _SAYS_WHO or os.access(path, os.W_OK, effective_ids=True):
+            return False
+        self._cannot_move(path, untrusted.mark(st), Refusal("a folder that the daemon may not move"))
+        return True
 
     def is_stuck(self, path: Path | str, mark: object) -> bool:
         """Whether this file should have been moved away and could not be, a moment ago."""

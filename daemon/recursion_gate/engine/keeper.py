@@ -256,6 +256,7 @@ class Keeper:
         elif desk.lacks:
             desk.lacks = merging.not_in_the_record(desk, desk.lacks)
         desk.due, desk.has_more = None, False
+        desk.say_how_many_more()
         most = max(1, self.settings.max_per_turn)
         began = time.monotonic()
         more = True

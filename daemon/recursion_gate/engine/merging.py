@@ -420,7 +420,7 @@ def carry_out(desk: Desk, look: Look, seconds: float = math.inf) -> int:
         desk.waiting.update((d.staged.id, f"waits until nobody writes {err.shown}") for d in taken or look.decisions)
         return 0
     finally:
-        desk.say_all(("waits", i, {"why": why}) for i, why in desk.waiting.items() if waited.get(i) != why)
+        desk.say_few("waits", [(i, why) for i, why in desk.waiting.items() if waited.get(i) != why])
     return order.left
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -85,14 +86,14 @@ def _listing(desk: Desk) -> Iterator[list[str] | None]:
             known = desk.not_before.get(entry.path)
             if known is not None and known[0] == untrusted.mark(st) and here < known[1]:
                 desk.note_due(known[1] - here)
-            elif not desk.is_stuck(entry.path, untrusted.mark(st)):
-                found.append((st.st_mtime_ns, entry.name))
+            elif not desk.is_stuck(entry.path, untrusted.mark(st)) and not desk.may_not_be_moved(entry.path, st):
+                found.append((stat.S_ISDIR(st.st_mode), st.st_mtime_ns, entry.name))  # folders, never staged, go last
     for path in left_aside:  # read where it is, if another file has its name by now
         path = atomic.put_back(path)
         with contextlib.suppress(FileNotFoundError):
-            found.append((os.lstat(path).st_mtime_ns, os.path.basename(path)))
+            found.append((False, os.lstat(path).st_mtime_ns, os.path.basename(path)))
     found.sort()
-    yield [name for _, name in found]
+    yield [name for *_, name in found]
 
 
 def stage(desk: Desk, paths: Sequence[str | Path], until: float = math.inf) -> list[Staged]:
