@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
