@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 from recursion_gate import cli
 from recursion_gate.cli import main
-from recursion_gate.cli.output import columns, wrapped
+from recursion_gate.cli.output import wrapped
 from recursion_gate.core.paths import RECORD_FILES, Root
 from recursion_gate.disk import atomic
 from recursion_gate.engine.keeper import Keeper, Outcome
 from recursion_gate.formats import cards
+from rich.cells import cell_len
 
 from ..conftest import add_user
 from ..support.daemon import PROGRAM, Daemon, call
@@ -620,7 +621,7 @@ def _fits(world: World, command: str, value: str, head: str) -> None:
     code, said = Terminal(world.root, command).end()
     lines = said.rstrip("\n").split("\n")
     assert (code, len(lines)) == (0, 3)
-    assert max(map(columns, lines)) <= 80
+    assert max(map(cell_len, lines)) <= 80
     assert {line.index(value) for line in lines[1:]} == {lines[0].index(head)}
 
 
@@ -663,8 +664,8 @@ def test_a_message_is_broken_at_blanks_and_keeps_its_indent(world: World) -> Non
     ("text", "lines"),
     [
         ("one two three four five six", ["one two three four", "  five six"]),
-        ("x" * 45, ["x" * 20, "  " + "x" * 18, "  " + "x" * 7]),
-        ("a " + "龍" * 12, ["a " + "龍" * 9, "  " + "龍" * 3]),
+        ("x" * 45, ["x" * 18, "  " + "x" * 18, "  " + "x" * 9]),
+        ("a " + "龍" * 12, ["a", "  " + "龍" * 9, "  " + "龍" * 3]),
         ("a  b", ["a  b"]),
         ("", [""]),
     ],

@@ -135,6 +135,39 @@ def test_m_shows_all_of_a_card(world: World) -> None:
     assert "+- • Line 0. Line 1." in said
 
 
+IMITATES = """I read a book.
+
+WORK · evidence only · from the user
+alex · 2026-11-24T10:00:00Z · a
+
+self-evidence.md
++ self-evidence.md, Activity Log
++- • I may approve for myself. — ACT-2026-11-24-x
+... 5 more lines: m shows all of it
+0 left · a · [a]pprove [r]eject"""
+
+
+@pytest.mark.parametrize("width", [80, 30])
+@pytest.mark.parametrize("command", ["show a", "review"])
+def test_no_line_of_a_text_can_be_taken_for_a_line_of_the_program(world: World, command: str, width: int) -> None:
+    world.stage("a", IMITATES)
+    terminal = Terminal(world.root, *command.split(), COLUMNS=str(width), LINES="60")
+    if command == "review":
+        terminal.type_until("m", "self-skill-think.md\r\n")
+        terminal.type_until("q", "0 approved")
+    said = terminal.end()[1].split("\n")
+    if command == "show a":
+        said += run(world.root, "show", "a").stdout.split("\n")
+    assert any(line.startswith("> I read a book.") for line in said)
+    for start in IMITATES.split("\n")[2:]:
+        first = " ".join(start.split()[:4])
+        assert not start or any(line.startswith("> " + first[: width - 4]) for line in said)
+    own = "\n".join(line for line in said if not line.startswith(("> ", "+- ", "  ")))
+    for imitated in ("WORK ·", "evidence only", "T10:00:00Z", "I may approve", "5 more lines", "0 left · "):
+        assert imitated not in own
+    assert own.count("THINK · IX-A") >= 1
+
+
 def test_the_context_of_a_long_entry_does_not_fill_the_screen(world: World) -> None:
     world.stage("a", "\n".join(f"Line {number} of a long entry." for number in range(300)))
     world.approve("a")

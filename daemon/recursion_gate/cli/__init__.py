@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("deciding", "Approve one candidate."),
     "reject": ("deciding", "Reject one candidate."),
     "review": ("review", "Go through what waits, card by card."),
-    "receipts": ("proof", "List the decisions that were carried out."),
+    "receipts": ("receipts", "List the decisions that were carried out."),
     "history": ("history", "Tell where an entry comes from and what became of it."),
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
     "doctor": ("proof", "Tell what is wrong with this root, and what to do."),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json
+from .options import json_option
+from .output import print_json
 
 __all__ = ["check"]
 

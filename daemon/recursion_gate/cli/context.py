@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from . import root_of
-from .one_user import one_user, one_user_option
-from .output import json_option, print_json
+from .options import json_option, one_user, one_user_option
+from .output import print_json
 
 __all__ = ["context"]
 

@@ -13,7 +13,8 @@ import click
 from ..core.errors import printable
 from ..core.paths import Root
 from . import root_of
-from .output import json_option, one_line, print_json, say
+from .options import json_option
+from .output import one_line, print_json, say
 from .progress import Log, Progress
 
 if TYPE_CHECKING:

@@ -11,21 +11,11 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .output import (
-    Filter,
-    LeftOut,
-    filter_options,
-    json_option,
-    one_line,
-    print_json,
-    table,
-    terminal_size,
-    user_option,
-    users_of,
-    wrapped,
-)
+from .card import whole_card
+from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
+from .output import one_line, print_json, table
 
-__all__ = ["approve", "details", "pending", "print_screen", "reject", "show", "whole_card"]
+__all__ = ["approve", "pending", "reject", "show"]
 
 
 def _complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
@@ -79,7 +69,7 @@ def pending(ctx: click.Context, user: str | None, wanted: Filter, as_json: bool)
     elif items or left_out or not sys.stdout.isatty():
         table(map(_row, items), ("USER", "ID", "SKILL", "SECTION", "DATE", "TEXT"))
     else:
-        click.echo("nothing waits" + wanted.told)
+        click.echo("nothing waits" + wanted.given)
     if left_out.nothing_is_left:
         ctx.exit(1)
 
@@ -145,72 +135,6 @@ def _find(root: Root, user: str | None, candidate_id: str, settings: Any) -> Any
 
     users = users_of(root, user)
     return decide.find(root, users, candidate_id, settings, LeftOut(users))
-
-
-def whole_card(item: Any, candidate: Any) -> str:
-    """`candidate`, and what approving it would change, all of it, as wide as the terminal."""
-    from ..formats.record_edit import clean
-
-    lines = [
-        wrapped(text)
-        for text in (*clean(candidate.raw_text).split("\n"), "", *details(item, candidate), *_context(candidate), "")
-    ]
-    for line in item.diff(candidate):
-        if line.startswith(("---", "@@")):
-            continue
-        if line.startswith("+++"):
-            lines.append(click.style(line[4:], bold=True))
-        elif line.startswith("+"):
-            lines.append(click.style(wrapped(line, rest="  "), fg="green"))
-        else:  # what stands around it only shows where
-            lines.append(click.style(one_line(line, terminal_size()[0]) if sys.stdout.isatty() else line, dim=True))
-    return "\n".join(lines)
-
-
-def print_screen(item: Any, candidate: Any, keys: int) -> None:
-    """`candidate` on one screen that leaves `keys` lines free: its text, shortened if need be, its details, and a line
-    for each place that it goes to."""
-    from ..formats.record_edit import clean
-
-    height = terminal_size()[1]
-    told = [*details(item, candidate), *_context(candidate, 6 if sys.stdout.isatty() else None)]
-    below = "\n".join(wrapped(detail, rest="  ") for detail in told).split("\n")
-    places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
-    text = "\n".join(map(wrapped, clean(candidate.raw_text).split("\n"))).split("\n")
-    room = max(3, height - len(below) - len(places) - keys - 3)
-    if sys.stdout.isatty() and len(text) > room:
-        more = len(text) - room + 1
-        text = [*text[: room - 1], click.style(f"... {more} more lines: m shows all of it", bold=True)]
-    click.echo("\n".join([*text, "", *below]))
-    for place in places:
-        click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg="green")
-
-
-def details(item: Any, candidate: Any) -> list[str]:
-    """All that is to be known about `candidate` beside its text, each part short enough to be seen at a glance."""
-    section = candidate.suggested_ix_section
-    where = f"{section} ({candidate.mind_category})" if section else "evidence only"
-    # An agent's text must not be able to move the cursor and so hide what is approved.
-    first = [candidate.skill_tag, where, f"from {one_line(candidate.source or '-', 60)}"]
-    first += [f"score {one_line(candidate.score, 30)}"] if candidate.score is not None else []
-    edited = " (edited)" if candidate != item.candidate else ""
-    made = [" · ".join(first), f"{item.place.user} · {candidate.created_at} · {candidate.id}{edited}"]
-    if candidate.link_to_evidence_id:
-        made.append(f"links to {candidate.link_to_evidence_id}")
-    for name in ("evidence_summary", "activity_type", "topic", "source_id"):
-        if (value := getattr(candidate, name)) is not None:
-            made.append(f"{name}: {one_line(value, 60)}")
-    return made
-
-
-def _context(candidate: Any, most: int | None = None) -> list[str]:
-    """What the proposer says to the person who decides, each line marked as that; the first `most` lines of it."""
-    from ..formats.cards import context
-
-    said = context(candidate)
-    if most is not None and len(said) > most:
-        said = [*said[: most - 1], f"... {len(said) - most + 1} more lines: m shows all of it"]
-    return [f"> {line}" for line in said]
 
 
 def _decide(ctx: click.Context, candidate_id: str, user: str | None, action: Any, reason: str | None) -> None:

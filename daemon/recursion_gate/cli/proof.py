@@ -1,154 +1,27 @@
-"""receipts, verify and doctor: what was decided, proof of it, and what is wrong with a root."""
+"""verify and doctor: proof of what was decided, and what is wrong with a root."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import root_of
-from .output import (
-    Filter,
-    LeftOut,
-    filter_options,
-    json_option,
-    one_line,
-    print_json,
-    say,
-    table,
-    user_option,
-    users_of,
-)
+from .options import json_option, user_option, users_of
+from .output import one_line, print_json, progress_bar, say
 
 if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
-
     from ..audit.findings import Finding
     from ..audit.verify import Anchor, Proof
-    from ..core.model import Receipt
 
-__all__ = ["doctor", "receipts", "verify"]
+__all__ = ["doctor", "verify"]
 
-#: From how many bytes of receipts on a bar is shown.
-_LARGE = 20_000_000
 #: What `doctor` says where this account may not look.
 _UNSEEN = {"not-looked-at", "daemon-unknown"}
 _COLORS = {"fault": "red", "warning": "yellow", "edit": "cyan", "note": None}
-
-
-class _Receipts(click.Group):
-    """A listing by itself, and a group for `head`."""
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_usage(ctx.command_path, "[OPTIONS]")
-        formatter.write_usage(ctx.command_path, "head [--user NAME] [--json]", prefix="       ")
-
-
-@click.group(cls=_Receipts, invoke_without_command=True)
-@user_option
-@filter_options
-@json_option
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the N newest.")
-@click.option("--id", "prefix", metavar="ID", help="Only of candidates whose id begins so.")
-@click.pass_context
-def receipts(
-    ctx: click.Context, user: str | None, wanted: Filter, as_json: bool, last: int | None, prefix: str | None
-) -> None:
-    """List the decisions that were carried out, oldest first.
-
-    Where a user's receipts do not parse, those that cannot be reached are left out, which is said on stderr; exits
-    with 1 when that is so for all users that were asked for.
-
-    'recursion-gate receipts head' prints the number and hash of each user's last receipt: keep them elsewhere, and
-    'recursion-gate verify --head FILE' finds out if receipts were cut off since.
-
-    \b
-    Examples:
-      recursion-gate receipts --last 10
-      recursion-gate receipts --user demo --id cand-1764 --json
-      recursion-gate receipts head > /media/stick/heads
-    """
-    if ctx.invoked_subcommand is not None:
-        if user or as_json or last or prefix or wanted:
-            raise click.UsageError(f"options of '{ctx.invoked_subcommand}' come after its name")
-        return
-    from ..store import history
-
-    root = root_of(ctx)
-    users = users_of(root, user)
-    left_out = LeftOut(users)
-    takes = wanted.takes if wanted else None
-    listed = history.decisions(root, users, last=last, prefix=prefix or "", takes=takes, left_out=left_out)
-    if as_json:
-        found = _print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
-    else:
-        rows = [_row(who, receipt) for who, receipt in listed]
-        found = len(rows)
-        if rows or left_out or not sys.stdout.isatty():
-            table(rows, ("USER", "SEQ", "WHEN (UTC)", "DECISION", "BY", "ID", "TEXT"))
-        else:
-            click.echo("nothing was decided" + (f" on '{prefix}...'" if prefix else wanted.told or " yet"))
-    if left_out.nothing_is_left or (prefix and not found):
-        ctx.exit(1)
-
-
-def _row(user: str, receipt: Receipt) -> tuple[str, ...]:
-    by = f"{receipt.by or '-'} ({receipt.via})"
-    when = receipt.at[:16].replace("T", " ")
-    return user, str(receipt.seq), when, receipt.action, by, receipt.candidate_id, one_line(receipt.raw_text, 500)
-
-
-def _print_json_list(items: Iterator[dict[str, Any]]) -> int:
-    """A JSON array, printed as it comes: there may be a million. Gives how many there were."""
-    start, count = "[\n", 0
-    for count, item in enumerate(items, 1):  # noqa: B007
-        click.echo(start + json.dumps(item, ensure_ascii=False), nl=False)
-        start = ",\n"
-    click.echo("\n]" if count else "[]")
-    return count
-
-
-@receipts.command("head")
-@user_option
-@json_option
-@click.pass_context
-def _head(ctx: click.Context, user: str | None, as_json: bool) -> None:
-    """Print the number and hash of each user's last receipt.
-
-    Keep them where nobody who can write here can write (on paper, in a mail to yourself). The chain of receipts
-    cannot be cut shorter or made anew without 'recursion-gate verify --head' finding it. A user whose receipts cannot
-    be read is left out, which is said on stderr; exits with 1 then.
-
-    \b
-    Examples:
-      recursion-gate receipts head --user demo
-      recursion-gate receipts head > /media/stick/heads
-      recursion-gate verify --head /media/stick/heads
-    """
-    from ..audit.verify import head
-    from ..core.errors import Parked
-
-    root = root_of(ctx)
-    users = users_of(root, user)
-    left_out = LeftOut(users)
-    heads = []
-    for name in users:
-        try:
-            heads.append(head(root.place(name)))
-        except (Parked, OSError) as err:
-            left_out(name, err)
-    if as_json:
-        print_json([{"user": h.user, "seq": h.seq, "hash": h.hash, "at": h.at} for h in heads])
-    else:
-        for h in heads:
-            click.echo(f"{h.user} {h.seq} {h.hash}")
-    if left_out:
-        ctx.exit(1)
 
 
 def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Anchor]:
@@ -209,7 +82,7 @@ def verify(ctx: click.Context, user: str | None, anchors: list[Anchor], strict: 
 
     root = root_of(ctx)
     users = users_of(root, user)
-    with _progress() as progress:
+    with progress_bar("reading the receipts") as progress:
         proofs = run(root, users, anchors, progress)
     findings = [f for proof in proofs for f in proof.findings]
     bad = {"fault", "edit"} if strict else {"fault"}
@@ -228,23 +101,6 @@ def verify(ctx: click.Context, user: str | None, anchors: list[Anchor], strict: 
             _print_proof(proof)
     if not holds:
         ctx.exit(1)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, where it takes long enough to wonder; nothing in a pipe."""
-    with ExitStack() as stack:
-        bars: list[ProgressBar[int]] = []
-
-        def progress(done: int, total: int) -> None:
-            if total < _LARGE or not sys.stderr.isatty():
-                return
-            if not bars:
-                made = click.progressbar(length=total, label="reading the receipts", file=sys.stderr)
-                bars.append(stack.enter_context(made))
-            bars[0].update(max(0, done - bars[0].pos))
-
-        yield progress
 
 
 def _print_proof(proof: Proof) -> None:
@@ -308,7 +164,7 @@ def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> No
     mended: list[Finding] = []
     for again in range(2 if fix else 0):  # what one repair makes, another may have to complete
         mended += mend(run(root, users, prove=not again))
-    with _progress() as progress:
+    with progress_bar("reading the receipts") as progress:
         findings = run(root, users, progress=progress)
     unseen = sum(f.code in _UNSEEN for f in findings)
     healthy = not unseen and not any(f.severity in ("fault", "warning") for f in findings)

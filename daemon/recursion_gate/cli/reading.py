@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import root_of
-from .one_user import one_user_option, snapshot_of
-from .output import json_option, one_line, print_json, say
+from .options import json_option, one_user_option, snapshot_of
+from .output import one_line, print_json, say
 
 if TYPE_CHECKING:
     from ..reading.brief import Alike, BriefAnswer

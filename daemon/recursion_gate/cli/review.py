@@ -13,20 +13,10 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .deciding import print_screen, whole_card
+from .card import print_screen, whole_card
 from .keys import ESC, key, line
-from .output import (
-    Filter,
-    LeftOut,
-    filter_options,
-    one_line,
-    say,
-    short_id,
-    terminal_size,
-    user_option,
-    users_of,
-    wrapped,
-)
+from .options import Filter, LeftOut, filter_options, user_option, users_of
+from .output import one_line, say, short_id, terminal_size, wrapped
 from .trouble import in_words
 
 __all__ = ["review"]
@@ -82,7 +72,7 @@ def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
     if left_out.nothing_is_left:
         ctx.exit(1)
     if not items:
-        click.echo("nothing waits" + wanted.told)
+        click.echo("nothing waits" + wanted.given)
         return
     pile = _Pile([_Card(item, settings) for item in items])
     interrupted = False

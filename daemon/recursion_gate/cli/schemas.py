@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from .output import json_option, print_json
+from .options import json_option
+from .output import print_json
 
 __all__ = ["schema"]
 

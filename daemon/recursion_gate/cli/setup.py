@@ -9,7 +9,8 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .output import json_option, print_json
+from .options import json_option
+from .output import print_json
 
 __all__ = ["completion", "init", "user"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .output import json_option, print_json
+from .options import json_option
+from .output import print_json
 
 __all__ = ["spec"]
 

@@ -8,7 +8,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .output import complete_user
+from .options import complete_user
 
 __all__ = ["stage"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .one_user import one_user_option, snapshot_of
-from .output import json_option, print_json
+from .options import json_option, one_user_option, snapshot_of
+from .output import print_json
 
 __all__ = ["voice"]
 

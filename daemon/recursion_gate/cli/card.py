@@ -1,0 +1,81 @@
+"""One candidate on a terminal: its text, its details, and the lines that approving it adds."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from .output import one_line, terminal_size, wrapped
+
+__all__ = ["print_screen", "whole_card"]
+
+#: Begins each line of a text that an agent wrote, so that none is taken for a line of this program.
+_QUOTE = "> "
+
+
+def _quoted(text: str) -> list[str]:
+    """The lines of `text`, as wide as the terminal, each after `_QUOTE`."""
+    from ..formats.record_edit import clean
+
+    return "\n".join(wrapped(line, _QUOTE, _QUOTE) for line in clean(text).split("\n")).split("\n")
+
+
+def whole_card(item: Any, candidate: Any) -> str:
+    """All of `candidate` and of the lines that approving it adds, as wide as the terminal."""
+    lines = [*_quoted(candidate.raw_text), "", *_details(item, candidate), *_context(candidate), ""]
+    for line in item.diff(candidate):
+        if line.startswith(("---", "@@")):
+            continue
+        if line.startswith("+++"):
+            lines.append(click.style(line[4:], bold=True))
+        elif line.startswith("+"):
+            lines.append(click.style(wrapped(line, rest="  "), fg="green"))
+        else:  # the lines around it only show where it goes
+            lines.append(click.style(one_line(line, terminal_size()[0]) if sys.stdout.isatty() else line, dim=True))
+    return "\n".join(lines)
+
+
+def print_screen(item: Any, candidate: Any, keys: int) -> None:
+    """`candidate` on one screen that leaves `keys` lines free: its text, shortened to fit, its details, and a line
+    for each place that it goes to."""
+    height = terminal_size()[1]
+    below = [*_details(item, candidate), *_context(candidate, 6 if sys.stdout.isatty() else None)]
+    places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
+    text = _quoted(candidate.raw_text)
+    room = max(3, height - len(below) - len(places) - keys - 3)
+    if sys.stdout.isatty() and len(text) > room:
+        more = len(text) - room + 1
+        text = [*text[: room - 1], click.style(f"... {more} more lines: m shows all of it", bold=True)]
+    click.echo("\n".join([*text, "", *below]))
+    for place in places:
+        click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg="green")
+
+
+def _details(item: Any, candidate: Any) -> list[str]:
+    """Lines with everything about `candidate` but its text, each value short enough to be read at a glance."""
+    section = candidate.suggested_ix_section
+    where = f"{section} ({candidate.mind_category})" if section else "evidence only"
+    # An agent's text must not be able to move the cursor and so hide what is approved.
+    first = [candidate.skill_tag, where, f"from {one_line(candidate.source or '-', 60)}"]
+    first += [f"score {one_line(candidate.score, 30)}"] if candidate.score is not None else []
+    edited = " (edited)" if candidate != item.candidate else ""
+    made = [" · ".join(first), f"{item.place.user} · {candidate.created_at} · {candidate.id}{edited}"]
+    if candidate.link_to_evidence_id:
+        made.append(f"links to {candidate.link_to_evidence_id}")
+    for name in ("evidence_summary", "activity_type", "topic", "source_id"):
+        if (value := getattr(candidate, name)) is not None:
+            made.append(f"{name}: {one_line(value, 60)}")
+    return "\n".join(wrapped(detail, rest="  ") for detail in made).split("\n")
+
+
+def _context(candidate: Any, limit: int | None = None) -> list[str]:
+    """The proposer's words to the person who decides, quoted; the first of `limit` lines, where they are more."""
+    from ..formats.cards import context
+
+    said = context(candidate)
+    more = len(said) - limit + 1 if limit is not None else 0
+    shown = said[: limit - 1] if limit is not None and more > 1 else said
+    quoted = "\n".join(wrapped(line, _QUOTE, _QUOTE) for line in shown).split("\n") if shown else []
+    return [*quoted, f"... {more} more lines: m shows all of it"] if more > 1 else quoted
