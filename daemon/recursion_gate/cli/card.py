@@ -15,16 +15,34 @@ __all__ = ["print_screen", "whole_card"]
 _QUOTE = "> "
 
 
-def _quoted(text: str) -> list[str]:
-    """The lines of `text`, as wide as the terminal, each after `_QUOTE`."""
+def _text(candidate: Any) -> list[str]:
     from ..formats.record_edit import clean
 
-    return "\n".join(wrapped(line, _QUOTE, _QUOTE) for line in clean(text).split("\n")).split("\n")
+    return _quoted(clean(candidate.raw_text).split("\n"))
+
+
+def _context(candidate: Any) -> list[str]:
+    """The proposer's words to the person who decides."""
+    from ..formats.cards import context
+
+    return _quoted(context(candidate))
+
+
+def _quoted(lines: list[str]) -> list[str]:
+    return [part for line in lines for part in wrapped(line, _QUOTE, _QUOTE).split("\n")]
+
+
+def _first(lines: list[str], limit: int) -> list[str]:
+    """At most `limit` lines on a terminal, the last of which says how many are not shown."""
+    if not sys.stdout.isatty() or len(lines) <= limit:
+        return lines
+    more = click.style(f"... {len(lines) - limit + 1} more lines: m shows all of it", bold=True)
+    return [*lines[: limit - 1], more]
 
 
 def whole_card(item: Any, candidate: Any) -> str:
     """All of `candidate` and of the lines that approving it adds, as wide as the terminal."""
-    lines = [*_quoted(candidate.raw_text), "", *_details(item, candidate), *_context(candidate), ""]
+    lines = [*_text(candidate), "", *_details(item, candidate), *_context(candidate), ""]
     for line in item.diff(candidate):
         if line.startswith(("---", "@@")):
             continue
@@ -40,15 +58,10 @@ def whole_card(item: Any, candidate: Any) -> str:
 def print_screen(item: Any, candidate: Any, keys: int) -> None:
     """`candidate` on one screen that leaves `keys` lines free: its text, shortened to fit, its details, and a line
     for each place that it goes to."""
-    height = terminal_size()[1]
-    below = [*_details(item, candidate), *_context(candidate, 6 if sys.stdout.isatty() else None)]
+    below = [*_details(item, candidate), *_first(_context(candidate), 6)]
     places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
-    text = _quoted(candidate.raw_text)
-    room = max(3, height - len(below) - len(places) - keys - 3)
-    if sys.stdout.isatty() and len(text) > room:
-        more = len(text) - room + 1
-        text = [*text[: room - 1], click.style(f"... {more} more lines: m shows all of it", bold=True)]
-    click.echo("\n".join([*text, "", *below]))
+    room = max(3, terminal_size()[1] - len(below) - len(places) - keys - 3)
+    click.echo("\n".join([*_first(_text(candidate), room), "", *below]))
     for place in places:
         click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg="green")
 
@@ -68,14 +81,3 @@ def _details(item: Any, candidate: Any) -> list[str]:
         if (value := getattr(candidate, name)) is not None:
             made.append(f"{name}: {one_line(value, 60)}")
     return "\n".join(wrapped(detail, rest="  ") for detail in made).split("\n")
-
-
-def _context(candidate: Any, limit: int | None = None) -> list[str]:
-    """The proposer's words to the person who decides, quoted; the first of `limit` lines, where they are more."""
-    from ..formats.cards import context
-
-    said = context(candidate)
-    more = len(said) - limit + 1 if limit is not None else 0
-    shown = said[: limit - 1] if limit is not None and more > 1 else said
-    quoted = "\n".join(wrapped(line, _QUOTE, _QUOTE) for line in shown).split("\n") if shown else []
-    return [*quoted, f"... {more} more lines: m shows all of it"] if more > 1 else quoted
