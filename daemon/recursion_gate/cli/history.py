@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from .one_user import one_user_option, snapshot_of
-from .output import json_option, one_line, print_json, say
+from .options import json_option, one_user_option, snapshot_of
+from .output import one_line, print_json, say
 
 __all__ = ["history"]
 
