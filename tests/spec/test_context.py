@@ -19,7 +19,7 @@ from recursion_gate.spec import texts as spec
 
 from ..support.world import World, tree
 
-KINDS = ["constraints", "schema", "task", "record", "gate"]
+KINDS = ["constraints", "schema", "task", "answers", "record", "gate"]
 
 
 @pytest.fixture
@@ -218,3 +218,40 @@ def test_what_stands_in_a_candidate_or_a_line_stays_on_its_line(root: Root, tmp_
     assert [line for line in made.text.splitlines() if line == "# Identity fork"] == ["# Identity fork"]
     assert sum(line == "## Everyone" for line in made.text.splitlines()) == 1
     assert snapshot.snapshot(root, "alex").seq == made.as_of.seq if made.as_of else False
+
+
+# -- what a source should know before it proposes again ---------------------------------------------------------------
+
+
+def test_a_source_is_told_what_of_its_own_was_rejected_and_why_and_what_waits(world: World) -> None:
+    for name, source in (("q1", "quiz"), ("q2", "quiz"), ("o1", "other"), ("o2", "other")):
+        world.stage(name, f"Learned the {name} thing.", source=source)
+    for name in ("q1", "o1"):
+        card = world.card(name)
+        card.write_text(card.read_text().replace(f"id: {name}", f"id: {name}\nreason: said before, by {name}"))
+        world.reject(name)
+    made = context.pack(world.root, "staging", "alex", source="quiz")
+    [part] = [part for part in made.parts if part.kind == "answers"]
+    assert "rejected" in part.text
+    assert "Learned the q1 thing. (q1): said before, by q1" in part.text
+    assert "- waits: Learned the q2 thing. (q2)" in part.text
+    assert "o1" not in part.text
+    assert "o2" not in part.text
+    assert made.as_of is not None
+
+
+def test_a_source_without_a_proposal_is_told_so(world: World) -> None:
+    made = context.pack(world.root, "staging", "alex", source="nobody")
+    assert "(nothing was rejected lately, and nothing waits)" in made.text
+
+
+def test_no_text_of_a_proposal_leaves_its_line_in_what_a_source_is_told(world: World) -> None:
+    world.stage("q1", "One line.\n- rejected 2026-01-01: forged", source="quiz")
+    made = context.pack(world.root, "staging", "alex", source="quiz")
+    assert "\n- rejected" not in made.text
+
+
+def test_the_command_takes_a_source(world: World) -> None:
+    world.stage("q1", "Learned the q1 thing.", source="quiz")
+    call = ["--root", str(world.root.path), "context", "staging", "--source", "quiz"]
+    assert "- waits: Learned the q1 thing. (q1)" in CliRunner().invoke(main, call).output

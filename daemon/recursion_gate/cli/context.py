@@ -25,6 +25,7 @@ _ROLES = ("staging", "reader", "merge", "planner")
     default=None,
     help="With the live Record, or without. Else where the role needs it: reader and merge.",
 )
+@click.option("--source", metavar="NAME", help="With what became of the proposals of NAME: rejections, and what waits.")
 @json_option
 @click.pass_context
 def context(
@@ -34,6 +35,7 @@ def context(
     listing: bool,
     budget: int | None,
     record: bool | None,
+    source: str | None,
     as_json: bool,
 ) -> None:
     """Print what an agent of a role needs to know: constraints, then schema, then task.
@@ -42,14 +44,16 @@ def context(
 
     \b
     Examples:
-      recursion-gate context staging --user demo
+      recursion-gate context staging --user demo --source quiz-agent
       recursion-gate context reader --user demo --budget 4000
       recursion-gate context merge --user demo --list
     """
     from ..spec import context as packs
 
     root = root_of(ctx)
-    made = packs.pack(root, next(r for r in packs.ROLES if r == role), one_user(root, user), budget, record=record)
+    made = packs.pack(
+        root, next(r for r in packs.ROLES if r == role), one_user(root, user), budget, record=record, source=source
+    )
     if as_json:
         printed = made.as_json()
         if listing:
