@@ -99,18 +99,28 @@ def test_a_reader_of_events_that_has_died_is_replaced_at_the_next_look(
         watch.stop()
 
 
+def _watches() -> set[object]:
+    """The inotify instances of this process, and the threads of those who read them."""
+    fds = Path("/proc/self/fd").iterdir()
+    open_now = {fd for fd in fds if os.path.lexists(fd) and os.readlink(fd) == "anon_inode:inotify"}
+    return {*open_now, *(t for t in threading.enumerate() if type(t).__module__.startswith("watchdog"))}
+
+
 def test_a_watch_that_was_stopped_leaves_no_thread_and_no_descriptor(root: Root) -> None:
+    wait_for(lambda: not _watches())  # those of the tests before
+    threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     watch = Watch(root, lambda user: None)
-    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         watch.start()
+    assert _watches()
     watch.stop()
     shutil.rmtree(root.homes)
     for _ in range(5):
         with pytest.raises(FileNotFoundError):
             watch.start()
-    wait_for(lambda: threading.active_count() == threads)
+    wait_for(lambda: not set(threading.enumerate()) - threads)
     wait_for(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+    assert not _watches()
 
 
 # -- no room ----------------------------------------------------------------------------------------------------------
