@@ -42,13 +42,17 @@ _SEEN = 0.3
 @click.command()
 @user_option
 @filter_options
+@click.option("--list", "as_list", is_flag=True, help="All cards at once in $EDITOR, a line for each.")
 @click.pass_context
-def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
+def review(ctx: click.Context, user: str | None, wanted: Filter, as_list: bool) -> None:
     """Go through what waits, card by card.
 
     Shows one candidate at a time and the places that approving would add it to, and takes single keys: a approve,
     r reject, e edit in $EDITOR, s skip, b back, m more, / find, q quit. Ctrl-C quits, too; what was decided by then
     stays decided. A key counts when its card has been on the screen for a moment.
+
+    With --list the whole queue opens in $EDITOR: a line for each card that begins with approve, reject, edit or skip.
+    Each line is a decision of its own, on the card as it was listed; exits with 1 when one could not be decided on.
 
     A user whose gate or cards cannot be read is left out, which is said on stderr; exits with 1 when that leaves
     nobody, with 130 after Ctrl-C.
@@ -57,6 +61,7 @@ def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
     Examples:
       recursion-gate review --user demo
       recursion-gate review --skill WRITE --source quiz
+      recursion-gate review --list
     """
     from ..clients import decide as deciding
     from ..clients.person import check_person
@@ -73,6 +78,15 @@ def review(ctx: click.Context, user: str | None, wanted: Filter) -> None:
         ctx.exit(1)
     if not items:
         click.echo("nothing waits" + wanted.given)
+        return
+    if as_list:
+        from .review_list import edit_list
+
+        counts = edit_list(items, settings)
+        click.echo(", ".join(f"{n} {what}" for what, n in counts.items() if n or what != "not decided"))
+        _hint(root, counts)
+        if counts["not decided"]:
+            ctx.exit(1)
         return
     pile = _Pile([_Card(item, settings) for item in items])
     interrupted = False
