@@ -171,10 +171,10 @@ def test_the_picture_of_a_card_is_compared_where_the_case_has_it(case: Path) -> 
     [
         ("mvoe pending/* approved/", "bread/steps.txt, line 1: unknown step 'mvoe'; did you mean 'move'?"),
         ("\n# x\nzzzz", "line 3: unknown step 'zzzz'; known: drop, move, copy, edit, delete, once"),
-        ("drop", "line 1: this is written: drop FILE [TO]"),
-        ("move pending/*", "line 1: this is written: move FILES TO"),
-        ('edit pending/* "a"', 'line 1: this is written: edit FILES "OLD TEXT" "NEW TEXT"'),
-        ("once more", "line 1: this is written: once"),
+        ("drop", "line 1: usage: drop FILE [TO]"),
+        ("move pending/*", "line 1: usage: move FILES TO"),
+        ('edit pending/* "a"', 'line 1: usage: edit FILES "OLD TEXT" "NEW TEXT"'),
+        ("once more", "line 1: usage: once"),
         ("drop cake.json", "line 1: there is no file drops/cake.json"),
         ("drop bread.json ../../../x", "line 1: '../../../x' leads out of the root"),
         ("copy /etc/passwd approved/", "line 1: '/etc/passwd' leads out of the root"),
@@ -183,7 +183,7 @@ def test_the_picture_of_a_card_is_compared_where_the_case_has_it(case: Path) -> 
         ("delete pending/*", "line 1: nothing matches pending/*; there is: no file at all"),
         ("drop bread.json\nmove bred.json x", "line 2: nothing matches bred.json; there is: inbox/alex/bread.json"),
         ("drop bread.json\ncopy bread.json b.json\nmove b* one", "line 3: 2 files match b*; end 'one' with a slash"),
-        ('drop bread.json\nedit bread.json "cake" "x"', "line 2: 'cake' does not stand in bread.json:\n"),
+        ('drop bread.json\nedit bread.json "cake" "x"', "line 2: 'cake' is not in bread.json:\n"),
         (b"drop \xff", "bread/steps.txt: this is not UTF-8 text"),
     ],
 )

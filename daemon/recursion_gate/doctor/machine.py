@@ -73,7 +73,7 @@ def watches(context: Context) -> Iterator[Finding]:
         return
     folders = 2 + _folders_in(context.root)
     if folders > 0.8 * limit:
-        message = f"the daemon watches {count(folders, 'folder')}, and the system allows each account {limit:,}"
+        message = f"{count(folders, 'folder')} need a watch, and the system allows each account {limit:,}"
         remedy = f"sysctl fs.inotify.max_user_watches={max(4 * folders, 65_536)}, and the same in /etc/sysctl.d/."
         yield Finding("warning", "few-watches", "", message, remedy)
 
