@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from recursion_gate.core.errors import BadSettings
 from recursion_gate.core.paths import Place, Root
-from recursion_gate.core.settings import Lanes, load_settings, with_lanes
+from recursion_gate.core.settings import Lanes, Settings, load_settings, with_lanes
 from recursion_gate.permissions import acl, ownership
 from recursion_gate.permissions.lanes import TABLE
 
@@ -92,9 +92,24 @@ def test_lanes_that_cannot_be_used_are_refused_with_a_reason(root: Root, text: s
     assert told in str(caught.value)
 
 
-def test_lanes_written_in_another_way_are_left_to_the_person() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        'lanes = { daemon = "x" } # mine\ngrace_seconds = 5\n',
+        'lanes.daemon = "x" # mine\nlanes.agents_of.kim = "z"\ngrace_seconds = 5\n',
+        'grace_seconds = 5\n[lanes.agents_of]\nkim = "z" # mine\n[lanes]\nagents = "y"\n',
+    ],
+)
+def test_lanes_written_in_another_way_are_changed_in_place(root: Root, text: str) -> None:
+    new = with_lanes(text, Lanes("daemon", "a", "p", "r", {"kim": "k"}))
+    root.settings.write_text(new)
+    assert load_settings(root) == Settings(grace_seconds=5, lanes=Lanes("daemon", "a", "p", "r", {"kim": "k"}))
+    assert "# mine" in new
+
+
+def test_lanes_that_cannot_be_changed_here_are_left_to_the_person() -> None:
     with pytest.raises(BadSettings) as caught:
-        with_lanes('lanes = { daemon = "x" }\n', Lanes())
+        with_lanes("lanes = 1\n", Lanes())
     assert 'daemon = "recursion-gate"' in str(caught.value)
 
 

@@ -2,65 +2,82 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, field, fields
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from .errors import BadSettings
 from .paths import Root
+from .text import did_you_mean
 
 __all__ = ["Lanes", "Settings", "load_settings", "with_lanes"]
 
+_LIMIT = 1_000_000_000
+_CONFIG = ConfigDict(extra="forbid")
 
-@dataclass(frozen=True, slots=True)
+
+def _whole(value: Any) -> Any:
+    """``500.0`` is as good as ``500``."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Seconds = Annotated[float, Strict(), Field(ge=0, le=_LIMIT, allow_inf_nan=False)]
+#: With 0, the daemon would never rest.
+_Interval = Annotated[float, Strict(), Field(ge=0.01, le=_LIMIT, allow_inf_nan=False)]
+_Count = Annotated[int, Strict(), BeforeValidator(_whole), Field(ge=0, le=_LIMIT)]
+_Name = Annotated[str, Strict(), Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class Lanes:
-    """Which account and which groups the lanes belong to (`lanes`, docs/security.md)."""
+    """The account and the groups that the lanes belong to (`permissions.lanes`, docs/security.md)."""
 
     #: The account that the daemon runs under.
-    daemon: str = "recursion-gate"
+    daemon: _Name = "recursion-gate"
     #: The group of those who may drop.
-    agents: str = "rg-agents"
+    agents: _Name = "rg-agents"
     #: The group of those who may decide.
-    people: str = "rg-people"
+    people: _Name = "rg-people"
     #: The group of those who may read the Record and the receipts.
-    readers: str = "rg-readers"
-    #: For a user whose agents are others than those of all users: their group, by user.
-    agents_of: Mapping[str, str] = field(default_factory=dict)
+    readers: _Name = "rg-readers"
+    #: The group of a user's own agents, by user; of all other users the agents are `agents`.
+    agents_of: Mapping[str, _Name] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CONFIG)
 class Settings:
     """The settings of one root. Times are in seconds, sizes in bytes."""
 
     #: How long a decided card rests before it is carried out, so that it can be taken back.
-    grace_seconds: float = 0.0
+    grace_seconds: _Seconds = 0.0
     #: How long a file that was written in place must have been left alone before it counts as complete, where the
     #: system cannot say whether somebody still has it open.
-    settle_seconds: float = 2.0
+    settle_seconds: _Seconds = 2.0
     #: How long a file that looks cut short is given to be finished before it is refused.
-    patience_seconds: float = 60.0
+    patience_seconds: _Seconds = 60.0
     #: How long a file whose ending is none of a drop's must have been left alone before it is refused: a program may
     #: be writing it, to rename it at the end.
-    unknown_ending_seconds: float = 60.0
+    unknown_ending_seconds: _Seconds = 60.0
     #: The periodic look at everything, which finds what no file event told of.
-    look_seconds: float = 30.0
+    look_seconds: _Interval = 30.0
     #: The same, where there are no file events (``run --poll``).
-    poll_seconds: float = 1.0
+    poll_seconds: _Interval = 1.0
     #: The largest drop.
-    max_drop_bytes: int = 1_000_000
+    max_drop_bytes: _Count = 1_000_000
     #: The longest raw_text, in characters.
-    max_text_chars: int = 20_000
+    max_text_chars: _Count = 20_000
     #: The most candidates in one .jsonl drop.
-    max_lines: int = 1_000
+    max_lines: _Count = 1_000
     #: The most drops, and the most decisions, that one user gets done before it is the next user's turn.
-    max_per_turn: int = 2_000
+    max_per_turn: _Count = 2_000
     #: The most candidates that may wait at one user's gate; further drops are refused, with the remedy.
-    max_pending: int = 100_000
+    max_pending: _Count = 100_000
     #: The most bytes that one user's gate may have; further drops are refused, with the remedy.
-    max_gate_bytes: int = 50_000_000
+    max_gate_bytes: _Count = 50_000_000
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 
@@ -70,91 +87,71 @@ class Settings:
         return max(16_000_000, 6 * self.max_drop_bytes)
 
 
-_LEAST = {"look_seconds": 0.01, "poll_seconds": 0.01}  # with 0, looking would never end
-_MOST = 1_000_000_000
-
-
 def load_settings(root: Root) -> Settings:
     """The settings of `root`; the defaults where it has no file. Raises BadSettings."""
-    shown, defaults = root.settings.name, Settings()
+    shown = root.settings.name
     try:
-        data: dict[str, Any] = tomllib.loads(root.settings.read_text("utf-8-sig"))
+        data = tomllib.loads(root.settings.read_text("utf-8-sig"))
+        return TypeAdapter(Settings).validate_python(data)
     except FileNotFoundError:
-        return defaults
+        return Settings()
     except OSError as err:
         raise BadSettings(shown, f"cannot be read: {err.strerror}") from err
+    except ValidationError as err:
+        raise BadSettings(shown, _in_words(err.errors()[0])) from None
     except (ValueError, RecursionError) as err:
         raise BadSettings(shown, f"is not valid TOML: {err}") from err
-    known = {f.name: type(getattr(defaults, f.name)) for f in fields(Settings)}
-    for name, value in data.items():
-        if name == "lanes":
-            data[name] = _lanes(shown, value)
-            continue
-        if name not in known:
-            raise BadSettings(shown, f"unknown setting '{name}'{_near(name, known)}")
-        least = _LEAST.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _MOST:
-            raise BadSettings(shown, f"'{name}' must be a number from {least} to {_MOST:,}")
-        data[name] = known[name](value)
-        if data[name] != value:
-            raise BadSettings(shown, f"'{name}' must be a whole number")
-    return Settings(**data)
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def _lanes(shown: str, value: Any) -> Lanes:
-    known = [f.name for f in fields(Lanes)]
-    if not isinstance(value, dict):
-        raise BadSettings(shown, "'lanes' must be a table: [lanes]")
-    for name, given in value.items():
-        if name not in known:
-            raise BadSettings(shown, f"unknown setting '{name}' in [lanes]{_near(name, known)}")
-        if name == "agents_of":
-            if not isinstance(given, dict) or not all(isinstance(group, str) and group for group in given.values()):
-                raise BadSettings(shown, '[lanes.agents_of] must name a group for each user: alex = "group"')
-        elif not isinstance(given, str) or not given:
-            what = "an account" if name == "daemon" else "a group"
-            raise BadSettings(shown, f"'{name}' in [lanes] must be the name of {what}")
-    return Lanes(**value)
-
-
-def _without_lanes(text: str) -> str:
-    """The settings file `text` without our tables; comments stay."""
-    kept, ours = [], False
-    for line in text.splitlines(keepends=True):
-        start = line.strip()
-        if start.startswith("["):
-            ours = start.partition("#")[0].strip() in ("[lanes]", "[lanes.agents_of]")
-        if not ours or start.startswith("#"):
-            kept.append(line)
-    return "".join(kept).rstrip()
+def _in_words(error: Any) -> str:
+    """One of pydantic's errors as a person who wrote the file understands it."""
+    where, what, value = error["loc"], error["type"], error["input"]
+    name, table = where[-1], f" in [{'.'.join(where[:-1])}]" if where[1:] else ""
+    if what == "unexpected_keyword_argument":
+        return f"unknown setting '{name}'{table}" + did_you_mean(
+            name, [f.name for f in fields(Lanes if table else Settings)]
+        )
+    if where == ("lanes",):
+        return "'lanes' must be a table: [lanes]"
+    if where[:2] == ("lanes", "agents_of"):
+        return '[lanes.agents_of] must name a group for each user: alex = "group"'
+    if table:
+        return f"'{name}'{table} must be the name of {'an account' if name == 'daemon' else 'a group'}"
+    if what == "int_type" and isinstance(value, float) and 0 <= value <= _LIMIT:
+        return f"'{name}' must be a whole number"
+    return f"'{name}' must be a number from {0.01 if name in ('look_seconds', 'poll_seconds') else 0} to {_LIMIT:,}"
 
 
 def with_lanes(text: str, lanes: Lanes) -> str:
-    """The settings file `text` with `lanes` in it; all else stays. Raises BadSettings."""
-    kept = _without_lanes(text)
-    values = asdict(lanes)
-    of = values.pop("agents_of")
-    lines = ["[lanes]", *(f"{name} = {_quoted(value)}" for name, value in values.items())]
-    if of:
-        lines += [
-            "",
-            "[lanes.agents_of]",
-            *(f"{_quoted(user)} = {_quoted(group)}" for user, group in sorted(of.items())),
-        ]
-    new = (kept + "\n\n" if kept else "") + "\n".join(lines) + "\n"
+    """The settings file `text` with `lanes` in it; all else stays, comments too. Raises BadSettings."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     try:
-        if tomllib.loads(new)["lanes"] != values | ({"agents_of": dict(of)} if of else {}):
+        document = tomlkit.parse(text)
+        if "lanes" not in document:
+            if text.strip():
+                document.add(tomlkit.nl())
+            document.add("lanes", tomlkit.table())
+        table: Any = document["lanes"]
+        _update(table, {**asdict(lanes), "agents_of": table.get("agents_of", {})})
+        if lanes.agents_of:
+            _update(table.setdefault("agents_of", tomlkit.table()), dict(sorted(lanes.agents_of.items())))
+        else:
+            table.pop("agents_of", None)
+        new = tomlkit.dumps(document)
+        if TypeAdapter(Settings).validate_python(tomllib.loads(new)).lanes != lanes:
             raise ValueError
-    except (ValueError, KeyError):
+    except (TOMLKitError, ValueError, TypeError, AttributeError):
         told = "its lanes are written in a way that cannot be changed here; put these lines there:\n"
-        raise BadSettings("recursion-gate.toml", told + "\n".join(lines)) from None
+        raise BadSettings("recursion-gate.toml", told + tomlkit.dumps({"lanes": asdict(lanes)})) from None
     return new
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _update(table: Any, values: Mapping[str, Any]) -> None:
+    """`values` and no others into `table`; those that are there stay in their places."""
+    for name in [name for name in table if name not in values]:
+        del table[name]
+    for name, value in values.items():
+        if table.get(name) != value:
+            table[name] = value

@@ -1,10 +1,10 @@
-"""Words for messages: counts and lists of numbers."""
+"""Words for messages: counts, lists of numbers, and the nearest known word."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["count", "numbers"]
+__all__ = ["count", "did_you_mean", "nearest", "numbers"]
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -19,3 +19,17 @@ def numbers(these: Iterable[int], most: int = 10) -> str:
     if len(ordered) > most:
         return f"{', '.join(shown)} and {len(ordered) - most:,} more"
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else "none"
+
+
+def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The word of `known` most like `word`, if one is at least so much `alike` (0 to 1)."""
+    from rapidfuzz import fuzz, process  # only when something is misspelt: it takes 15 ms
+
+    found = process.extractOne(word, list(known), scorer=fuzz.ratio, score_cutoff=100 * alike)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'this'?``, or nothing."""
+    near = nearest(word, known)
+    return f"; did you mean '{near}'?" if near else ""
