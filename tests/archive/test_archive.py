@@ -26,6 +26,7 @@ from recursion_gate.cli import main, reading
 from recursion_gate.core.errors import GateError, Parked
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
+from recursion_gate.formats import gate_json
 from recursion_gate.permissions.lanes import BadLanes
 from recursion_gate.reading import snapshot
 from recursion_gate.store import gate
@@ -109,7 +110,7 @@ def test_the_gate_in_an_archive_is_what_the_daemon_writes(world: World, tmp_path
     for _ in range(3):
         files = unpack(packed(world, tmp_path / "a.zip")).files
         assert files["users/alex/recursion-gate.json"] == world.place.gate.read_bytes()
-        assert files["users/alex/recursion-gate.json"] == gate.dump(list(gate.Gate.load(world.place)))
+        assert files["users/alex/recursion-gate.json"] == gate_json.dump(list(gate.Gate.load(world.place)))
         for candidate_id in world.gate_ids():
             world.reject(candidate_id)
 

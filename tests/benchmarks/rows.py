@@ -27,8 +27,8 @@ from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.engine.keeper import Keeper
 from recursion_gate.formats.cards import render
+from recursion_gate.formats.gate_json import dump
 from recursion_gate.formats.record_edit import effect
-from recursion_gate.store.gate import dump
 
 from ..conftest import add_user, make_root
 from ..support.world import wait_for

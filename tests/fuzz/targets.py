@@ -16,7 +16,8 @@ from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.formats import cards, drops, frontmatter, record_edit
-from recursion_gate.store.gate import Gate, dump
+from recursion_gate.formats.gate_json import dump
+from recursion_gate.store.gate import Gate
 from recursion_gate.store.index import Decided
 from recursion_gate.store.ledger import Ledger
 

@@ -16,7 +16,8 @@ from recursion_gate.core.errors import Parked
 from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place
 from recursion_gate.disk import untrusted
-from recursion_gate.store.gate import Gate, dump
+from recursion_gate.formats.gate_json import dump
+from recursion_gate.store.gate import Gate
 
 from ..support.samples import candidate, candidates, json_values, texts
 

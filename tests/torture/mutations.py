@@ -356,7 +356,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a gate that does not parse is taken for an empty one",
-        "store/gate_reader.py",
+        "formats/gate_json.py",
         "    except ValidationError as err:\n",
         "    except ValidationError as err:\n        return []\n",
         f"{_ERROR}::test_users_whose_files_do_not_parse_are_parked_and_the_others_go_on",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from ..core.errors import GateError, printable
+from ..core.errors import GateError
 from ..core.paths import NO_USERS, RECORD_FILES, STATES, Root, valid_user
 from ..core.settings import Lanes, load_settings
+from ..core.text import printable
 from ..disk import atomic
 from ..store import read_me
 
@@ -21,16 +22,15 @@ __all__ = ["BadName", "BadUser", "add_user", "check_name", "make_root", "set_lan
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 
 
+@dataclass(eq=False)
 class BadUser(GateError):
     """A name that no user can have, or that is taken."""
 
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(name, problem)
-        self.name, self.problem = name, problem
+    name: str
+    problem: str
 
     def __str__(self) -> str:
-        shown = printable(self.name)
-        return f"'{shown}' {self.problem}"
+        return f"'{printable(self.name)}' {self.problem}"
 
 
 class BadName(BadUser):

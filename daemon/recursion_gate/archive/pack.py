@@ -25,15 +25,17 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import GateError, printable
+from ..core.errors import GateError
 from ..core.paths import RECORD_FILES, Place, is_ignored
+from ..core.text import printable
 from ..disk.untrusted import open_plain
+from ..formats import gate_json
 from ..reading.manifest import LeftOut, ListedFile, Manifest
 from ..reading.snapshot import Snapshot
 from ..schemas import registry
-from ..store.gate import dump
 
 __all__ = ["ENDINGS", "MANIFEST", "BadArchive", "is_safe", "pack"]
 
@@ -59,15 +61,13 @@ Without the program:  unpack it into a folder; all of it is text.
 """
 
 
+@dataclass(eq=False)
 class BadArchive(GateError):
     """A file that is not one of our archives, is incomplete, or cannot be trusted."""
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path, self.problem = path, problem
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
+    path: str
+    problem: str
+    sentence = "{e.path}: {e.problem}"
 
 
 def pack(snapshot: Snapshot, name: str) -> tuple[bytes, Manifest]:
@@ -100,7 +100,7 @@ def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, b
     yield "README.txt", _README.format(user=snapshot.user, seq=snapshot.seq).encode()
     for name in registry.SCHEMAS:
         yield f"schemas/{name}.schema.json", _json(registry.schema(name))
-    yield f"{home}/{place.gate.name}", dump(snapshot.gate)
+    yield f"{home}/{place.gate.name}", gate_json.dump(snapshot.gate)
     for name, text in snapshot.texts.items():
         yield f"{home}/{name}", text.encode()
     yield from _beside(place, home, left_out)

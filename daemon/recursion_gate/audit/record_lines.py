@@ -26,10 +26,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ..core.errors import printable
 from ..core.model import Receipt, id_hash
 from ..core.paths import RECORD_FILES, Place
-from ..core.text import count, numbers
+from ..core.text import count, numbers, printable
 from ..disk.untrusted import open_plain
 from .claims import Claim, claims, ids_in, numbered
 from .findings import Finding

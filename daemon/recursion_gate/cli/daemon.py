@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core.errors import printable
 from ..core.paths import Root
+from ..core.text import printable
 from . import root_of
 from .options import json_option
 from .output import one_line, print_json, say

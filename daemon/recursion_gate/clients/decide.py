@@ -44,15 +44,13 @@ Action = Literal["approved", "rejected"]
 LeftOut = Callable[[str, Exception], None]
 
 
+@dataclass(eq=False)
 class NoSuchCandidate(GateError):
     """An id, or the beginning of one, that names no candidate, or more than one."""
 
-    def __init__(self, given: str, problem: str) -> None:
-        super().__init__(given, problem)
-        self.given, self.problem = given, problem
-
-    def __str__(self) -> str:
-        return f"'{self.given}' {self.problem}"
+    given: str
+    problem: str
+    sentence = "'{e.given}' {e.problem}"
 
 
 class Changed(Refusal):

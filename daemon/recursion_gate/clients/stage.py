@@ -6,49 +6,49 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..core.errors import GateError, NoRoot, printable
+from ..core.errors import GateError, NoRoot
 from ..core.paths import find_root, valid_user
+from ..core.text import printable
 from ..disk.deliver import deliver
 
 __all__ = ["NoInbox", "NotAllowed", "NotText", "stage"]
 
 
+@dataclass(eq=False)
 class NoInbox(GateError):
     """There is no inbox of that user to drop into."""
 
-    def __init__(self, user: str, path: str) -> None:
-        super().__init__(user, path)
-        self.user, self.path = user, path
+    user: str
+    path: str
+    sentence = (
+        "there is no inbox of a user '{e.shown}' ({e.path}). Add the user with 'recursion-gate user add {e.shown}'."
+    )
 
-    def __str__(self) -> str:
-        shown = printable(self.user)
-        return (
-            f"there is no inbox of a user '{shown}' ({self.path}). Add the user with 'recursion-gate user add {shown}'."
-        )
+    @property
+    def shown(self) -> str:
+        return printable(self.user)
 
 
 class NotText(GateError):
     """The text, or a field, holds what is not UTF-8."""
 
-    def __str__(self) -> str:
-        return "the text is not UTF-8, or holds half a character: save it as UTF-8"
+    sentence = "the text is not UTF-8, or holds half a character: save it as UTF-8"
 
 
+@dataclass(eq=False)
 class NotAllowed(GateError):
     """This account may not drop for that user (docs/security.md)."""
 
-    def __init__(self, user: str, path: str) -> None:
-        super().__init__(user, path)
-        self.user, self.path = user, path
-
-    def __str__(self) -> str:
-        return (
-            f"this account may not drop for '{self.user}': it has to be in the group that {self.path} belongs to "
-            "(and to have logged in since it was put there)."
-        )
+    user: str
+    path: str
+    sentence = (
+        "this account may not drop for '{e.user}': it has to be in the group that {e.path} belongs to "
+        "(and to have logged in since it was put there)."
+    )
 
 
 def stage(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from .errors import BadSettings, printable
+from .errors import BadSettings
+from .text import printable
 
 __all__ = ["now"]
 

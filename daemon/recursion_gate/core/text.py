@@ -1,10 +1,12 @@
-"""Words for messages: counts, lists of numbers, and the nearest known word."""
+"""Words for messages: counts, lists of numbers, the nearest known word, and others' text made printable."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["count", "did_you_mean", "nearest", "numbers"]
+from .unseen import is_unseen, shows
+
+__all__ = ["count", "did_you_mean", "nearest", "numbers", "printable"]
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -33,3 +35,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'this'?``, or nothing."""
     near = nearest(word, known)
     return f"; did you mean '{near}'?" if near else ""
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without what would move a cursor or cannot be seen: ``?`` in its place."""
+    if is_unseen(text):
+        return "".join(c if c.isprintable() and not is_unseen(c) else "?" for c in text)
+    return text if text.isprintable() else "".join(c if shows(c) else "?" for c in text)

@@ -7,6 +7,7 @@ piece every three digits, and every other sign its own. Pure.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from .errors import GateError
 
@@ -23,15 +24,14 @@ def tokens(text: str) -> int:
     return sum(1 for _ in _PIECE.finditer(text))
 
 
+@dataclass(eq=False)
 class TooSmall(GateError):
     """A budget in which what may not be left out has no room."""
 
-    def __init__(self, budget: int, needed: int, what: str) -> None:
-        super().__init__(budget, needed, what)
-        self.budget, self.needed, self.what = budget, needed, what
-
-    def __str__(self) -> str:
-        return (
-            f"a budget of {self.budget:,} tokens is too small: {self.what} take {self.needed:,} and are never "
-            f"trimmed. Give at least --budget {self.needed}."
-        )
+    budget: int
+    needed: int
+    what: str
+    sentence = (
+        "a budget of {e.budget:,} tokens is too small: {e.what} take {e.needed:,} and are never trimmed. "
+        "Give at least --budget {e.needed}."
+    )

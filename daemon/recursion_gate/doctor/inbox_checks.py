@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..audit.findings import Finding
-from ..core.errors import printable
 from ..core.paths import STATES, Place, is_ignored
-from ..core.text import count
+from ..core.text import count, printable
 from ..disk.untrusted import kind_of, open_plain
 from ..permissions import acl
 from ..permissions.ownership import account

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from .. import __version__
 from ..audit.findings import Finding
-from ..core.errors import printable
 from ..core.paths import Root, is_ignored, valid_user
-from ..core.text import count
+from ..core.text import count, printable
 from ..disk import untrusted
 from .context import Context
 

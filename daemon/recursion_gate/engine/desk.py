@@ -16,10 +16,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..core.errors import NotYet, Parked, Refusal, printable
+from ..core.errors import NotYet, Parked, Refusal
 from ..core.model import Candidate, Receipt
 from ..core.paths import STATES, TEMP_NAME, Place, is_aside, is_ignored, original_name
 from ..core.settings import Settings
+from ..core.text import printable
 from ..disk import atomic, untrusted
 from ..formats import cards, record_edit
 from ..store import read_me

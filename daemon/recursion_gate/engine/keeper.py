@@ -16,14 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import AlreadyRunning, NotYet, Parked, Refusal, printable
+from ..core.errors import AlreadyRunning, NotYet, Parked, Refusal
 from ..core.model import Candidate
 from ..core.paths import GATE_NAME, LEDGER_NAME, READ_ME, STATES, Root, valid_user
 from ..core.settings import Settings
-from ..core.text import count, numbers
+from ..core.text import count, numbers, printable
 from ..disk import atomic, untrusted
 from ..formats import cards
-from ..store.gate import EMPTY
+from ..formats.gate_json import EMPTY
 from ..store.index import Decided
 from . import merging
 from .desk import Desk

@@ -91,15 +91,12 @@ TABLE = {
 }  # fmt: skip
 
 
+@dataclass(eq=False)
 class BadLanes(GateError):
     """The lanes cannot be set up so."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return self.problem
+    problem: str
+    sentence = "{e.problem}"
 
 
 class Ids:

@@ -31,11 +31,10 @@ _LIGHT = 0.2
 class NoFullText(GateError):
     """This Python's SQLite was built without its full-text index."""
 
-    def __str__(self) -> str:
-        return (
-            "this Python's SQLite has no full-text index (FTS5), which 'voice ask' needs. "
-            "A Python from python.org or from a Linux distribution has it."
-        )
+    sentence = (
+        "this Python's SQLite has no full-text index (FTS5), which 'voice ask' needs. "
+        "A Python from python.org or from a Linux distribution has it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ This module and all it imports cannot write (a test checks that they do not even
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,12 +45,12 @@ __all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
 _LOOKS = 3
 
 
+@dataclass(eq=False)
 class NoUser(GateError):
     """There is no such user."""
 
-    def __init__(self, user: str, users: Iterable[str]) -> None:
-        super().__init__(user)
-        self.user, self.users = user, list(users)
+    user: str
+    users: list[str]
 
     def __str__(self) -> str:
         return f"there is no user '{self.user}'. The users are: {', '.join(self.users) or 'none yet'}."
@@ -190,8 +190,7 @@ class _Gate:
     def candidates(self) -> dict[str, Candidate]:
         """What waits, by id, in order. Raises Parked when this is no gate."""
         if self._parsed is None:
-            listed = gate_reader.candidates_in(self._place, self._data)
-            self._parsed = {candidate.id: candidate for candidate in gate_reader.each_once(self._place, listed)}
+            self._parsed = {candidate.id: candidate for candidate in gate_reader.each_once(self._place, self._data)}
         return self._parsed
 
 

@@ -63,15 +63,13 @@ _STEPS = {  # step: (fewest words, most words, how it is written)
 _TOPS = ("inbox", "users", "receipts")
 
 
+@dataclass(eq=False)
 class BadCase(GateError):
     """A case that cannot be played: the place and the fault."""
 
-    def __init__(self, where: str, problem: str) -> None:
-        super().__init__(where, problem)
-        self.where, self.problem = where, problem
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.problem}"
+    where: str
+    problem: str
+    sentence = "{e.where}: {e.problem}"
 
 
 @dataclass(frozen=True, slots=True)

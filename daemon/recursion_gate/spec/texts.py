@@ -28,12 +28,11 @@ NAMES = {
 }
 
 
+@dataclass(eq=False)
 class NoPart(GateError):
     """There is no such part."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    name: str
 
     def __str__(self) -> str:
         return f"the specification has no part '{self.name}'. It has: {', '.join(NAMES)}."

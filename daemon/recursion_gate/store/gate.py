@@ -1,41 +1,17 @@
-"""``recursion-gate.json``: the array of what waits, in the order it was staged (contract, "The gate")."""
+"""The gate in memory, as one turn changes it, and its writing (contract, "The gate")."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView
 
-from pydantic_core import to_json
-
 from ..core.model import Candidate, id_hash
 from ..core.paths import Place
 from ..disk import atomic
 from ..disk.untrusted import mark_at, open_plain
-from .gate_reader import END, candidates_in, each_once
+from ..formats.gate_json import END, element, join
+from .gate_reader import each_once
 
-__all__ = ["EMPTY", "Gate", "dump"]
-
-#: A gate at which nobody waits.
-EMPTY = b"[]\n"
-
-
-def _chunk(candidate: Candidate) -> bytes:
-    """One element as it stands in the file: indented by two, a field a line. What is nested in a field is written
-    without white space, so that a drop's `meta` takes no more room here than it took in the drop, however deep it is.
-    """
-    return (
-        b"  {\n    "
-        + b",\n    ".join([to_json(k) + b": " + to_json(v) for k, v in candidate.as_json().items()])
-        + b"\n  }"
-    )
-
-
-def dump(candidates: Iterable[Candidate]) -> bytes:
-    """The file's bytes."""
-    return _dump([_chunk(c) for c in candidates])
-
-
-def _dump(chunks: list[bytes]) -> bytes:
-    return b"[\n" + b",\n".join(chunks) + END if chunks else EMPTY
+__all__ = ["Gate"]
 
 
 class Gate:
@@ -70,12 +46,12 @@ class Gate:
             return cls(place)
         gate = cls(place)
         gate._mark = before  # of what was read: a file put there since then is seen as changed
-        for candidate in each_once(place, candidates_in(place, data)):
+        for candidate in each_once(place, data):
             gate._put(candidate)
         return gate
 
     def _put(self, candidate: Candidate) -> bytes:
-        chunk = _chunk(candidate)
+        chunk = element(candidate)
         is_light = candidate.meta is None and not candidate.__pydantic_extra__
         self.changes += 1
         self.size += len(chunk) - self.bytes_of(candidate.id)
@@ -133,7 +109,7 @@ class Gate:
     def save(self) -> None:
         """Put the gate on disk, whole. The folder is not synced: see `atomic.replace`. Raises OSError."""
         if self._whole is None:
-            self._whole = bytearray(_dump([chunk for _, chunk in self._items.values()]))
+            self._whole = bytearray(join([chunk for _, chunk in self._items.values()]))
         atomic.replace(self.place.gate, self._whole)
         self._mark = mark_at(self.place.gate)
 
