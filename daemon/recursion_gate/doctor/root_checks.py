@@ -95,7 +95,8 @@ def inboxes(context: Context) -> Iterator[Finding]:
         if name in context.all_users or name.startswith(".") or not entry.is_dir(follow_symlinks=False):
             continue
         files_in = sum(not is_ignored(n) for n in os.listdir(entry.path))
-        message = f"there is no user of this name, so the daemon ignores {count(files_in, 'file')} in it"
+        message = "there is no user of this name"
+        message += f", so the daemon ignores {count(files_in, 'file')} in it" if files_in else ""
         near = next((u for u in context.all_users if u.casefold() == name.casefold()), None)
         if near:
             remedy = f"Move its files to inbox/{near}/: upper and lower case differ."
