@@ -169,9 +169,10 @@ def test_a_user_for_whom_there_is_no_watch_left_is_found_by_polling(root: Root) 
     World(root).keep()
     # inbox/, users/, the root, alex's inbox and its four folders, and one to see that there is room
     with Daemon(root, program=_limited("watches", 9)) as daemon:
-        assert _watching(root) == "events"
+        wait_for(lambda: root.status.exists() and _watching(root) == "events")
+        before = daemon.log().count("event=polling")
         add_user(root, "sam")
-        wait_for(lambda: "event=polling" in daemon.log())
+        wait_for(lambda: daemon.log().count("event=polling") > before)
         sam = World(root, user="sam")
         sam.drop("a.json", {"id": "a", "text": "x"})
         wait_for(lambda: sam.gate_ids() == ["a"])
