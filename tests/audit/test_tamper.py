@@ -21,18 +21,8 @@ from recursion_gate.core.paths import Root
 from recursion_gate.formats.record_parse import parse
 
 from ..conftest import make_root
-from ..support.audited import SEED, build, codes, copy, faults, look
+from ..support.audited import SEED, codes, copy, faults, look
 from ..support.world import World
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Root:
-    return build(tmp_path_factory.mktemp("whole") / "root")
-
-
-@pytest.fixture
-def world(whole: Root, tmp_path: Path) -> World:
-    return copy(whole, tmp_path / "root")
 
 
 def ledger_lines(world: World) -> list[bytes]:

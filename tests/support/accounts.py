@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -12,7 +13,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,30 @@ from recursion_gate.core.paths import Place, Root
 
 from .daemon import Daemon
 
-__all__ = ["Account", "Lanes", "lanes_at", "setup", "why_not", "without"]
+__all__ = ["Account", "Lanes", "as_nobody", "as_root", "lanes_at", "setup", "why_not", "without"]
+
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become another account"
+)
+
+
+def as_nobody(work: Callable[[], Any], uid: int = 65534) -> Any:
+    """What `work` gives, as JSON, when an account without any rights of its own does it."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(write, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read, "rb") as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return json.loads(told)
 
 
 def why_not() -> str | None:

@@ -1,16 +1,24 @@
-"""A root on which every kind of decision was really carried out, for tests of `verify` and `doctor`."""
+"""Roots for tests of `verify` and `doctor`: one with every kind of decision carried out, one that is healthy."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from recursion_gate.admin import setup
 from recursion_gate.audit.findings import Finding
 from recursion_gate.audit.verify import Anchor, Proof, verify
 from recursion_gate.core.paths import Root
+from recursion_gate.disk import atomic
+from recursion_gate.doctor import doctor
 
 from ..conftest import make_root
 from .world import World
+
+KNOWLEDGE, EVIDENCE = "self-knowledge.md", "self-evidence.md"
 
 #: What stands in the Record before anything is merged, and looks approved.
 SEED = "- ACT-2025-01-01-0001 — Came with the folder. — 2025-01-01 — THINK"
@@ -68,3 +76,61 @@ def codes(findings: list[Finding]) -> list[str]:
 
 def faults(proof: Proof) -> list[str]:
     return codes([f for f in proof.findings if f.severity == "fault"])
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    """What `build` makes; nobody may change it."""
+    return build(tmp_path_factory.mktemp("whole") / "root")
+
+
+@pytest.fixture
+def world(whole: Root, tmp_path: Path) -> World:
+    """A copy of `whole`."""
+    return copy(whole, tmp_path / "root")
+
+
+@pytest.fixture
+def healthy(tmp_path: Path) -> Root:
+    """A root as `init` and `user add` make it."""
+    root = Root(tmp_path / "root")
+    setup.make_root(root)
+    setup.add_user(root, "alex")
+    return root
+
+
+def edit(world: World, file: str, change: Callable[[str], str]) -> None:
+    """Change a Record file, as a person does."""
+    path = world.place.home / file
+    before = path.read_bytes().decode()
+    after = change(before)
+    assert after != before
+    path.write_bytes(after.encode())
+
+
+def found(root: Root, code: str) -> Finding:
+    """The one finding of `doctor` with this code."""
+    these = [f for f in doctor(root) if f.code == code]
+    assert len(these) == 1, (code, codes(doctor(root)))
+    return these[0]
+
+
+class Stop(BaseException):
+    """As if the process had been killed."""
+
+
+class StopsAt(atomic.Calls):
+    """Stops before the rename that puts `name` in place."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def rename(self, old: str, new: str) -> None:
+        if os.path.basename(new) == self._name:
+            raise Stop
+        super().rename(old, new)
+
+    def exchange(self, old: str, new: str) -> None:
+        if os.path.basename(new) == self._name:
+            raise Stop
+        super().exchange(old, new)
