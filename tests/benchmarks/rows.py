@@ -483,19 +483,22 @@ def history(repeat: int, receipts: int = 1_000_000) -> list[Row]:
 
 def idle(seconds: float = 60) -> list[Row]:
     """An idle daemon: processor time, wake-ups, memory."""
-    with scratch() as path:
-        root = make_root(path / "root", "alex")
-        fill(root, 1_000).close()
-        with daemon(root) as process:
-            time.sleep(3)
-            before = _used(process.pid)
-            time.sleep(seconds)
-            after = _used(process.pid)
-            resident = _resident(process.pid)
-    wakes = (after[1] - before[1]) / seconds * 30
+    wakes = {}
+    for pending in (0, 1_000):
+        with scratch() as path:
+            root = make_root(path / "root", "alex")
+            fill(root, pending).close()
+            with daemon(root) as process:
+                time.sleep(3)
+                before = _used(process.pid)
+                time.sleep(seconds)
+                after = _used(process.pid)
+                resident = _resident(process.pid)
+        wakes[pending] = (after[1] - before[1]) / seconds * 30
     return [
         Row("idle: share of a core", [(after[0] - before[0]) / seconds], [0.001], "0.1 %", 1, "-"),
-        Row("idle: wake-ups in 30 s, all threads", [wakes], [30.0], "one look", None, "-"),
+        Row("idle: wake-ups in 30 s, all threads", [wakes[0]], [30.0], "one look", None, "-"),
+        Row("idle, 1,000 pending: wake-ups in 30 s", [wakes[1_000]], [30.0], "one look", None, "-"),
         Row("idle: memory", [resident], [60e6], "60 MB", 1, "-"),
     ]
 
