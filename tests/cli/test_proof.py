@@ -227,7 +227,7 @@ def test_doctor_does_not_say_that_all_is_well_where_verify_finds_a_fault(world: 
     assert result.exit_code == 1
     assert "fault   users/alex/self-skill-think.md\n" in result.stdout
     assert "-> Put back a copy of the file that has them; or stop the daemon" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("Something is to be done: 1 fault")
+    assert result.stdout.splitlines()[-1].startswith("There is something to do: 1 fault")
 
 
 def test_doctor_says_of_an_edit_by_hand_what_to_do_and_that_all_is_well(world: World) -> None:
@@ -251,7 +251,7 @@ def test_doctor_that_may_not_look_does_not_say_that_all_is_well(healthy: Root, m
     assert result.exit_code == 1
     assert "note    users\n        this account may not look at it\n        -> Run doctor" in result.stdout
     assert "Add one" not in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("Not everything could be looked at")
+    assert result.stdout.splitlines()[-1].startswith("Not everything could be read")
     assert json.loads(call(healthy, "doctor", "--json").stdout)["healthy"] is False
 
 

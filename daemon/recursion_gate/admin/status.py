@@ -85,7 +85,7 @@ def _stuck(root: Root, pid: int | None, said: dict[str, Any]) -> str:
     """Why the daemon that holds the lock does no work here; "" where it does, as far as can be told."""
     if pid is not None and pid == lock_holder(root):  # else it may be seen from here under another number, or not
         if _state_of(pid) in ("T", "t"):
-            return f"it was paused (SIGSTOP): 'kill -CONT {pid}' lets it go on"
+            return f"it was paused (SIGSTOP): 'kill -CONT {pid}' resumes it"
         at = said.get("root")
         if isinstance(at, str) and not _is_same_folder(at, root.path):
             return f"it works on {at}, and this folder was moved here since: end it, and start it here"

@@ -205,7 +205,7 @@ def _verdict(findings: Sequence[Finding], unseen: int) -> str:
     counts = {s: sum(f.severity == s for f in findings) for s in SEVERITIES}
     told = ", ".join(count(n, s) for s, n in counts.items() if n)
     act = counts["fault"] + counts["warning"]
-    verdict = "Something is to be done" if act else "Not everything could be looked at" if unseen else "All is well"
+    verdict = "There is something to do" if act else "Not everything could be read" if unseen else "All is well"
     if act and unseen:
         told += "; not everything could be looked at"
     return f"{verdict}{': ' if told else '.'}{told}"
