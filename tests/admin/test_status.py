@@ -19,9 +19,9 @@ from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.disk.lock import hold, holder, lock_holder
 
-from ..conftest import make_root, mounted
 from ..support.accounts import lanes_at, why_not
 from ..support.daemon import Daemon, call
+from ..support.roots import make_root, mounted
 from ..support.world import World, wait_for
 
 

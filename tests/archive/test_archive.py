@@ -31,7 +31,7 @@ from recursion_gate.permissions.lanes import BadLanes
 from recursion_gate.reading import snapshot
 from recursion_gate.store import gate
 
-from ..conftest import add_user, make_root
+from ..support.roots import add_user, make_root
 from ..support.world import World, tree
 
 

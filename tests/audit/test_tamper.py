@@ -20,8 +20,8 @@ from recursion_gate.core.model import chain_hash
 from recursion_gate.core.paths import Root
 from recursion_gate.formats.record_parse import parse
 
-from ..conftest import make_root
 from ..support.audited import SEED, codes, copy, faults, look
+from ..support.roots import make_root
 from ..support.world import World
 
 

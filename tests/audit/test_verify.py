@@ -18,9 +18,9 @@ from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.doctor import doctor
 
-from ..conftest import add_user as add_bare_user
 from ..support.audited import EVIDENCE, KNOWLEDGE, Stop, StopsAt, faults, look
 from ..support.daemon import Daemon
+from ..support.roots import add_user as add_bare_user
 from ..support.world import World, tree, wait_for
 
 

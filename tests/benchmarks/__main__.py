@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from . import floor, rows
 from .rows import Row
 

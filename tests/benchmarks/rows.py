@@ -30,7 +30,7 @@ from recursion_gate.formats.cards import render
 from recursion_gate.formats.gate_json import dump
 from recursion_gate.formats.record_edit import effect
 
-from ..conftest import add_user, make_root
+from ..support.roots import add_user, make_root
 from ..support.world import wait_for
 from . import floor, usual
 

@@ -21,8 +21,8 @@ from recursion_gate.engine.keeper import Keeper, Outcome
 from recursion_gate.formats import cards
 from rich.cells import cell_len
 
-from ..conftest import add_user
 from ..support.daemon import PROGRAM, Daemon, call
+from ..support.roots import add_user
 from ..support.terminal import Terminal
 from ..support.world import World, tree, wait_for
 

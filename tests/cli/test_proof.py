@@ -9,25 +9,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from recursion_gate.admin.setup import add_user, make_root
 from recursion_gate.audit.verify import head
 from recursion_gate.cli import main
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 
-from ..conftest import add_user as add_bare_user
-from ..support.audited import build, copy
+from ..support.roots import add_user as add_bare_user
 from ..support.world import World
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Root:
-    return build(tmp_path_factory.mktemp("whole") / "root")
-
-
-@pytest.fixture
-def world(whole: Root, tmp_path: Path) -> World:
-    return copy(whole, tmp_path / "root")
 
 
 def call(root: Root, *args: str, stdin: str | None = None) -> Result:
@@ -171,14 +159,6 @@ def test_verify_takes_a_head_in_each_form(world: World) -> None:
 
 
 # -- doctor -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def healthy(tmp_path: Path) -> Root:
-    root = Root(tmp_path / "root")
-    make_root(root)
-    add_user(root, "alex")
-    return root
 
 
 def test_doctor_finds_a_new_root_well(healthy: Root) -> None:

@@ -18,8 +18,8 @@ from recursion_gate.core.paths import Root
 from recursion_gate.schemas.registry import SCHEMAS
 from recursion_gate.spec.context import ROLES
 
-from ..conftest import add_user, make_root
 from ..support.docs import blocks, matches, samples, shell
+from ..support.roots import add_user, make_root
 from ..support.world import World, tree
 
 #: The modules of the command line in which the reading commands are, and these commands with their parts.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recursion_gate.core.paths import DROP_FORMS, RECORD_FILES, STATES, Place, Root, find_root, is_ignored, valid_user
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from ..support.samples import texts
 
 

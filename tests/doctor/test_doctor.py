@@ -9,9 +9,9 @@ from pathlib import Path
 from recursion_gate.core.paths import Root
 from recursion_gate.doctor import CHECKS, USER_CHECKS, doctor
 
-from ..conftest import add_user as add_bare_user
 from ..support.accounts import as_nobody, as_root
 from ..support.audited import EVIDENCE, KNOWLEDGE, codes, copy, edit, look
+from ..support.roots import add_user as add_bare_user
 from ..support.world import World
 
 

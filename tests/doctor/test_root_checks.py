@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from recursion_gate.admin.setup import make_root
 from recursion_gate.core.paths import Root
 from recursion_gate.disk.lock import hold
 from recursion_gate.doctor import doctor, mend
 
 from ..support.audited import codes, found
+from ..support.roots import installed
 
 
 def test_a_folder_that_is_missing_is_named_and_made_with_fix(healthy: Root) -> None:
@@ -39,8 +39,7 @@ def test_something_else_where_a_folder_should_be_is_named_and_left_alone(healthy
 
 
 def test_a_root_without_users_is_told_how_to_add_one(tmp_path: Path) -> None:
-    root = Root(tmp_path / "root")
-    make_root(root)
+    root = installed(tmp_path / "root")
     assert "recursion-gate user add" in found(root, "no-users").remedy
 
 

@@ -261,7 +261,7 @@ def test_one_move_of_many_gives_the_bytes_of_one_at_a_time(
 ) -> None:
     monkeypatch.setenv("RECURSION_GATE_NOW", "2026-11-24T12:00:00Z")
     worlds = [World(root), World(root, user="sam")]
-    from ..conftest import add_user
+    from ..support.roots import add_user
 
     add_user(root, "sam")
     for world in worlds:

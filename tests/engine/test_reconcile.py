@@ -14,7 +14,7 @@ from recursion_gate.engine import keeper as keepers
 from recursion_gate.engine.desk import Desk
 from recursion_gate.engine.keeper import Keeper
 
-from ..conftest import add_user, make_root
+from ..support.roots import add_user, make_root
 from ..support.world import World
 
 

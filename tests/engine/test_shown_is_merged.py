@@ -16,7 +16,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.formats import cards
 from recursion_gate.store.gate import Gate
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from ..support.world import World
 
 EDITS = {

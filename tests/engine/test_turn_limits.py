@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recursion_gate.admin.setup import add_user, make_root
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
@@ -21,16 +20,13 @@ from recursion_gate.engine.keeper import Keeper
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.systemd import Heartbeat
 
+from ..support.roots import installed
 from ..support.world import World, wait_for
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Root:
-    made = Root(tmp_path / "root")
-    make_root(made)
-    for user in ("alex", "bob"):
-        add_user(made, user)
-    return made
+    return installed(tmp_path / "root", "alex", "bob")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from recursion_gate.core.paths import RECORD_FILES
 from recursion_gate.formats import record_edit, record_parse
 from recursion_gate.formats.record_edit import HEADINGS, Addition, additions, clean, effect, fold
 
-from ..conftest import RECORD
+from ..support.roots import RECORD
 from ..support.samples import candidate, candidates, texts
 
 # -- the lines ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from recursion_gate.core.paths import RECORD_FILES, Place, Root
 from recursion_gate.disk import atomic
 from recursion_gate.reading import snapshot
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from ..support.truth import Truth, seen
 from ..support.world import World, tree
 from ..torture import readers as torture

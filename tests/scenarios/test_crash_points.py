@@ -18,7 +18,7 @@ import recursion_gate
 from recursion_gate.core.paths import RECORD_FILES, Place
 from recursion_gate.reading import snapshot
 
-from ..conftest import RECORD
+from ..support.roots import RECORD
 from ..torture.disk import Boundary, Disk, Killed, Tree
 from ..torture.harness import (
     chapters,

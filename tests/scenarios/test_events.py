@@ -19,8 +19,8 @@ from recursion_gate.disk.lock import hold, is_held
 from recursion_gate.service import daemon as service
 from recursion_gate.service.watcher import Watch
 
-from ..conftest import add_user
 from ..support.daemon import PROGRAM, Daemon, call
+from ..support.roots import add_user
 from ..support.world import World, wait_for
 
 

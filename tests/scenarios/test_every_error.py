@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from recursion_gate.core.paths import Root
 
-from ..conftest import add_user, make_root, mounted
 from ..support.daemon import Daemon, call
+from ..support.roots import add_user, make_root, mounted
 from ..support.world import World, wait_for
 from ..torture.errors import ERRNOS, each_call, each_look
 from ..torture.harness import chapters, memory, stopped_clock

@@ -22,9 +22,9 @@ from recursion_gate.reading.whole import whole
 from recursion_gate.regression.cases import find_cases, lay_out, play, read_case, stopped_clock
 from recursion_gate.service.once import once
 
-from ..conftest import RECORD, make_root
 from ..support import independent
 from ..support.independent import CATEGORIES, DIMENSIONS, SKILLS, Broken, Entry, Logged, Reading
+from ..support.roots import RECORD, make_root
 from ..support.samples import AWKWARD, said, texts
 from ..support.world import World
 

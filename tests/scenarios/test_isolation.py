@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from recursion_gate.admin.setup import add_user, make_root
+from recursion_gate.admin.setup import add_user
 from recursion_gate.clients.stage import NoInbox, stage
 from recursion_gate.core.errors import GateError
 from recursion_gate.core.paths import Place, Root, valid_user
@@ -14,6 +14,7 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.engine.keeper import Keeper, Outcome
 from recursion_gate.service.run_queue import RunQueue
 
+from ..support.roots import installed
 from ..support.world import World
 
 #: Names that would lead elsewhere, or hide, or look like another.
@@ -23,11 +24,7 @@ TRICKS = ["..", ".", "../bob", "a/../bob", "/etc", "bob/", "bob\0", "bob\n", "",
 
 @pytest.fixture
 def root(tmp_path: Path) -> Root:
-    made = Root(tmp_path / "root")
-    make_root(made)
-    for user in ("alex", "bob"):
-        add_user(made, user)
-    return made
+    return installed(tmp_path / "root", "alex", "bob")
 
 
 def everything(folder: Path, but: str) -> dict[str, bytes | None]:

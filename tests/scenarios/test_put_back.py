@@ -13,7 +13,7 @@ from recursion_gate.core.model import id_hash
 from recursion_gate.core.paths import RECORD_FILES, Root
 from recursion_gate.disk import lock
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from ..support.world import World
 
 PARTS = ("inbox", "users", "receipts", ".daemon")

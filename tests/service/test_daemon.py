@@ -17,8 +17,8 @@ from recursion_gate.service import daemon as daemon_module
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.watcher import Watch
 
-from ..conftest import add_user
 from ..support.daemon import Daemon, call, run_here
+from ..support.roots import add_user
 from ..support.world import World, tree, wait_for
 
 

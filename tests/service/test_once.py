@@ -6,7 +6,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.service.once import once
 
-from ..conftest import add_user
+from ..support.roots import add_user
 from ..support.world import World
 
 

@@ -25,7 +25,7 @@ from recursion_gate.store import jsonl as tail
 from recursion_gate.store.index import Decided
 from recursion_gate.store.ledger import Ledger
 
-from ..conftest import RECORD, add_user
+from ..support.roots import RECORD, add_user
 from ..support.samples import candidate, candidates, draft
 
 START = "0" * 64

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recursion_gate.admin import setup
 from recursion_gate.audit.findings import Finding
 from recursion_gate.audit.verify import Anchor, Proof, verify
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.doctor import doctor
 
-from ..conftest import make_root
+from .roots import installed, make_root
 from .world import World
 
 KNOWLEDGE, EVIDENCE = "self-knowledge.md", "self-evidence.md"
@@ -93,10 +92,7 @@ def world(whole: Root, tmp_path: Path) -> World:
 @pytest.fixture
 def healthy(tmp_path: Path) -> Root:
     """A root as `init` and `user add` make it."""
-    root = Root(tmp_path / "root")
-    setup.make_root(root)
-    setup.add_user(root, "alex")
-    return root
+    return installed(tmp_path / "root", "alex")
 
 
 def edit(world: World, file: str, change: Callable[[str], str]) -> None:

@@ -32,7 +32,7 @@ from recursion_gate.disk import atomic
 from recursion_gate.engine import desk, keeper, looks, merging, staging
 from recursion_gate.formats import cards
 
-from ..conftest import RECORD, add_user, make_root
+from .roots import RECORD, add_user, make_root
 from .world import World
 
 __all__ = ["COUNTS", "STATES", "Protocol"]

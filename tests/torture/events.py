@@ -21,8 +21,8 @@ from pathlib import Path
 
 from recursion_gate.core.paths import Root
 
-from ..conftest import add_user, make_root
 from ..support.daemon import Daemon
+from ..support.roots import add_user, make_root
 from ..support.world import World, wait_for
 
 

@@ -19,12 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from recursion_gate.admin.setup import add_user, make_root
-from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.paths import Place
 from recursion_gate.disk.lock import is_held
 from recursion_gate.store.gate import Gate
 
 from ..support.daemon import Daemon
+from ..support.roots import installed
 from ..support.world import wait_for
 
 _LIMIT = 1.0  # seconds; docs/security.md
@@ -69,10 +69,7 @@ def _left(place: Place) -> int:
 
 def run(folder: Path, drops: int, writers: int, rest: bool) -> bool:
     """Flood a new root at `folder`, print what was measured, and give whether the promise holds."""
-    root = Root(folder / "root")
-    make_root(root)
-    for user in ("many", "one"):
-        add_user(root, user)
+    root = installed(folder / "root", "many", "one")
     many, one = root.place("many"), root.place("one")
     cut = [drops * n // writers for n in range(writers + 1)]
     processes = [mp.Process(target=_flood, args=(many, cut[n], cut[n + 1])) for n in range(writers)]

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from recursion_gate.core.paths import Root
 
-from ..conftest import make_root
 from ..support.daemon import Daemon, call
+from ..support.roots import make_root
 from ..support.world import World, wait_for
 
 

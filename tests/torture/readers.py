@@ -35,7 +35,7 @@ if __name__ == "__main__":
 from recursion_gate.core.paths import RECORD_FILES, Place, Root
 from recursion_gate.reading import snapshot
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from ..support.truth import Seen, Truth, seen
 from ..support.world import World
 

@@ -36,7 +36,7 @@ from recursion_gate.disk.atomic import Calls
 from recursion_gate.disk.untrusted import mark_at
 from recursion_gate.engine.keeper import Keeper
 
-from ..conftest import make_root
+from ..support.roots import make_root
 from ..support.world import World
 from .harness import memory
 

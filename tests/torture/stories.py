@@ -16,7 +16,7 @@ from typing import Any
 
 from recursion_gate.core.paths import Place
 
-from ..conftest import make_root
+from ..support.roots import make_root
 
 __all__ = ["NOW", "STORIES", "Story", "ground"]
 
