@@ -453,7 +453,7 @@ def test_receipts_that_are_all_gone_are_known_by_the_daemons_index(world: World)
     path.write_text(path.read_text() + MARS)
     for stopped in (False, True):
         if stopped:
-            world.keeper.close()
+            world.reconciler.close()
         proof = look(world)
         assert faults(proof) == ["receipts-missing"]
         assert proof.findings[0].path == "receipts/alex/merge-receipts.jsonl"
@@ -478,7 +478,7 @@ def test_an_index_that_knows_of_more_is_a_fault_until_it_is_thrown_away_and_one_
     shutil.copytree(world.root.path, kept)
     world.approve("waits-1")
     make_the_index(world)
-    world.keeper.close()
+    world.reconciler.close()
     newer = world.root.index.read_bytes()
     # An older copy of all but the cache is put back: what the index knows of was undone on purpose, or was not.
     other = World(Root(kept))
@@ -487,7 +487,7 @@ def test_an_index_that_knows_of_more_is_a_fault_until_it_is_thrown_away_and_one_
     proof = look(other)
     assert [(f.severity, f.code) for f in proof.findings] == [("fault", "receipts-behind")]
     other.keep()
-    assert "the receipts are older" in other.keeper.problems["alex"]
+    assert "the receipts are older" in other.reconciler.problems["alex"]
     forget_the_index(other)
     other.restart()
     other.stage("asks", "Learned to ask.")

@@ -78,9 +78,9 @@ def plot(path: Path) -> None:
     for size in sizes:
         with rows.scratch() as folder:
             root = make_root(folder / "root", "alex")
-            keeper = rows.fill(root, size)
+            reconciler = rows.fill(root, size)
             rows.put_drops(root.place("alex").inbox, 1_000_000, 500)
-            costs.append(rows.timed(lambda keeper=keeper: rows.catch_up(keeper)) / 500 * 1e6)  # type: ignore[misc]
+            costs.append(rows.timed(lambda reconciler=reconciler: rows.catch_up(reconciler)) / 500 * 1e6)  # type: ignore[misc]
     top = max(costs) * 1.2
     points = [(60 + i * 100, 250 - 210 * cost / top) for i, cost in enumerate(costs)]
     parts = [

@@ -25,7 +25,7 @@ from recursion_gate.clients import stage
 from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.formats.cards import render
 from recursion_gate.formats.gate_json import dump
 from recursion_gate.formats.record_edit import effect
@@ -134,20 +134,20 @@ def timed(work: Callable[[], object], *, settled: bool = False) -> float:
     return time.perf_counter() - start
 
 
-def catch_up(keeper: Keeper, user: str = "alex") -> None:
-    while keeper.keep(user).more:
+def catch_up(reconciler: Reconciler, user: str = "alex") -> None:
+    while reconciler.reconcile(user).more:
         pass
 
 
-def fill(root: Root, pending: int) -> Keeper:
+def fill(root: Root, pending: int) -> Reconciler:
     """A root whose user has so many candidates with their cards at the gate."""
     place = root.place("alex")
     for folder in (place.pending, root.daemon):
         folder.mkdir(parents=True, exist_ok=True)
     place.gate.write_bytes(dump([candidate(n) for n in range(pending)]))
-    keeper = Keeper(root, Settings())
-    catch_up(keeper)
-    return keeper
+    reconciler = Reconciler(root, Settings())
+    catch_up(reconciler)
+    return reconciler
 
 
 def put_drops(folder: Path, first: int, count: int) -> None:
@@ -232,9 +232,9 @@ def growth(repeat: int, count: int = 1_000) -> Row:
         for pending, found in times.items():
             with scratch() as path:
                 root = make_root(path / "root", "alex")
-                keeper = fill(root, pending)
+                reconciler = fill(root, pending)
                 put_drops(root.place("alex").inbox, 100_000, count)
-                found.append(timed(lambda keeper=keeper: catch_up(keeper), settled=True))  # type: ignore[misc]
+                found.append(timed(lambda reconciler=reconciler: catch_up(reconciler), settled=True))  # type: ignore[misc]
     return Row(
         f"burst of {count:,} at 10,000 pending", times[10_000], times[100], "at 100 pending", 1.5, "gate", count=count
     )
@@ -245,11 +245,11 @@ def single(repeat: int, pending: int = 10_000) -> Row:
     ours, bare = [], []
     with scratch() as path:
         root = make_root(path / "root", "alex")
-        keeper = fill(root, pending)
+        reconciler = fill(root, pending)
         place = root.place("alex")
         for number in range(repeat * 5):
             put_drops(place.inbox, 200_000 + number, 1)
-            ours.append(timed(lambda: catch_up(keeper), settled=True))
+            ours.append(timed(lambda: catch_up(reconciler), settled=True))
             data = place.gate.read_bytes()
             target = str(path / "gate.json")
             bare.append(timed(lambda data=data, target=target: floor.put(target, data, sync=True), settled=True))  # type: ignore[misc]
@@ -314,7 +314,7 @@ def approvals(repeat: int, count: int = 1_000, pending: int = 4_000) -> list[Row
     for _ in range(repeat):
         with scratch() as path:
             root = make_root(path / "root", "alex")
-            keeper = fill(root, pending)
+            reconciler = fill(root, pending)
             place = root.place("alex")
             names = sorted(os.listdir(place.pending))[:count]
             for name in names:
@@ -322,7 +322,7 @@ def approvals(repeat: int, count: int = 1_000, pending: int = 4_000) -> list[Row
             before = {n: path / f"before-{n}" for n in HEADINGS}
             for name, copy in before.items():
                 copy.write_bytes((place.home / name).read_bytes())
-            ours.append(timed(lambda keeper=keeper: catch_up(keeper), settled=True))  # type: ignore[misc]
+            ours.append(timed(lambda reconciler=reconciler: catch_up(reconciler), settled=True))  # type: ignore[misc]
             receipts, gate = place.ledger.read_bytes(), place.gate.read_bytes()
             lines = (place.home / "self-knowledge.md").read_bytes()[before["self-knowledge.md"].stat().st_size :]
             work = path / "floor"
@@ -361,14 +361,14 @@ def one_approval(repeat: int, entries: int = 10_000) -> Row:
         for name, heading in HEADINGS.items():
             lines = "".join(f"- • {TEXT} — ACT-2026-01-01-{n:010}\n" for n in range(entries))
             (place.home / name).write_text(f"# Record\n\n## {heading}\n{lines}")
-        keeper = fill(root, repeat * 5)
+        reconciler = fill(root, repeat * 5)
         work = path / "floor"
         for folder in ("approved", "month"):
             (work / folder).mkdir(parents=True)
         for name in sorted(os.listdir(place.pending)):
             os.rename(place.pending / name, place.approved / name)
             size = place.ledger.stat().st_size if place.ledger.exists() else 0
-            ours.append(timed(lambda: catch_up(keeper), settled=True))
+            ours.append(timed(lambda: catch_up(reconciler), settled=True))
             record = {n: place.home / n for n in HEADINGS}
             receipt, gate = place.ledger.read_bytes()[size:], place.gate.read_bytes()
             (work / "approved" / "card.md").write_bytes(card(candidate(1)))

@@ -17,7 +17,7 @@ from recursion_gate.cli import main
 from recursion_gate.cli.output import wrapped
 from recursion_gate.core.paths import RECORD_FILES, Root
 from recursion_gate.disk import atomic
-from recursion_gate.engine.keeper import Keeper, Outcome
+from recursion_gate.engine.reconcile import Outcome, Reconciler
 from recursion_gate.formats import cards
 from rich.cells import cell_len
 
@@ -249,13 +249,13 @@ def test_once_does_not_wait_for_a_parked_user(world: World, monkeypatch: pytest.
     world.root.settings.write_text("look_seconds = 1\npatience_seconds = 3\n")
     world.place.gate.write_text("garbage")
     turns: list[str] = []
-    keep = Keeper.keep
+    reconcile = Reconciler.reconcile
 
-    def counted(self: Keeper, user: str) -> Outcome:
+    def counted(self: Reconciler, user: str) -> Outcome:
         turns.append(user)
-        return keep(self, user)
+        return reconcile(self, user)
 
-    monkeypatch.setattr(Keeper, "keep", counted)
+    monkeypatch.setattr(Reconciler, "reconcile", counted)
     assert run(world.root, "once").exit_code == 1
     assert turns == ["alex"]
 

@@ -55,9 +55,9 @@ def test_a_holder_that_has_lost_its_place_ends_before_the_next_write(
         second.append(Held(root))
 
     with hold(root) as held:
-        world.keeper.check = held.check
+        world.reconciler.check = held.check
         world.restart()
-        world.keeper.check = held.check
+        world.reconciler.check = held.check
         monkeypatch.setattr(atomic, "calls", At("fsync", ending, another_takes_it))
         with pytest.raises(AlreadyRunning):
             world.keep()
@@ -78,14 +78,14 @@ def test_with_the_lock_deleted_in_mid_turn_the_turn_begins_anew(root: Root, monk
     world.move(world.stage("c1", "Learned of the moon."), "approved")
     with hold(root) as held:
         world.restart()
-        world.keeper.check = held.check
+        world.reconciler.check = held.check
         monkeypatch.setattr(atomic, "calls", At("fsync", "merge-receipts.jsonl", root.lock.unlink))
-        world.keeper.keep(world.user)
-        assert "taken away in mid-work" in world.keeper.problems[world.user]
-        world.keeper.keep(world.user)
+        world.reconciler.reconcile(world.user)
+        assert "taken away in mid-work" in world.reconciler.problems[world.user]
+        world.reconciler.reconcile(world.user)
         world.keep()
         assert root.lock.exists()
-    assert (world.keeper.problems, len(world.receipts()), world.gate_ids()) == ({}, 1, [])
+    assert (world.reconciler.problems, len(world.receipts()), world.gate_ids()) == ({}, 1, [])
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

@@ -10,7 +10,7 @@ import pytest
 from recursion_gate.core.model import act_id
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.engine import desk, merging
+from recursion_gate.engine import merge, observe
 
 from ..support.world import World, wait_for
 
@@ -195,7 +195,7 @@ def test_a_linked_entry_waits_for_what_it_links_to(world: World) -> None:
     world.approve("tides")
     assert world.receipts() == []
     assert len(world.names("approved")) == 1
-    assert world.keeper.held() == {"alex": {"tides": "waits until quiz is decided"}}
+    assert world.reconciler.held() == {"alex": {"tides": "waits until quiz is decided"}}
     world.approve("quiz")
     assert [r["candidate_id"] for r in world.receipts()] == ["quiz", "tides"]
 
@@ -333,7 +333,7 @@ def test_nothing_is_merged_while_a_second_card_of_the_entry_may_still_be_being_w
     other = world.place.rejected / card.name
     other.write_bytes(card.read_bytes()[:-5])  # it is not whole yet
     world.move(card, "approved")
-    world.keeper.keep("alex")
+    world.reconciler.reconcile("alex")
     assert (world.gate_ids(), world.receipts()) == (["moon"], [])
 
 
@@ -371,7 +371,7 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
     world.approve("stuck")
     world.stage("other")
     world.approve("other")
-    assert world.keeper.problems == {}
+    assert world.reconciler.problems == {}
     assert [r["candidate_id"] for r in world.receipts()] == ["stuck", "other"]
     assert world.names("approved") == [stuck]
     monkeypatch.undo()
@@ -385,7 +385,7 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
 
 def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object], after: str) -> None:
     """Have `do` done once, right after the folder `after` was listed."""
-    listed = merging._names_in
+    listed = observe._names_in
     todo = [do]
 
     def names_in(folder: str) -> set[str]:
@@ -394,7 +394,7 @@ def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]
             todo.pop()()
         return names
 
-    monkeypatch.setattr(merging, "_names_in", names_in)
+    monkeypatch.setattr(observe, "_names_in", names_in)
 
 
 @pytest.mark.parametrize("after", ["approved", "rejected"])
@@ -484,10 +484,10 @@ def test_the_filed_card_itself_put_back_into_approved_is_answered(world: World) 
 def test_what_a_stop_leaves_in_approved_is_cleared_without_a_word(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.Desk, "clear", lambda *args: None)
+    monkeypatch.setattr(merge, "discard", lambda *args: None)
     name = world.stage("moon").name
     world.move(world.card("moon"), "approved")
-    world.keeper.keep("alex")
+    world.reconciler.reconcile("alex")
     assert world.names("approved") == [name]
     assert len(world.receipts()) == 1
     monkeypatch.undo()

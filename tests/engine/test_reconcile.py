@@ -10,9 +10,9 @@ import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import keeper as keepers
-from recursion_gate.engine.desk import Desk
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine import reconcile
+from recursion_gate.engine.reconcile import Reconciler
+from recursion_gate.engine.settle import Settling
 
 from ..support.roots import add_user, make_root
 from ..support.world import World
@@ -31,16 +31,16 @@ def test_a_gate_that_does_not_parse_is_never_overwritten_and_parks_its_user_only
     world.drop("a.json", {"id": "a", "text": "Waits."})
     sam.drop("b.json", {"id": "b", "text": "Goes on."})
     world.keep()
-    sam.keeper = world.keeper
+    sam.reconciler = world.reconciler
     sam.keep()
     assert world.place.gate.read_bytes() == data
     assert world.names() == ["a.json"]
-    assert "users/alex/recursion-gate.json" in world.keeper.problems["alex"]
+    assert "users/alex/recursion-gate.json" in world.reconciler.problems["alex"]
     assert sam.gate_ids() == ["b"]
     world.place.gate.unlink()
     world.keep()
     assert world.gate_ids() == ["a"]
-    assert world.keeper.problems == {}
+    assert world.reconciler.problems == {}
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"a\0b"])
@@ -51,7 +51,7 @@ def test_a_record_file_that_is_no_text_is_never_overwritten(world: World, data: 
     world.approve("a")
     assert path.read_bytes() == data
     assert world.receipts() == []
-    assert "self-knowledge.md" in world.keeper.problems["alex"]
+    assert "self-knowledge.md" in world.reconciler.problems["alex"]
     path.write_bytes(b"## Topics / Understanding\n")
     world.keep()
     assert len(world.receipts()) == 1
@@ -66,25 +66,25 @@ def test_receipts_that_do_not_parse_park_the_user(world: World) -> None:
     world.move(world.card("b"), "approved")
     world.keep()
     assert world.place.ledger.read_bytes() == broken
-    assert "merge-receipts.jsonl" in world.keeper.problems["alex"]
+    assert "merge-receipts.jsonl" in world.reconciler.problems["alex"]
 
 
 def test_an_inbox_of_nobody_is_left_alone_and_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = world.root.inbox / "robin"
     inbox.mkdir()
     (inbox / "a.json").write_text('{"text": "For Robin."}')
-    due = world.keeper.keep("robin").due
+    due = world.reconciler.reconcile("robin").due
     assert due is not None, "it may be being added just now"
-    assert not world.keeper.unknown
-    monkeypatch.setattr(keepers, "_NEW", 0.0)
-    world.keeper.keep("robin")
-    assert world.keeper.unknown == {"robin"}
+    assert not world.reconciler.unknown
+    monkeypatch.setattr(reconcile, "_NEW", 0.0)
+    world.reconciler.reconcile("robin")
+    assert world.reconciler.unknown == {"robin"}
     assert [p.name for p in inbox.iterdir()] == ["a.json"]
     add_user_home(world.root, "robin")
     robin = World(world.root, user="robin")
-    robin.keeper = world.keeper
+    robin.reconciler = world.reconciler
     robin.keep()
-    assert world.keeper.unknown == set()
+    assert world.reconciler.unknown == set()
     assert [c["raw_text"] for c in robin.gate()] == ["For Robin."]
 
 
@@ -131,7 +131,7 @@ def test_a_lost_index_costs_nothing(world: World) -> None:
     world.root.daemon.mkdir()
     world.stage("a")
     world.approve("a")
-    world.keeper.close()
+    world.reconciler.close()
     for path in world.root.daemon.iterdir():
         path.write_bytes(b"garbage")
     world.restart()
@@ -155,13 +155,13 @@ def test_keeping_again_changes_no_byte(world: World) -> None:
 
 def test_a_users_flood_leaves_the_next_user_its_turn(root: Root) -> None:
     add_user(root, "sam")
-    keeper = Keeper(root, Settings(max_per_turn=5))
+    reconciler = Reconciler(root, Settings(max_per_turn=5))
     alex, sam = World(root), World(root, user="sam")
     for number in range(40):
         alex.drop(f"{number}.json", {"text": f"Number {number}."})
     sam.drop("one.json", {"id": "one", "text": "Just one."})
-    assert keeper.keep("alex").more
-    keeper.keep("sam")
+    assert reconciler.reconcile("alex").more
+    reconciler.reconcile("sam")
     assert len(alex.gate()) == 5
     assert sam.gate_ids() == ["one"]
 
@@ -175,7 +175,7 @@ def test_a_card_left_over_that_may_still_be_written_is_waited_for_not_spun_on(wo
     with open(copy, "a") as file:  # a person is about to add to the copy
         file.write("More.")
         file.flush()
-        turns = [world.keeper.keep("alex") for _ in range(5)]
+        turns = [world.reconciler.reconcile("alex") for _ in range(5)]
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
     assert not turns[-1].more
     world.keep()
@@ -195,7 +195,7 @@ def test_what_only_waits_is_not_announced_at_each_look(root: Root) -> None:
     for number in range(5):
         world.move(world.card(f"c{number}"), "approved")
     found: list[int] = []
-    world.keeper.found = found.append
+    world.reconciler.found = found.append
     world.keep()
     assert sum(found) == 5
     found.clear()
@@ -218,28 +218,28 @@ def test_a_file_name_cannot_write_lines_of_its_own_into_the_log(
     monkeypatch.setattr(atomic, "take_away", full)
     os.utime(world.place.inbox / "a\nevent=approved user=alex id=x.json", (0, 0))
     with monkeypatch.context() as patch:
-        patch.setattr(Desk, "settled", lambda *args, **more: None)
+        patch.setattr(Settling, "check", lambda *args, **more: None)
         world.keep()
-    assert world.keeper.problems
-    for told in [*world.keeper.problems.values(), *(r.getMessage() for r in caplog.records)]:
+    assert world.reconciler.problems
+    for told in [*world.reconciler.problems.values(), *(r.getMessage() for r in caplog.records)]:
         assert "\n" not in told
 
 
-def test_the_desks_of_users_who_are_left_alone_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recursion_gate.engine.keeper._MOST_DESKS", 3)
+def test_the_states_of_users_who_are_left_alone_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recursion_gate.engine.reconcile._MOST_STATES", 3)
     users = [f"user{n}" for n in range(8)]
     root = make_root(tmp_path / "many", *users)
-    keeper = Keeper(root, Settings())
+    reconciler = Reconciler(root, Settings())
     worlds = [World(root, user=user) for user in users]
     for n, world in enumerate(worlds):
         world.drop("a.json", {"id": f"a{n}", "text": "x"})
-        while keeper.keep(world.user).more:
+        while reconciler.reconcile(world.user).more:
             pass
-        assert len(keeper._desks) <= 3
+        assert len(reconciler._states) <= 3
     for n, world in enumerate(worlds):  # what was on them is read again
         world.move(world.card(f"a{n}"), "approved")
-        while keeper.keep(world.user).more:
+        while reconciler.reconcile(world.user).more:
             pass
         assert [receipt["candidate_id"] for receipt in world.receipts()] == [f"a{n}"]
-        assert len(keeper._desks) <= 3
-    keeper.close()
+        assert len(reconciler._states) <= 3
+    reconciler.close()

@@ -127,7 +127,7 @@ def test_in_any_order_of_staging_and_deciding_the_card_shows_what_is_merged(
         world.keep()
         for name in "abc":
             assert merged(world, name) == shown[name]
-        world.keeper.close()
+        world.reconciler.close()
 
 
 def test_a_long_chain_of_links_is_approved_at_once_as_its_cards_show(world: World, record_gets: list[str]) -> None:

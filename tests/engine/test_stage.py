@@ -13,10 +13,10 @@ from recursion_gate.core import model
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import staging
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine import decide, user_state
+from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.service.once import once
-from recursion_gate.store import gate, ledger
+from recursion_gate.store import gate, index, ledger
 
 from ..support.world import World
 
@@ -239,7 +239,7 @@ def test_a_turn_stages_at_most_max_per_turn(root: Root) -> None:
     world = World(root, Settings(max_per_turn=4))
     for number in range(10):
         world.drop(f"{number}.json", {"text": f"Number {number}."})
-    assert world.keeper.keep("alex").more
+    assert world.reconciler.reconcile("alex").more
     assert len(world.gate()) == 4
     world.keep()
     assert len(world.gate()) == 10
@@ -298,7 +298,7 @@ def test_a_staged_drop_that_cannot_be_removed_stops_nobody(world: World, monkeyp
     world.keep()
     world.drop("b.json", {"id": "b", "text": "Goes on."})
     world.keep()
-    assert world.keeper.problems == {}
+    assert world.reconciler.problems == {}
     assert (world.gate_ids(), world.names()) == (["a", "b"], ["stuck.json"])
     assert len(world.names("pending")) == 2
 
@@ -309,7 +309,7 @@ def test_a_thousand_cards_that_want_one_name_each_get_their_own(root: Root) -> N
     for part, some in enumerate((ids[:600], ids[600:])):
         world.drop(f"{part}.jsonl", "\n".join(json.dumps({"id": i, "text": "The same."}) for i in some))
     world.keep()
-    assert world.keeper.problems == {}
+    assert world.reconciler.problems == {}
     assert len(world.names("pending")) == len(ids)
 
 
@@ -331,9 +331,9 @@ def test_drops_that_are_known_are_taken_away_at_once_so_that_a_daemon_that_is_ki
         world.drop(f"{number}.json", {"id": f"c{number}", "text": "One of many."})
     left = []
     for _ in range(8):  # each is killed after two turns
-        keeper = Keeper(root, world.settings)
-        keeper.keep("alex")
-        keeper.keep("alex")
+        reconciler = Reconciler(root, world.settings)
+        reconciler.reconcile("alex")
+        reconciler.reconcile("alex")
         left.append(len(world.names()))
     assert left[-1] == 0
     assert len(world.gate_ids()) == 10
@@ -341,7 +341,7 @@ def test_drops_that_are_known_are_taken_away_at_once_so_that_a_daemon_that_is_ki
 
 def _only_two_characters(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Ids are told apart by two characters of their digest only; gives two that have the same."""
-    for module in (model, gate, ledger, staging):
+    for module in (model, gate, index, ledger, decide, user_state):
         monkeypatch.setattr(module, "id_hash", lambda i: model.short_hash(i.encode(), 2))
     seen: dict[str, str] = {}
     for number in range(10_000):
@@ -360,7 +360,7 @@ def test_what_would_share_an_act_id_is_not_staged(world: World, monkeypatch: pyt
     elif then == "rejected":
         world.reject(first)
     if then.endswith("gone"):
-        world.keeper.close()
+        world.reconciler.close()
         world.root.index.unlink(missing_ok=True)
         world.restart()
     world.drop("second.json", {"id": second, "raw_text": "Looked at the sun."})

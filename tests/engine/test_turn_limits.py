@@ -14,9 +14,10 @@ import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import merging, staging
-from recursion_gate.engine.desk import Desk
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine import apply, observe, turn
+from recursion_gate.engine.actions import Decision, ReturnWithNote
+from recursion_gate.engine.reconcile import Reconciler
+from recursion_gate.engine.user_state import UserState
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.systemd import Heartbeat
 
@@ -32,7 +33,7 @@ def root(tmp_path: Path) -> Root:
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part of a turn has no time at all, and so does the least that it does in any case."""
-    monkeypatch.setattr(Desk, "late", lambda self, until: True)
+    monkeypatch.setattr(UserState, "late", lambda self, until: True)
 
 
 def chain(world: World, count: int) -> list[str]:
@@ -56,13 +57,13 @@ def move_all(world: World, state: str = "approved", seed: int = 1) -> None:
 
 def test_linked_decisions_are_put_in_order_in_one_walk(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     world, asked = World(root), [0]
-    link_of = merging._link_of
+    link_of = vars(Decision)["link"].fget
 
-    def counting(decision: merging.Decision) -> str:
+    def counting(decision: Decision) -> str:
         asked[0] += 1
-        return link_of(decision)
+        return str(link_of(decision))
 
-    monkeypatch.setattr(merging, "_link_of", counting)
+    monkeypatch.setattr(Decision, "link", property(counting))
     ids = chain(world, 90)
     for name in reversed(ids):  # the last of the chain was decided first
         world.move(world.card(name), "approved")
@@ -78,7 +79,7 @@ def test_where_a_turn_ends_changes_neither_the_order_nor_the_bytes(
     monkeypatch.setenv("RECURSION_GATE_NOW", "2026-11-24T16:30:00Z")
     # Many moves may bear the same time.
     order = property(lambda decision: (0, decision.staged.raw_text[::-1]))
-    monkeypatch.setattr(merging.Decision, "order", order)
+    monkeypatch.setattr(Decision, "order", order)
     results = []
     for user, limit in (("alex", 1_000), ("bob", most)):
         world = World(root, Settings(max_per_turn=limit), user)
@@ -132,10 +133,10 @@ def test_a_card_that_is_edited_between_two_turns_is_merged_as_edited(root: Root,
     for number in range(4):
         world.stage(f"n{number}", f"Text {number}.")
     cards = [world.move(world.card(f"n{number}"), "approved") for number in range(4)]
-    while len(world.keeper._desks["alex"].looked) < 3:  # it is read, and not yet decided
-        world.keeper.keep("alex")
+    while len(world.reconciler._states["alex"].read_cards) < 3:  # it is read, and not yet decided
+        world.reconciler.reconcile("alex")
     assert not world.receipts()
-    seen = sorted(world.keeper._desks["alex"].looked)[0]
+    seen = sorted(world.reconciler._states["alex"].read_cards)[0]
     [edited] = [card for card in cards if os.fspath(card) == seen]
     edited.write_bytes(edited.read_bytes().replace(b"Text ", b"Changed ", 1))
     world.keep()
@@ -151,7 +152,7 @@ def test_cards_that_must_rest_are_waited_for_not_looked_at_all_the_while(root: R
         card.write_text(card.read_text().replace("Text ", "Changed ", 1))
         world.move(card, "approved")
     while len(world.receipts()) < 4:
-        outcome = world.keeper.keep("alex")
+        outcome = world.reconciler.reconcile("alex")
         turns += 1
         assert turns < 40
         if not outcome.more:
@@ -162,13 +163,13 @@ def test_contrary_and_circular_decisions_go_back_a_few_in_a_turn(
     root: Root, no_time: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    send_back = merging.send_back
+    send_back = apply._ONE_BY_ONE[ReturnWithNote]
 
     def counting(*args: Any) -> None:
         sent[-1] += 1
         send_back(*args)
 
-    monkeypatch.setattr(merging, "send_back", counting)
+    monkeypatch.setitem(apply._ONE_BY_ONE, ReturnWithNote, counting)
     world = World(root)
     for number in range(6):
         world.stage(f"x{number}", link_to_evidence_id=f"x{(number + 1) % 6}")
@@ -181,8 +182,8 @@ def test_contrary_and_circular_decisions_go_back_a_few_in_a_turn(
 
     def all_done() -> bool:
         sent.append(0)
-        world.keeper.keep("alex")
-        return len(world.names("pending")) + len(world.keeper.held().get("alex", {})) == 12
+        world.reconciler.reconcile("alex")
+        return len(world.names("pending")) + len(world.reconciler.held().get("alex", {})) == 12
 
     wait_for(all_done)
     assert max(sent) <= 2
@@ -191,7 +192,7 @@ def test_contrary_and_circular_decisions_go_back_a_few_in_a_turn(
     # One card of a circle is enough to open it: those that did not go back wait for the one that did.
     back = [number for number in range(6) if world.cards(f"x{number}")]
     assert back
-    assert len(back) + len(world.keeper.held()["alex"]) == 6
+    assert len(back) + len(world.reconciler.held()["alex"]) == 6
 
 
 def test_drops_that_are_refused_for_a_full_gate_are_refused_a_few_in_a_turn(root: Root, no_time: None) -> None:
@@ -200,7 +201,7 @@ def test_drops_that_are_refused_for_a_full_gate_are_refused_a_few_in_a_turn(root
     for number in range(20):
         world.drop(f"n{number}.json", {"raw_text": "One more."})
     refused = []
-    while world.keeper.keep("alex").more:
+    while world.reconciler.reconcile("alex").more:
         refused.append(len(world.names("problems")) // 2)
     assert all(b - a <= 2 for a, b in pairwise(refused))
     assert "max_gate_bytes" in world.why("n7.json")
@@ -208,9 +209,9 @@ def test_drops_that_are_refused_for_a_full_gate_are_refused_a_few_in_a_turn(root
 
 
 def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "_MOST_BYTES", 2_000)
-    monkeypatch.setattr(merging, "_MOST_BYTES", 3_000)
-    monkeypatch.setattr(Desk, "late", lambda self, until: False)
+    monkeypatch.setattr(observe, "_MOST_BYTES", 2_000)
+    monkeypatch.setattr(turn, "_MOST_BYTES", 3_000)
+    monkeypatch.setattr(UserState, "late", lambda self, until: False)
     world = World(root, Settings(max_per_turn=10))
     for number in range(12):
         world.drop(f"n{number}.json", {"id": f"n{number}", "raw_text": "x" * 900})
@@ -220,7 +221,7 @@ def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest
     sizes = [0]
 
     def all_staged() -> bool:
-        world.keeper.keep("alex")
+        world.reconciler.reconcile("alex")
         sizes.append(len(world.gate()))
         return sizes[-1] == 42
 
@@ -230,7 +231,7 @@ def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest
     move_all(world)
     done = [0]
     while len(done) < 2 or done[-1] < 42:
-        world.keeper.keep("alex")
+        world.reconciler.reconcile("alex")
         done.append(len(world.receipts()))
     assert max(b - a for a, b in pairwise(done)) <= 5
 
@@ -241,7 +242,7 @@ def _logged(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
 
 def _a_look_later(world: World) -> None:
     """Another turn, when `look_seconds` are over for what is counted."""
-    world.keeper._desks[world.user]._said_until = 0.0
+    world.reconciler._states[world.user].events.said_until = 0.0
     world.keep()
 
 
@@ -264,7 +265,7 @@ def test_thousands_of_folders_that_cannot_be_moved_hold_up_nobody_and_fill_no_lo
     for number in range(12_000):
         (world.place.inbox / f"f{number}").mkdir(mode=0)
     world.drop("fine.json", {"id": "fine", "raw_text": "Fine."})
-    wait_for(lambda: not world.keeper.keep("alex").more)
+    wait_for(lambda: not world.reconciler.reconcile("alex").more)
     assert world.gate_ids() == ["fine"]
     assert len(tried) == 1, "only the gate was written: no reason for what cannot be moved"
     assert len(_logged(caplog, "cannot-move")) == 5
@@ -285,14 +286,14 @@ def test_thousands_of_decisions_that_wait_fill_no_log(root: Root, caplog: pytest
     for name in ids[1:]:
         world.move(world.card(name), "approved")
     world.keep()
-    assert len(world.keeper.held()["alex"]) == 59
+    assert len(world.reconciler.held()["alex"]) == 59
     assert len(_logged(caplog, "waits")) == 5
     _a_look_later(world)
     assert _logged(caplog, "waits")[5:] == ["event=waits user=alex id=inbox/alex more=54"]
 
 
 def test_a_stop_that_is_asked_for_is_heard_within_a_turn(root: Root) -> None:
-    keeper = Keeper(root, Settings())
+    reconciler = Reconciler(root, Settings())
     world = World(root)
     for number in range(300):
         world.drop(f"n{number}.json", {"id": f"n{number}", "raw_text": "One of many."})
@@ -302,8 +303,8 @@ def test_a_stop_that_is_asked_for_is_heard_within_a_turn(root: Root) -> None:
         asked[0] += 1
         return asked[0] > 5
 
-    keeper.stopping = stopping
-    assert keeper.keep("alex").more
+    reconciler.stopping = stopping
+    assert reconciler.reconcile("alex").more
     assert 0 < len(world.gate()) < 20
 
 
@@ -318,16 +319,16 @@ def test_the_service_manager_is_fed_within_a_turn(root: Root, monkeypatch: pytes
     world = World(root)
     for number in range(30):
         world.drop(f"n{number}.json", {"raw_text": "One of many."})
-    keep, within = Keeper.keep, []
+    reconcile, within = Reconciler.reconcile, []
 
-    def noting(self: Keeper, user: str) -> Any:
+    def noting(self: Reconciler, user: str) -> Any:
         before = fed[0]
-        outcome = keep(self, user)
+        outcome = reconcile(self, user)
         within.append(fed[0] - before)
         if user == "alex" and not outcome.more:
             service.stop()
         return outcome
 
-    monkeypatch.setattr(Keeper, "keep", noting)
+    monkeypatch.setattr(Reconciler, "reconcile", noting)
     service.run()
     assert max(within) >= 29

@@ -213,7 +213,7 @@ def taken(root: Root) -> Snapshot:
     for candidate_id in ("c0", "c1", "c2"):
         world.approve(candidate_id)
     world.reject("c3")
-    world.keeper.close()
+    world.reconciler.close()
     return snapshot(root, "alex")
 
 

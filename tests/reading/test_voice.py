@@ -25,7 +25,7 @@ Sample = tuple[World, dict[str, str]]
 def mira(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """The sample Record, and the ACT id of each of its candidates."""
     world, ids = sample(Root(tmp_path_factory.mktemp("voice") / "root"))
-    world.keeper.close()
+    world.reconciler.close()
     return world, ids
 
 

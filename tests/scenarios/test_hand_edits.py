@@ -33,13 +33,13 @@ def test_a_record_file_that_is_being_saved_in_place_is_waited_for(world: World) 
         editor.write(before[: len(before) // 2])
         editor.flush()
         world.move(world.card("c1"), "approved")
-        outcome = world.keeper.keep("alex")
+        outcome = world.reconciler.reconcile("alex")
         assert outcome.due is not None
         assert outcome.due < 0.5
         assert (world.gate_ids(), world.receipts()) == (["c1"], [])
-        assert world.keeper.held()["alex"]["c1"] == "waits until nobody writes users/alex/self-knowledge.md"
+        assert world.reconciler.held()["alex"]["c1"] == "waits until nobody writes users/alex/self-knowledge.md"
         world.drop("c2.json", {"id": "c2", "text": "Nothing else waits."})
-        world.keeper.keep("alex")
+        world.reconciler.reconcile("alex")
         assert world.gate_ids() == ["c1", "c2"]
         editor.write(before[len(before) // 2 :] + b"mine\n")
     world.keep()
@@ -66,15 +66,15 @@ def test_with_the_receipt_there_and_the_file_being_saved_the_merge_is_finished_l
     with pytest.MonkeyPatch.context() as patch:
         calls = SavedAfterTheReceipt()
         patch.setattr(atomic, "calls", calls)
-        assert world.keeper.keep("alex").failed
-        assert "another program is writing this file" in world.keeper.problems["alex"]
-        assert world.keeper.problems["alex"].startswith("users/alex/self-knowledge.md: ")
+        assert world.reconciler.reconcile("alex").failed
+        assert "another program is writing this file" in world.reconciler.problems["alex"]
+        assert world.reconciler.problems["alex"].startswith("users/alex/self-knowledge.md: ")
         assert len(world.receipts()) == 1
         assert calls.opened is not None
         os.write(calls.opened, before + b"mine\n")
         os.close(calls.opened)
     world.keep()
-    assert (world.keeper.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
+    assert (world.reconciler.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
     assert "mine" in world.lines(KNOWLEDGE)
 
 
@@ -122,7 +122,7 @@ def test_a_save_while_a_merge_is_under_way_is_kept(world: World, save: Callable[
         patch.setattr(atomic, "calls", Meanwhile())
         world.keep()
     assert saved
-    assert (world.keeper.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
+    assert (world.reconciler.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
     lines = world.lines(KNOWLEDGE)
     lines.remove(next(line for line in lines if "Learned c1." in line))
     assert lines == (before + b"mine\n").decode().splitlines()
@@ -141,4 +141,4 @@ def test_where_two_files_cannot_change_places_one_is_renamed_over_the_other(
     monkeypatch.setattr(atomic, "calls", Plain())
     world.stage("c1", "Learned c1.")
     world.approve("c1")
-    assert (world.keeper.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
+    assert (world.reconciler.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)

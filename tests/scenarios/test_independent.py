@@ -182,7 +182,7 @@ def test_both_read_alike_whatever_was_dropped_edited_linked_and_decided(story: l
             if fate != "wait":
                 world.move(card, "rejected" if fate == "reject" else "approved")
         world.keep()
-        world.keeper.close()
+        world.reconciler.close()
         mine = compare(world.root.path, "alex")
         accounted(mine)
         decided = {receipt["candidate_id"]: receipt for receipt in mine.receipts}

@@ -11,7 +11,7 @@ from recursion_gate.clients.stage import NoInbox, stage
 from recursion_gate.core.errors import GateError
 from recursion_gate.core.paths import Place, Root, valid_user
 from recursion_gate.core.settings import Settings
-from recursion_gate.engine.keeper import Keeper, Outcome
+from recursion_gate.engine.reconcile import Outcome, Reconciler
 from recursion_gate.service.run_queue import RunQueue
 
 from ..support.roots import installed
@@ -38,14 +38,14 @@ def everything(folder: Path, but: str) -> dict[str, bytes | None]:
 
 def test_no_name_of_a_user_leads_elsewhere(root: Root) -> None:
     before = everything(root.path.parent, but="nothing")
-    keeper = Keeper(root, Settings())
+    reconciler = Reconciler(root, Settings())
     for name in TRICKS:
         assert not valid_user(name), ascii(name)
         with pytest.raises(GateError):
             add_user(root, name)
         with pytest.raises((NoInbox, ValueError)):
             stage("x", user=name, root=root.path)
-        assert keeper.keep(name).due is None
+        assert reconciler.reconcile(name).due is None
     assert everything(root.path.parent, but="nothing") == before
 
 
@@ -62,7 +62,7 @@ def test_no_field_of_a_drop_leads_elsewhere(root: Root) -> None:
         card.rename(world.place.approved / card.name)
     world.keep()
     assert len(world.receipts()) + len(world.gate()) == len(cards)
-    assert "alex" not in world.keeper.problems
+    assert "alex" not in world.reconciler.problems
     assert everything(root.path.parent, but="alex") == before
 
 
@@ -117,7 +117,7 @@ def test_a_flood_for_one_user_lets_another_users_single_drop_through_at_its_next
     alex, bob = root.place("alex"), root.place("bob")
     for number in range(3_000):
         (alex.inbox / f"{number}.json").write_bytes(b'{"raw_text": "One of many.", "id": "n%d"}' % number)
-    run_queue = RunQueue(Keeper(root, Settings(max_per_turn=50)))
+    run_queue = RunQueue(Reconciler(root, Settings(max_per_turn=50)))
     run_queue.add("alex")
     for _ in range(3):  # it has begun
         run_queue.run_next()
@@ -138,7 +138,7 @@ def test_a_drop_is_taken_in_before_all_other_users_have_been_looked_at(root: Roo
     users = [f"user{number}" for number in range(30)]
     for user in users:
         add_user(root, user)
-    run_queue = RunQueue(Keeper(root, Settings()))
+    run_queue = RunQueue(Reconciler(root, Settings()))
     for user in users:
         run_queue.add(user)
     last = root.place(users[-1])
@@ -154,10 +154,10 @@ def test_users_to_whom_something_happens_all_the_time_do_not_keep_the_look_from_
         add_user(root, user)
     looked_at: list[str] = []
 
-    class Noting(Keeper):
-        def keep(self, user: str) -> Outcome:
+    class Noting(Reconciler):
+        def reconcile(self, user: str) -> Outcome:
             looked_at.append(user)
-            return super().keep(user)
+            return super().reconcile(user)
 
     run_queue = RunQueue(Noting(root, Settings()))
     for user in users:
@@ -176,7 +176,7 @@ def _ids(place: Place) -> set[str]:
 @pytest.mark.parametrize("broken", ["gate", "ledger", "record"])
 def test_what_parks_one_user_does_not_hold_up_another(root: Root, broken: str) -> None:
     alex, bob = World(root), World(root, user="bob")
-    bob.keeper = alex.keeper
+    bob.reconciler = alex.reconciler
     alex.stage("one")
     if broken == "record":
         (alex.place.home / "self-evidence.md").write_bytes(b"\xff\xfe not text")
@@ -184,9 +184,9 @@ def test_what_parks_one_user_does_not_hold_up_another(root: Root, broken: str) -
         {"gate": alex.place.gate, "ledger": alex.place.ledger}[broken].write_bytes(b"{torn\n")
     alex.card("one").rename(alex.place.approved / "one.md")
     alex.keep()
-    assert "alex" in alex.keeper.problems
+    assert "alex" in alex.reconciler.problems
     bob.stage("two").rename(bob.place.approved / "two.md")
     bob.keep()
     assert bob.gate() == []
-    assert "bob" not in bob.keeper.problems
+    assert "bob" not in bob.reconciler.problems
     assert alex.place.approved.joinpath("one.md").exists()

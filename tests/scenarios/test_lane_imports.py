@@ -62,7 +62,7 @@ def world(root: Root) -> World:
     world.stage("c0", "Learned how tides work.")
     world.stage("c1", "Built a kite.")
     world.approve("c0")
-    world.keeper.close()
+    world.reconciler.close()
     return world
 
 

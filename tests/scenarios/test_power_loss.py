@@ -14,8 +14,8 @@ from recursion_gate.clients import decide, stage
 from recursion_gate.core.paths import RECORD_FILES, Root, is_ignored
 from recursion_gate.core.settings import load_settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import merging
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine import filing
+from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.reading.snapshot import snapshot
 
 from ..torture.disk import Boundary, Disk, Op, Tree
@@ -51,7 +51,7 @@ def test_so_do_those_of_longer_stories(name: str, folder: Path) -> None:
 def test_nor_is_one_sync_of_the_disk_for_many_cards_less(
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "_MANY", 1)
+    monkeypatch.setattr(filing, "_MANY", 1)
     for chapter in chapters(STORIES[name], folder / "story"):
         count = power_cuts(chapter, folder / "cut", most=40)
         assert not count.broken, "\n".join(count.broken)
@@ -106,17 +106,17 @@ def test_a_user_whose_folders_nobody_has_synced_loses_nothing_either(
     chapter = chapters(STORIES["one"], folder / "story")[0]
     place = start_again(chapter.before, folder / "played")
     boundary = Boundary()
-    keeper = Keeper(Root(place.root), load_settings(Root(place.root)))
+    reconciler = Reconciler(Root(place.root), load_settings(Root(place.root)))
     if running:
-        setup.add_user(keeper.root, "sam")
+        setup.add_user(reconciler.root, "sam")
         hidden = place.home.rename(folder / "hidden")
-        (keeper.root.place("sam").inbox / "mine.md").write_text("I was here before.")
-        assert not keeper.keep("sam").failed
+        (reconciler.root.place("sam").inbox / "mine.md").write_text("I was here before.")
+        assert not reconciler.reconcile("sam").failed
         hidden.rename(place.home)
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "calls", boundary)
-        assert not keeper.keep("alex").failed
-    keeper.close()
+        assert not reconciler.reconcile("alex").failed
+    reconciler.close()
     home = place.shown(place.home)
     disk = Disk(place.root, Tree(tuple(item for item in chapter.before.items if not item[0].startswith(home))))
     disk.apply(Op("mkdir", str(place.home)))

@@ -107,16 +107,16 @@ def check(newer: Path, older: Path, part: str, target: Path, *, at_work: bool) -
         assert not _doubled(world), told
         if not decided <= {r["candidate_id"] for r in world.receipts()} or not approved <= _merged(world):
             assert _is_said(world.root), told
-        world.keeper.close()
+        world.reconciler.close()
         world.restart()
-    world.keeper.close()
+    world.reconciler.close()
     if not decided <= {r["candidate_id"] for r in world.receipts()}:
         assert part == "receipts", told
         _copy(newer / part, target / part)
     fixed = _call(world.root, "doctor", "--fix")
     world.restart()
     _go_on(world)
-    world.keeper.close()
+    world.reconciler.close()
     assert not _doubled(world), told
     assert decided <= {r["candidate_id"] for r in world.receipts()}, told
     assert approved <= _merged(world), (told, fixed)
@@ -131,7 +131,7 @@ def tell_the_story(folder: Path) -> list[Path]:
     for number, step in enumerate(["", *STORY]):
         if step:
             _step(world, step)
-        world.keeper.close()  # the index is whole in its one file
+        world.reconciler.close()  # the index is whole in its one file
         moments.append(folder / f"{number}")
         _copy(world.root.path, moments[-1])
         world.restart()
@@ -162,7 +162,7 @@ def test_a_candidate_that_the_record_shows_as_approved_is_refused_where_all_othe
         assert "the Record shows it, but the receipts do not" in world.why("a2.json")
         assert "a2" not in world.gate_ids()
         (world.place.problems / "a2.json").unlink()
-        world.keeper.close()
+        world.reconciler.close()
         world.restart()
     assert not _doubled(world)
 
@@ -175,7 +175,7 @@ def test_decided_cards_that_are_newer_than_the_receipts_park_the_user_and_move_a
     world.place.ledger.write_bytes(older)
     for _ in range(2):
         world.keep()
-        assert "older than the decided cards" in world.keeper.problems["alex"]
+        assert "older than the decided cards" in world.reconciler.problems["alex"]
         world.restart()
     assert "Leave it. Put back the newest copy" in _call(world.root, "verify")[1]  # not: take it out
 

@@ -131,7 +131,7 @@ def test_a_good_drop_put_in_the_place_of_what_is_no_file_is_staged(
 
     with monkeypatch.context() as patch:
         patch.setattr(untrusted, "look", look_and_replace)
-        world.keeper.keep(world.user)
+        world.reconciler.reconcile(world.user)
     world.keep()
     assert [c["raw_text"] for c in world.gate()] == ["Good."]
     assert (world.names(), world.names("problems")) == ([], [])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.service import daemon as daemon_module
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.watcher import Watch
@@ -206,13 +206,13 @@ def test_an_idle_daemon_writes_nothing(root: Root) -> None:
 
 def test_gates_are_checked_only_while_something_waits(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_module, "_CHECK_GATES", 0.01)
-    world, checks, check = World(root), [0], Keeper.changed_by_others
+    world, checks, check = World(root), [0], Reconciler.changed_by_others
 
-    def counting(self: Keeper) -> list[str]:
+    def counting(self: Reconciler) -> list[str]:
         checks[0] += 1
         return check(self)
 
-    monkeypatch.setattr(Keeper, "changed_by_others", counting)
+    monkeypatch.setattr(Reconciler, "changed_by_others", counting)
 
     def story() -> None:
         time.sleep(0.3)  # an idle daemon is what is looked at here

@@ -15,7 +15,7 @@ def test_once_does_all_that_waits_for_all_users(root: Root) -> None:
     worlds = [World(root), World(root, user="sam")]
     for world in worlds:
         world.drop("a.txt", "Just written.")
-    keeper = once(root, Settings())
+    reconciler = once(root, Settings())
     assert [len(world.gate()) for world in worlds] == [1, 1]
-    assert keeper.problems == {}
-    assert keeper.unsettled == {}
+    assert reconciler.problems == {}
+    assert reconciler.unsettled == {}

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recursion_gate.engine.keeper import Keeper, Outcome
+from recursion_gate.engine.reconcile import Outcome, Reconciler
 from recursion_gate.service import run_queue as module
 from recursion_gate.service.run_queue import RunQueue
 
@@ -26,13 +26,13 @@ class Clock:
 
 @dataclass
 class Scripted:
-    """A keeper whose outcomes are given."""
+    """A reconciler whose outcomes are given."""
 
     outcomes: Iterator[Outcome]
-    kept: list[str] = field(default_factory=list)
+    given_turns: list[str] = field(default_factory=list)
 
-    def keep(self, user: str) -> Outcome:
-        self.kept.append(user)
+    def reconcile(self, user: str) -> Outcome:
+        self.given_turns.append(user)
         return next(self.outcomes, Outcome())
 
 
@@ -44,17 +44,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def queue_of(*outcomes: Outcome) -> tuple[RunQueue, Scripted]:
-    keeper = Scripted(iter(outcomes))
-    return RunQueue(cast(Keeper, keeper)), keeper
+    reconciler = Scripted(iter(outcomes))
+    return RunQueue(cast(Reconciler, reconciler)), reconciler
 
 
 def test_one_turn_is_for_all_reasons(clock: Clock) -> None:
-    run_queue, keeper = queue_of()
+    run_queue, reconciler = queue_of()
     run_queue.add("alex")
     run_queue.add("alex", called=True)
     run_queue.run_next()
     assert not run_queue
-    assert keeper.kept == ["alex"]
+    assert reconciler.given_turns == ["alex"]
 
 
 def test_a_user_on_whom_the_disk_failed_rests_and_is_looked_at_again(clock: Clock) -> None:
@@ -85,15 +85,15 @@ def test_whatever_happens_nobody_is_forgotten(story: list[tuple[Any, ...]], give
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "time", clock)
-        run_queue, keeper = queue_of(*given)
+        run_queue, reconciler = queue_of(*given)
         resting: dict[str, float] = {}
         for what, *of in story:
             if what == "take" and run_queue:
-                left = len(given) - len(keeper.kept)
+                left = len(given) - len(reconciler.given_turns)
                 run_queue.run_next()
-                user = keeper.kept[-1]
+                user = reconciler.given_turns[-1]
                 assert clock.now >= resting.pop(user, 0.0), "not left in peace"
-                if left > 0 and given[len(keeper.kept) - 1].failed:
+                if left > 0 and given[len(reconciler.given_turns) - 1].failed:
                     resting[user] = clock.now + 3
             elif what == "wake":
                 clock.now += 1
@@ -102,12 +102,12 @@ def test_whatever_happens_nobody_is_forgotten(story: list[tuple[Any, ...]], give
                 run_queue.add(of[0], called=what == "call")
         clock.now += 10
         run_queue.wake()
-        keeper.outcomes = iter(())  # from here on all is well
+        reconciler.outcomes = iter(())  # from here on all is well
         for user in ("a", "b", "c"):
             run_queue.add(user)
-        seen = len(keeper.kept)
+        seen = len(reconciler.given_turns)
         for _ in range(10):
             if run_queue:
                 run_queue.run_next()
         assert not run_queue
-        assert set(keeper.kept[seen:]) == {"a", "b", "c"}
+        assert set(reconciler.given_turns[seen:]) == {"a", "b", "c"}

@@ -52,7 +52,7 @@ def build(path: Path) -> Root:
     world.reject("last")
     for waiting in ("waits-1", "waits-2"):
         world.stage(waiting, f"Learned to wait: {waiting}.")
-    world.keeper.close()
+    world.reconciler.close()
     return root
 
 

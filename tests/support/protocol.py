@@ -3,7 +3,7 @@
 The model knows, for each candidate, its text, what it links to, and whether it is pending, approved or rejected; and
 for each card that a person has put somewhere, where. What a look must lead to follows from that alone
 (`Model.resolve`).
-The keeper, the files and the disk are the real ones; only the clock is ours, so that nothing has to be waited for.
+The reconciler, the files and the disk are the real ones; only the clock is ours, so that nothing has to be waited for.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from recursion_gate.audit.verify import verify
 from recursion_gate.core.model import chain_hash
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import desk, keeper, looks, merging, staging
+from recursion_gate.engine import events, observe, pending, reconcile, settle, turn, user_state
 from recursion_gate.formats import cards
 
 from .roots import RECORD, add_user, make_root
@@ -188,7 +188,7 @@ class Protocol(RuleBasedStateMachine):
         self.root = make_root(Path(self._folder) / "root", "alex")
         self.clock = Clock()
         self._patch = pytest.MonkeyPatch()
-        for module in (desk, keeper, looks, merging, staging):
+        for module in (events, observe, pending, reconcile, settle, turn, user_state):
             self._patch.setattr(module, "time", self.clock)
         self.worlds: dict[str, World] = {}
         self.models: dict[str, Model] = {}
@@ -211,7 +211,7 @@ class Protocol(RuleBasedStateMachine):
         finally:
             self._patch.undo()
             for world in self.worlds.values():
-                world.keeper.close()
+                world.reconciler.close()
             shutil.rmtree(self._folder)
 
     def _take_up(self, user: str) -> None:
@@ -227,16 +227,16 @@ class Protocol(RuleBasedStateMachine):
 
     def _turns(self, user: str) -> None:
         """Turns until nothing is left to do but what waits for longer than a moment."""
-        keeper = self.worlds[user].keeper
+        reconciler = self.worlds[user].reconciler
         for _ in range(100):
-            outcome = keeper.keep(user)
-            assert keeper.problems == {}
+            outcome = reconciler.reconcile(user)
+            assert reconciler.problems == {}
             if outcome.more:
                 continue
             if outcome.due is None or outcome.due > 0.25:
                 return
             self.clock.ahead += outcome.due + 0.05
-        raise AssertionError("the keeper never comes to rest")
+        raise AssertionError("the reconciler never comes to rest")
 
     def _settle(self, user: str) -> None:
         self._turns(user)

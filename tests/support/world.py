@@ -12,7 +12,7 @@ from typing import Any
 
 from recursion_gate.core.paths import READ_ME, RECORD_FILES, TEMP_NAME, Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.engine.keeper import Keeper, Outcome
+from recursion_gate.engine.reconcile import Outcome, Reconciler
 from recursion_gate.formats import cards
 
 
@@ -26,17 +26,17 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 
 class World:
-    """A user `user` at `root`, and a keeper that works when it is told to."""
+    """A user `user` at `root`, and a reconciler that works when it is told to."""
 
     def __init__(self, root: Root, settings: Settings | None = None, user: str = "alex") -> None:
         self.root, self.settings = root, settings or Settings()
         self.user, self.place = user, root.place(user)
-        self.keeper = Keeper(root, self.settings)
+        self.reconciler = Reconciler(root, self.settings)
 
     def restart(self) -> None:
         """As after a stop: nothing is remembered but what is on disk."""
-        self.keeper.close()
-        self.keeper = Keeper(self.root, self.settings)
+        self.reconciler.close()
+        self.reconciler = Reconciler(self.root, self.settings)
 
     # -- agents -------------------------------------------------------------------------------------------------------
 
@@ -61,10 +61,10 @@ class World:
     def keep(self) -> Outcome:
         """Turns until nothing more can be done now; short waits (a file just written) are waited for."""
         while True:
-            outcome = self.keeper.keep(self.user)
+            outcome = self.reconciler.reconcile(self.user)
             if outcome.more:
                 continue
-            if outcome.due is None or outcome.due > 0.5 or self.user in self.keeper.problems:
+            if outcome.due is None or outcome.due > 0.5 or self.user in self.reconciler.problems:
                 return outcome
             time.sleep(outcome.due)
 

@@ -10,21 +10,21 @@ import sys
 import time
 
 from recursion_gate.cli import main
-from recursion_gate.engine.keeper import Keeper, Outcome
+from recursion_gate.engine.reconcile import Outcome, Reconciler
 
-_keep = Keeper.keep
+_reconcile = Reconciler.reconcile
 
 
-def _keep_or_hang(self: Keeper, user: str) -> Outcome:
+def _reconcile_or_hang(self: Reconciler, user: str) -> Outcome:
     hung = self.root.daemon / "hung"
     if (self.root.inbox / user / "hang.json").exists() and not hung.exists():
         hung.touch()
         while True:
             time.sleep(60)
-    return _keep(self, user)
+    return _reconcile(self, user)
 
 
-Keeper.keep = _keep_or_hang  # type: ignore[method-assign]
+Reconciler.reconcile = _reconcile_or_hang  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     sys.exit(main(prog_name="recursion-gate"))

@@ -21,7 +21,7 @@ import click
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine.keeper import Keeper, Outcome
+from recursion_gate.engine.reconcile import Outcome, Reconciler
 
 from .disk import Boundary, Op
 from .harness import Chapter, Count, chapters, differences, memory, settle, start_again, stopped_clock
@@ -68,13 +68,13 @@ class _Work:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.keeper = Keeper(Root(place.root), _SETTINGS)
+        self.reconciler = Reconciler(Root(place.root), _SETTINGS)
         self.told: list[str] = []  # what was wrong with it
 
     def turn(self) -> Outcome:
         """One turn; what it gives is checked: after a failure it must say so, and rest."""
-        outcome = self.keeper.keep(self.place.user)
-        problem = self.keeper.problems.get(self.place.user)
+        outcome = self.reconciler.reconcile(self.place.user)
+        problem = self.reconciler.problems.get(self.place.user)
         least = 0.5 if outcome.failed else _SETTINGS.look_seconds
         if problem and (outcome.more or outcome.due is None or outcome.due < least):
             self.told.append(f"it does not rest after '{problem}': {outcome}")
@@ -86,12 +86,12 @@ class _Work:
         """Turns until nothing is left to be done; waits for what is due, but not for a rest after a failure."""
         for _ in range(30):
             outcome = self.turn()
-            if self.place.user in self.keeper.problems or outcome.more:
+            if self.place.user in self.reconciler.problems or outcome.more:
                 continue
             if outcome.due is None:
                 return
             time.sleep(min(outcome.due, 0.1))
-        self.told.append(f"there is no end to it: {self.keeper.problems}")
+        self.told.append(f"there is no end to it: {self.reconciler.problems}")
 
 
 def each_call(chapter: Chapter, folder: Path, name: str, *, lasting: bool) -> Count:
@@ -136,17 +136,17 @@ def _through(place: Place, broken: _Broken, boundary: Boundary) -> list[str]:
         waits = []
         for _ in range(_TURNS if broken.lasting else 1):
             outcome = work.turn()
-            if place.user in work.keeper.problems:
+            if place.user in work.reconciler.problems:
                 waits.append(outcome.due or 0)
-                if os.strerror(getattr(errno, broken.name)).lower() not in work.keeper.problems[place.user]:
-                    work.told.append(f"it says '{work.keeper.problems[place.user]}'")
+                if os.strerror(getattr(errno, broken.name)).lower() not in work.reconciler.problems[place.user]:
+                    work.told.append(f"it says '{work.reconciler.problems[place.user]}'")
         if broken.lasting and not waits and not _bears(broken):
             work.told.append("it does not say that anything is wrong")
         if waits != sorted(waits):
             work.told.append(f"it rests shorter and shorter: {waits}")
         broken.over = True
         work.to_the_end()
-        work.keeper.close()
+        work.reconciler.close()
         return work.told
     finally:
         atomic.calls = before
@@ -182,7 +182,7 @@ def each_look(chapter: Chapter, folder: Path, name: str) -> Count:
             work = _Work(place)
             work.turn()
         work.to_the_end()
-        work.keeper.close()
+        work.reconciler.close()
         if not failed:
             return count
         count.points += 1

@@ -16,7 +16,7 @@ from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import load_settings
 from recursion_gate.disk import atomic
 from recursion_gate.disk.atomic import Calls
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine.reconcile import Reconciler
 
 from .disk import Boundary, Disk, Killed, Op, Tree
 from .stories import NOW, Story, ground
@@ -74,16 +74,16 @@ def settle(place: Place, boundary: Boundary | None = None) -> None:
     is left of it but what is on disk."""
     root = Root(place.root)
     with _in_place(boundary or Boundary()):
-        keeper = Keeper(root, load_settings(root))
+        reconciler = Reconciler(root, load_settings(root))
         try:
             for _ in range(20):
-                outcome = keeper.keep(place.user)
-                assert not keeper.problems, keeper.problems
+                outcome = reconciler.reconcile(place.user)
+                assert not reconciler.problems, reconciler.problems
                 if not outcome.more and outcome.due is None:
                     return
             raise AssertionError(f"there is no end to the work: {outcome}")
         finally:
-            keeper.close()
+            reconciler.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def run(folder: Path, writers: int, users: int, drops: int, seed: int) -> list[s
     done = time.monotonic() - began
     daemon.stop()
     for world in worlds.values():
-        world.keeper.close()
+        world.reconciler.close()
 
     places: Counter[str] = Counter()
     decided: dict[str, str] = {}

@@ -2,9 +2,9 @@
 
     python -m tests.torture.readers --merges 10000
 
-One process writes as the daemon does (`Keeper.keep`): it stages, approves and rejects, in passes of one to many
-decisions. The others take snapshots as fast as they can and note what they saw. Afterwards each is held against the
-files as they are then (`tests/support/truth.py`).
+One process writes as the daemon does (`Reconciler.reconcile`): it stages, approves and rejects, in passes of one to
+many decisions. The others take snapshots as fast as they can and note what they saw. Afterwards each is held against
+the files as they are then (`tests/support/truth.py`).
 
 What reading costs the writer: its rate with readers is set beside its rate with as many processes that are as busy and
 touch no file, since they take their share of the processors just the same. The three take turns, round by round,
@@ -75,7 +75,7 @@ class Writer:
             if len(self.staged) - self.done < 40:
                 for _ in range(40):
                     self._drop()
-                self.world.keeper.keep(self.world.user)
+                self.world.reconciler.reconcile(self.world.user)
             self._turn(until - self.done)
         return time.perf_counter() - began
 
@@ -87,7 +87,7 @@ class Writer:
             self.done += 1
         if dice.random() < 0.3:  # more is staged in the same turn
             self._drop()
-        world.keeper.keep(world.user)
+        world.reconciler.reconcile(world.user)
 
     def _drop(self) -> None:
         candidate_id = f"c{len(self.staged):06}"
@@ -204,7 +204,7 @@ class Show:
 
     def end(self) -> Result:
         """Hold what was seen against the files."""
-        self._world.keeper.close()
+        self._world.reconciler.close()
         truth = Truth(self._world.place, self._writer.staged)
         self.result.problems += filter(None, map(truth.problem, self.result.states))
         return self.result

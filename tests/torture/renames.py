@@ -4,7 +4,7 @@
 
 Writers put one version after another under the same few names, as a tool does that keeps a ``latest.json``; a third of
 the versions cannot be staged. A person moves cards into approved/ and saves an edit over them. The daemon's work
-(`Keeper.keep`) goes on beside them, and is killed every moment.
+(`Reconciler.reconcile`) goes on beside them, and is killed every moment.
 
 A version may be replaced by its own writer before the daemon has read it. So that such a one is not taken for lost, a
 writer lets two files change places instead of renaming one over the other: what it replaced is then in its hands. Every
@@ -34,7 +34,7 @@ from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk.atomic import Calls
 from recursion_gate.disk.untrusted import mark_at
-from recursion_gate.engine.keeper import Keeper
+from recursion_gate.engine.reconcile import Reconciler
 
 from ..support.roots import make_root
 from ..support.world import World
@@ -146,9 +146,9 @@ def _decide(place: Place, cards: int, seed: int, out: mp.SimpleQueue[list[str]])
 
 
 def _work(root: Path) -> None:
-    keeper = Keeper(Root(root), _SETTINGS)
+    reconciler = Reconciler(Root(root), _SETTINGS)
     while True:
-        if not keeper.keep("alex").more:
+        if not reconciler.reconcile("alex").more:
             time.sleep(0.0005)
 
 
@@ -174,7 +174,7 @@ def _round(folder: Path, renames: int, seed: int, result: Result, *, kill: bool)
     root = make_root(folder, "alex")
     world = World(root, _SETTINGS)
     world.keep()
-    world.keeper.close()
+    world.reconciler.close()
     versions: mp.SimpleQueue[dict[str, bool]] = _CONTEXT.SimpleQueue()
     edits: mp.SimpleQueue[list[str]] = _CONTEXT.SimpleQueue()
     writers = 2
@@ -192,8 +192,8 @@ def _round(folder: Path, renames: int, seed: int, result: Result, *, kill: bool)
     saved = edits.get()
     world.restart()
     world.keep()
-    result.problems += [f"{user}: {why}" for user, why in world.keeper.problems.items()]
-    world.keeper.close()
+    result.problems += [f"{user}: {why}" for user, why in world.reconciler.problems.items()]
+    world.reconciler.close()
     _count(world, replaced, saved, result)
 
 

@@ -18,7 +18,7 @@ from .output import one_line, print_json, say
 from .progress import Log, Progress
 
 if TYPE_CHECKING:
-    from ..engine.keeper import Keeper
+    from ..engine.reconcile import Reconciler
 
 __all__ = ["once", "run", "status"]
 
@@ -104,8 +104,8 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         _log_to_stderr(progress, verbose=verbose, quiet=not verbose)
         settings = load_settings(root)
         check_account(settings)
-        keeper = do_once(root, settings, lambda what: done.update([what]), progress)
-    _write_down(root, keeper)
+        reconciler = do_once(root, settings, lambda what: done.update([what]), progress)
+    _write_down(root, reconciler)
 
     def shown(user: str, path: str) -> str:
         return printable(root.place(user).shown(path))
@@ -115,27 +115,27 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         print_json(
             {
                 "done": counts,
-                "parked": keeper.problems,
-                "resting": {u: [shown(u, path) for path in paths] for u, paths in keeper.resting.items()},
-                "unsettled": {u: round(s, 1) for u, s in keeper.unsettled.items()},
-                "unknown": sorted(keeper.unknown),
+                "parked": reconciler.problems,
+                "resting": {u: [shown(u, path) for path in paths] for u, paths in reconciler.resting.items()},
+                "unsettled": {u: round(s, 1) for u, s in reconciler.unsettled.items()},
+                "unknown": sorted(reconciler.unknown),
             }
         )
     else:
         click.echo(", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing to do")
-        for user, seconds in sorted(keeper.unsettled.items()):
-            left = [one_line(shown(user, path), 200) for path in keeper.resting.get(user, ())]
+        for user, seconds in sorted(reconciler.unsettled.items()):
+            left = [one_line(shown(user, path), 200) for path in reconciler.resting.get(user, ())]
             what = ", ".join(left[:5]) + (f" and {len(left) - 5:,} more" if len(left) > 5 else "") or "something"
             say(f"left: {what}: still being written, or rests; look again in {seconds:.0f} s", f"{user}: ")
-        for user, why in sorted(keeper.problems.items()):
+        for user, why in sorted(reconciler.problems.items()):
             say(f"{user}: parked: {why}", fg="red")
-        for user, why in sorted(keeper.behind().items()):
+        for user, why in sorted(reconciler.behind().items()):
             say(f"{user}: {why}", fg="yellow")
-    if keeper.problems:
+    if reconciler.problems:
         ctx.exit(1)
 
 
-def _write_down(root: Root, keeper: Keeper) -> None:
+def _write_down(root: Root, reconciler: Reconciler) -> None:
     """Leave for `status` what a look has found, unless a daemon has begun since, which says more."""
     from .. import __version__
     from ..core.clock import now
@@ -144,8 +144,8 @@ def _write_down(root: Root, keeper: Keeper) -> None:
     from ..disk.lock import hold
     from ..service.status_file import StatusFile
 
-    said = {"version": __version__, "seen": instant(now()), "parked": keeper.problems}
-    said |= {"behind": keeper.behind(), "held": keeper.held()}
+    said = {"version": __version__, "seen": instant(now()), "parked": reconciler.problems}
+    said |= {"behind": reconciler.behind(), "held": reconciler.held()}
     with suppress(AlreadyRunning), hold(root):
         file = StatusFile(root.status)
         file.put(said)

@@ -8,9 +8,8 @@ from ..core.errors import Parked
 from ..core.paths import Root
 from ..core.settings import Settings
 from ..disk import lock
-from ..engine import merging
-from ..engine.desk import Desk
 from ..engine.record_files import BeingSaved, RecordFiles
+from ..engine.recover import not_in_the_record, open_state
 from ..store import jsonl
 from ..store.index import Decided
 
@@ -24,11 +23,10 @@ def put_back(root: Root, user: str, settings: Settings) -> None:
     decided = Decided(root)
     try:
         with lock.hold(root):
-            desk = Desk(place, settings, decided)
-            merging.finish(desk)
+            state = open_state(place, settings, decided)
             missing = set(verify(root, [user])[0].missing)  # anew: now nobody else merges
-            texts = RecordFiles(desk)
-            for _, data in jsonl.forwards(place.ledger, desk.ledger.size) if missing else ():
+            texts = RecordFiles(state)
+            for _, data in jsonl.forwards(place.ledger, state.ledger.size) if missing else ():
                 try:
                     receipt = jsonl.receipt(place, data)
                 except Parked:  # `verify` says so
@@ -41,7 +39,7 @@ def put_back(root: Root, user: str, settings: Settings) -> None:
             except BeingSaved as err:
                 raise err.in_the_midst() from None
             texts.write()
-            for receipt in merging.not_in_the_record(desk, desk.lacks):
+            for receipt in not_in_the_record(state, state.lacks):
                 raise OSError(f"receipt {receipt.seq}: its lines are still missing")
     finally:
         decided.close()

@@ -1,7 +1,7 @@
 """The Record files that a merge reads and changes, and how it keeps out of the way of who else saves them.
 
-A person's editor may save a Record file at any time. What is being written is not read, since it may be half of what
-is meant; and what was saved since it was read is never written over (`durable.replace`), but read again.
+A person's editor may save a Record file at any time. While it is being written it is not read, since that may be half
+of what is meant; and a file that was saved since it was read is never written over (`atomic.replace`), but read again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from ..core.errors import NotYet, Parked, Refusal
 from ..disk import atomic, untrusted
 from ..formats import record_edit
-from .desk import Desk
+from .user_state import UserState
 
 __all__ = ["BeingSaved", "RecordFiles"]
 
@@ -39,8 +39,8 @@ class BeingSaved(NotYet):
 class RecordFiles:
     """The Record files that a pass reads and changes, each read once and written once."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, state: UserState) -> None:
+        self.state = state
         self._texts: dict[str, tuple[bytes, object]] = {}
         self._wanted: dict[str, list[tuple[str, dict[str, list[str]]]]] = {}
 
@@ -49,7 +49,7 @@ class RecordFiles:
 
     def _load(self, file: str) -> tuple[bytes, object]:
         if file not in self._texts:
-            self._texts[file] = _read_record(self.desk, file)
+            self._texts[file] = _read_record(self.state, file)
         return self._texts[file]
 
     def add(self, file: str, line: str, lines: dict[str, list[str]]) -> None:
@@ -70,7 +70,7 @@ class RecordFiles:
 
     def write(self) -> None:
         """Put the planned texts on disk, synced. A file that somebody has saved since it was read is read again."""
-        place = self.desk.place
+        place = self.state.place
         for file, wanted in self._wanted.items():
             path = place.home / file
             new, mark = self._texts[file]
@@ -78,7 +78,7 @@ class RecordFiles:
                 if atomic.replace(path, new, still=partial(self._is_to_be_replaced, path, mark)):
                     break
                 try:
-                    text, mark = _read_record(self.desk, file)
+                    text, mark = _read_record(self.state, file)
                 except BeingSaved as err:
                     raise err.in_the_midst() from None
                 new = record_edit.insert(text, record_edit.HEADINGS[file], [line for line, _ in wanted])[0]
@@ -89,14 +89,14 @@ class RecordFiles:
 
     def _is_to_be_replaced(self, path: Path, mark: object, at: str) -> bool:
         if at == str(path):  # the last moment before the two change places
-            self.desk.check()
+            self.state.hooks.check()
         return untrusted.untouched(at, mark)
 
 
-def _read_record(desk: Desk, file: str) -> tuple[bytes, object]:
+def _read_record(state: UserState, file: str) -> tuple[bytes, object]:
     """A Record file, and what tells whether it has changed since. Raises BeingSaved, Parked, OSError."""
-    path = desk.place.home / file
-    shown = desk.place.shown(path)
+    path = state.place.home / file
+    shown = state.place.shown(path)
     try:
         seen = untrusted.look(path, 1 << 30, ask_writers=True)
         if seen.open_elsewhere:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from ..core.paths import Root
 from ..core.settings import Settings
 from ..disk.lock import Held, hold
-from ..engine.keeper import Keeper
+from ..engine.reconcile import Reconciler
 from .listening import Listening
 from .run_queue import RunQueue
 from .status_file import Status
@@ -58,10 +58,10 @@ class Service:
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._noted: set[str] = set()  # the users in it
         self._stopping = self._events_lost = False
-        self._keeper = Keeper(root, settings)
-        self._run_queue = RunQueue(self._keeper)
+        self._reconciler = Reconciler(root, settings)
+        self._run_queue = RunQueue(self._reconciler)
         self._listening = Listening(root, settings, self._note, self._note_loss, poll=poll)
-        self._status = Status(root, self._keeper)
+        self._status = Status(root, self._reconciler)
         self._heartbeat = Heartbeat()
         self._lock: Held | None = None
         self._done = 0
@@ -91,9 +91,9 @@ class Service:
     def run(self) -> None:
         """Work until `stop`, SIGTERM, SIGINT or SIGHUP. Raises AlreadyRunning, OSError."""
         with hold(self.root) as self._lock, _signals_call(self.stop):
-            keeper = self._keeper
-            keeper.did, keeper.found, keeper.before = self._did, self._found, self._before_work
-            keeper.check, keeper.stopping = self._lock.check, self._within_a_turn
+            reconciler = self._reconciler
+            reconciler.did, reconciler.found, reconciler.before = self._did, self._found, self._before_work
+            reconciler.check, reconciler.stopping = self._lock.check, self._within_a_turn
             try:
                 self._heartbeat.beat()
                 self._ready_by = time.monotonic() + _READY_BY
@@ -106,7 +106,7 @@ class Service:
             finally:
                 notify("STOPPING=1")
                 self._listening.close()
-                keeper.close()
+                reconciler.close()
                 self._status.close()
                 log.info("event=stopped pid=%d", os.getpid())
 
@@ -126,7 +126,7 @@ class Service:
             before = self._done
             self._run_queue.run_next()
             self._listening.took_a_turn(self._done - before, more=self._run_queue.last_has_more)
-            self._progress(self._done, self._keeper.left)
+            self._progress(self._done, self._reconciler.left)
             self._hear()
             self._write_status_if_due()
             if time.monotonic() > self._ready_by:
@@ -174,10 +174,10 @@ class Service:
 
     def _check_gates(self, now: float) -> None:
         if self._next_gate_check is not None and now >= self._next_gate_check:
-            for user in self._keeper.changed_by_others():
+            for user in self._reconciler.changed_by_others():
                 self._run_queue.add(user)
             self._next_gate_check = None
-        if self._next_gate_check is None and self._keeper.someone_waits:
+        if self._next_gate_check is None and self._reconciler.someone_waits:
             self._next_gate_check = now + _CHECK_GATES
 
     def _look(self) -> None:
@@ -212,7 +212,7 @@ class Service:
         if self._lock is not None and self._lock.renew():
             log.warning("event=lock-renewed")
 
-    # -- called by the keeper -----------------------------------------------------------------------------------------
+    # -- called by the reconciler -------------------------------------------------------------------------------------
 
     def _did(self, what: str, user: str, which: str) -> None:
         self._done += 1

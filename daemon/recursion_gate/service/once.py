@@ -9,8 +9,8 @@ from collections.abc import Callable
 from ..core.paths import Root
 from ..core.settings import Settings
 from ..disk.lock import hold
-from ..engine.keeper import Keeper
-from ..engine.looks import load_looks, save_looks
+from ..engine.reconcile import Reconciler
+from ..engine.settle import load_looks, save_looks
 from .run_queue import RunQueue
 
 __all__ = ["once"]
@@ -21,16 +21,16 @@ def once(
     settings: Settings,
     did: Callable[[str], object] = lambda what: None,
     progress: Callable[[int, int], object] = lambda done, left: None,
-) -> Keeper:
+) -> Reconciler:
     """Do everything that waits at `root`, then stop. A file that may still be being written gets `settle_seconds`;
     files that must rest for longer stay, and how long they have rested is saved for the next call.
 
     Calls `did` after each action with its name, and `progress` after each turn with the number of actions done and
-    the number known to be left. Returns the keeper: its `problems`, `unsettled` and `unknown` say what remains.
+    the number known to be left. Returns the reconciler: its `problems`, `unsettled` and `unknown` say what remains.
     Raises AlreadyRunning; OSError if the root is away.
     """
     with hold(root) as lock:
-        keeper = Keeper(root, settings)
+        reconciler = Reconciler(root, settings)
         count = 0
 
         def count_and_tell(what: str, user: str, which: str) -> None:
@@ -38,24 +38,24 @@ def once(
             count += 1
             did(what)
 
-        keeper.did, keeper.before, keeper.check = count_and_tell, lock.renew, lock.check
-        keeper.looks = load_looks(root)
-        run_queue = RunQueue(keeper)
+        reconciler.did, reconciler.before, reconciler.check = count_and_tell, lock.renew, lock.check
+        reconciler.looks = load_looks(root)
+        run_queue = RunQueue(reconciler)
         for user in sorted({*root.users(), *root.inboxes()}):
             run_queue.add(user)
         patience_ends = time.monotonic() + settings.patience_seconds
         while True:
             while run_queue:
                 run_queue.run_next()
-                progress(count, keeper.left)
+                progress(count, reconciler.left)
             # A file that does not parse is not waited for; a disk that failed is tried again a few times.
-            due = run_queue.next_due(without=keeper.problems.keys() - run_queue.resting)
+            due = run_queue.next_due(without=reconciler.problems.keys() - run_queue.resting)
             if due is None or due > min(patience_ends, time.monotonic() + settings.settle_seconds + 0.1):
                 break
             time.sleep(max(0.0, due - time.monotonic()))
             run_queue.wake()
-        keeper.unsettled = {u: s for u, s in run_queue.due_users().items() if u not in keeper.problems}
+        reconciler.unsettled = {u: s for u, s in run_queue.due_users().items() if u not in reconciler.problems}
         with contextlib.suppress(OSError):  # a full disk: every file then rests once more
-            keeper.resting = save_looks(root, keeper.looks)
-        keeper.close()
-        return keeper
+            reconciler.resting = save_looks(root, reconciler.looks)
+        reconciler.close()
+        return reconciler

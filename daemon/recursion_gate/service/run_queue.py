@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection
 
-from ..engine.keeper import Keeper
+from ..engine.reconcile import Reconciler
 
 __all__ = ["RunQueue"]
 
@@ -19,8 +19,8 @@ class RunQueue:
     looked at, and users with events all the time do not stop the periodic look.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, reconciler: Reconciler) -> None:
+        self._reconciler = reconciler
         self._called: OrderedDict[str, None] = OrderedDict()
         self._looks: OrderedDict[str, None] = OrderedDict()
         self._last_was_called = False
@@ -53,7 +53,7 @@ class RunQueue:
         user, _ = first.popitem(last=False)
         other.pop(user, None)  # one turn serves both
         self._due.pop(user, None)
-        outcome = self._keeper.keep(user)
+        outcome = self._reconciler.reconcile(user)
         if outcome.more:
             self._again = user  # behind users added before the next turn begins
         elif outcome.due is not None:

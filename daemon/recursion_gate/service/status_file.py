@@ -19,7 +19,7 @@ from ..core.clock import now
 from ..core.model import instant
 from ..core.paths import Root
 from ..disk import atomic
-from ..engine.keeper import Keeper
+from ..engine.reconcile import Reconciler
 
 __all__ = ["Status", "StatusFile"]
 
@@ -34,8 +34,8 @@ _EVERY = 1.0
 class Status:
     """The running daemon's status: the last actions, and when to write the file again."""
 
-    def __init__(self, root: Root, keeper: Keeper) -> None:
-        self._root, self._keeper = root, keeper
+    def __init__(self, root: Root, reconciler: Reconciler) -> None:
+        self._root, self._reconciler = root, reconciler
         self._file = StatusFile(root.status)
         self._started = instant(now())
         self._last: deque[tuple[datetime, str, str, str]] = deque(maxlen=20)
@@ -59,7 +59,7 @@ class Status:
         """Write the file now. `watching` is the way changes are noticed, `why` its reason, `trouble` an error of the
         root itself."""
         self._is_old, self._next = False, time.monotonic() + _EVERY
-        keeper = self._keeper
+        reconciler = self._reconciler
         self._file.put(
             {
                 "pid": os.getpid(),
@@ -70,10 +70,10 @@ class Status:
                 "watching": watching,
                 "why": why,
                 "trouble": trouble,
-                "parked": keeper.problems,
-                "behind": keeper.behind(),
-                "held": keeper.held(),
-                "unknown": sorted(keeper.unknown),
+                "parked": reconciler.problems,
+                "behind": reconciler.behind(),
+                "held": reconciler.held(),
+                "unknown": sorted(reconciler.unknown),
                 "last": [
                     {"at": instant(at), "what": what, "user": u, "id": which} for at, what, u, which in self._last
                 ],

@@ -50,8 +50,8 @@ class Gate:
             gate._put(candidate)
         return gate
 
-    def _put(self, candidate: Candidate) -> bytes:
-        chunk = element(candidate)
+    def _put(self, candidate: Candidate, data: bytes = b"") -> bytes:
+        chunk = data or element(candidate)
         is_light = candidate.meta is None and not candidate.__pydantic_extra__
         self.changes += 1
         self.size += len(chunk) - self.bytes_of(candidate.id)
@@ -90,9 +90,10 @@ class Gate:
         other = self._by_hash.get(id_hash(candidate_id))
         return other if other != candidate_id else None
 
-    def add(self, candidate: Candidate) -> None:
+    def add(self, candidate: Candidate, data: bytes = b"") -> None:
+        """Put a candidate at the end. `data`: its `element`, where it is made already."""
         goes_on = self._whole is not None and bool(self._items) and candidate.id not in self._items
-        chunk = self._put(candidate)
+        chunk = self._put(candidate, data)
         if goes_on and self._whole is not None:
             self._whole[-len(END) :] = b",\n" + chunk + END
         else:

@@ -12,8 +12,8 @@ from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import mounts, untrusted
 from recursion_gate.doctor import doctor
-from recursion_gate.engine import desk, looks, staging
-from recursion_gate.engine.looks import Looks
+from recursion_gate.engine import events, observe, pending, settle, turn, user_state
+from recursion_gate.engine.settle import Looks
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.once import once
 from recursion_gate.service.watcher import Watch
@@ -43,7 +43,7 @@ def test_a_clock_that_differs_or_jumps_gets_no_half_sentence_staged(
     path = world.place.inbox / "notes.txt"
     path.write_text("I learned to wait")
     monkeypatch.setattr(time, "time", lambda: real() + ahead)
-    assert world.keeper.keep("alex").due is not None
+    assert world.reconciler.reconcile("alex").due is not None
     assert world.gate() == []
     with open(path, "a") as more:
         more.write(" for the tide.")
@@ -81,7 +81,7 @@ def test_an_edited_card_is_carried_out_when_the_grace_time_is_over(root: Root, k
 
     def carried_out() -> bool:
         if keeps:
-            world.keeper.keep("alex")
+            world.reconciler.reconcile("alex")
         else:
             once(root, world.settings)
         return bool(world.receipts())
@@ -96,18 +96,18 @@ def test_a_file_written_anew_within_a_tick_of_a_coarse_clock_has_not_rested(
     """Of the same length, in place, with the same times as before: only its bytes tell."""
     world = World(root, Settings(settle_seconds=100))
     clock = _Clock()
-    for module in (desk, looks, staging):
+    for module in (events, observe, pending, settle, turn, user_state):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(untrusted, "_open_elsewhere", lambda fd: None)
     path = world.place.inbox / "notes.txt"
     for text in ("It is half past", "It is half gone"):
         path.write_text(text)
         os.utime(path, (_WHEN, _WHEN))
-        world.keeper.keep("alex")
+        world.reconciler.reconcile("alex")
         clock.now += 101
         if text.endswith("gone"):
             assert world.gate() == []
-    world.keeper.keep("alex")
+    world.reconciler.reconcile("alex")
     assert [c["raw_text"] for c in world.gate()] == ["It is half gone"]
 
 
@@ -125,7 +125,7 @@ class _Clock:
 def queue(request: pytest.FixtureRequest, root: Root, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two cards, a and b; with many, cards are looked at again at the periodic look only."""
     if request.param == "many":
-        monkeypatch.setattr(desk, "_FEW_CARDS", 0)
+        monkeypatch.setattr(pending, "_FEW_CARDS", 0)
     world = World(root, Settings(look_seconds=0.1))
     world.stage("a", "The first.")
     world.stage("b", "The second.")
@@ -167,8 +167,8 @@ def test_a_card_that_another_one_was_put_over_comes_back(queue: World, how: str)
 def test_of_very_many_cards_a_part_is_looked_at_each_time_and_all_in_the_end(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "_FEW_CARDS", 0)
-    monkeypatch.setattr(desk, "_MOST_CHECKED", 3)
+    monkeypatch.setattr(pending, "_FEW_CARDS", 0)
+    monkeypatch.setattr(pending, "_MOST_CHECKED", 3)
     world = World(root, Settings(look_seconds=0.05))
     ids = [f"c{number}" for number in range(10)]
     for i in ids:
@@ -197,7 +197,7 @@ def test_a_file_of_an_unknown_ending_may_still_be_renamed(world: World, ending: 
 def test_a_file_of_an_unknown_ending_is_refused_when_it_has_rested(root: Root) -> None:
     world = World(root, Settings(unknown_ending_seconds=0.4))
     world.drop("picture.png", b"\x89PNG")
-    assert world.keeper.keep("alex").due is not None
+    assert world.reconciler.reconcile("alex").due is not None
     assert world.names("problems") == []
     world.keep()
     assert world.names("problems") == ["picture.png", "picture.png.why.txt"]
@@ -257,9 +257,9 @@ def test_a_broken_list_of_looks_only_makes_files_rest_anew(root: Root, text: str
 
 
 def test_however_many_files_wait_each_has_rested_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "_MOST", 3)
+    monkeypatch.setattr(settle, "_MOST", 3)
     clock = _Clock()
-    monkeypatch.setattr(looks, "time", clock)
+    monkeypatch.setattr(settle, "time", clock)
     seen, waiting = Looks(), {f"{number}.txt" for number in range(20)}
     for _ in range(10):
         for path in sorted(waiting):

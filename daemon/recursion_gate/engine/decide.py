@@ -1,0 +1,244 @@
+"""Decide what to do with what was observed. Pure: observations and read-only lookups in, actions out; nothing here
+reads or writes a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from ..core.errors import Refusal
+from ..core.model import TAKE_BACK, Candidate, Receipt, id_hash
+from ..core.paths import is_aside
+from ..core.settings import Settings
+from ..formats import cards, record_edit
+from ..formats.drops import PUT_BACK
+from ..formats.gate_json import element
+from .actions import (
+    Action,
+    CreateCard,
+    Decision,
+    Discard,
+    FileCard,
+    Refuse,
+    RenewCard,
+    RestoreName,
+    ReturnWithNote,
+    Stage,
+)
+from .observe import Card, Drop, Entry, Leftover, Odd, Preview, Strange, Torn, Unreadable
+
+__all__ = ["Known", "create", "drops", "entry", "odd", "renew"]
+
+
+class Known(Protocol):
+    """What is known of candidates: those at the gate, and those that were decided."""
+
+    def candidate(self, candidate_id: str) -> Candidate | None: ...
+
+    def receipt(self, candidate_id: str) -> Receipt | None: ...
+
+    def as_staged(self, receipt: Receipt) -> Candidate: ...
+
+    def twin(self, candidate_id: str) -> str | None: ...
+
+    def was_lost(self, candidate_id: str) -> bool: ...
+
+
+# -- drops --------------------------------------------------------------------------------------------------------
+
+
+def drops(
+    read: Iterable[Drop],
+    known: Known,
+    settings: Settings,
+    *,
+    waiting: int = 0,
+    size: int = 0,
+    receipts: str = "receipts",
+    at_once: bool = False,
+) -> list[Action]:
+    """Stage or refuse each drop. `waiting` candidates, of `size` bytes, are at the gate; `receipts` is the folder of
+    the receipts, for messages. A drop that brings nothing new is taken away at once, so that a daemon that is killed
+    again and again gets on; with `at_once` each is."""
+    stages: list[Action] = []
+    refusals: list[Action] = []
+    taken = _Taken(known, settings, waiting, size, receipts)
+    for drop in read:
+        try:
+            if drop.refusal is not None:
+                raise drop.refusal
+            stages.append(taken.stage(drop, at_once))
+        except Refusal as err:
+            refusals.append(Refuse(drop.path, drop.mark, err))
+    return stages + refusals
+
+
+class _Taken:
+    """What is known, and what the drops before this one have brought."""
+
+    def __init__(self, known: Known, settings: Settings, waiting: int, size: int, receipts: str) -> None:
+        self._known, self._settings, self._receipts = known, settings, receipts
+        self._waiting, self._size = waiting, size
+        self._new: dict[str, Candidate] = {}
+        self._hashes: dict[str, str] = {}
+
+    def stage(self, drop: Drop, at_once: bool) -> Stage:
+        """A drop is staged as a whole or not at all. Raises Refusal when an id is another candidate's, or the gate is
+        full."""
+        new: dict[str, Candidate] = {}
+        hashes: dict[str, str] = {}
+        again: list[tuple[str, str | None]] = []
+        for proposal in drop.proposals:
+            candidate = proposal.candidate
+            there = self._new.get(candidate.id) or self._known.candidate(candidate.id)
+            if there is not None:
+                if not proposal.says_the_same_as(there):
+                    raise Refusal(
+                        f"the id '{candidate.id}' is taken: another candidate with it waits at the gate",
+                        "Give this one another id, or none; to change what waits, edit its card in pending/.",
+                    )
+                again.append((candidate.id, None))
+                continue
+            receipt = self._known.receipt(candidate.id)
+            if receipt is not None:
+                if not proposal.says_the_same_as(self._known.as_staged(receipt)):
+                    raise Refusal(
+                        f"the id '{candidate.id}' is taken: a candidate with it was {receipt.action} on"
+                        f" {receipt.at[:10]}",
+                        "Give this one another id, or none.",
+                    )
+                again.append((candidate.id, receipt.action))
+                continue
+            digest = id_hash(candidate.id)
+            self._may_be_new(candidate, hashes.get(digest) or self._hashes.get(digest))
+            new[candidate.id] = candidate
+            hashes[digest] = candidate.id
+        self._fits(len(new))
+        elements = tuple((candidate, element(candidate)) for candidate in new.values())
+        self._new |= new
+        self._hashes |= hashes
+        self._waiting += len(new)
+        self._size += sum(len(data) for _, data in elements)
+        return Stage(drop.path, drop.mark, elements, tuple(again), at_once or not new)
+
+    def _may_be_new(self, candidate: Candidate, twin: str | None) -> None:
+        """Raises Refusal where a candidate of this id may not be staged."""
+        if self._known.was_lost(candidate.id):
+            raise Refusal(
+                f"'{candidate.id}' was approved: the Record shows it, but the receipts do not, since they are older",
+                f"Put back the newest copy of {self._receipts}/, then put this file back; or, "
+                "if the Record is wrong: stop the daemon, take its lines out, delete .daemon/decided.sqlite, start it.",
+            )
+        if candidate.link_to_evidence_id == candidate.id:
+            raise Refusal("link_to_evidence_id names the candidate itself", "Leave it out.")
+        twin = self._known.twin(candidate.id) or twin
+        if twin is not None:
+            raise Refusal(
+                f"the id '{candidate.id}' gives the same ACT id as '{twin}'", "Give this one another id, or none."
+            )
+
+    def _fits(self, new: int) -> None:
+        """Raises Refusal where the gate has no room for so many."""
+        settings = self._settings
+        problem = ""
+        if self._waiting + new > settings.max_pending:
+            problem, setting = f"{settings.max_pending:,} candidates wait", "max_pending"
+        elif new and self._size >= settings.max_gate_bytes:
+            problem, setting = f"its file may have {settings.max_gate_bytes:,} bytes", "max_gate_bytes"
+        if problem:
+            what = f"Decide on some of them, or raise {setting} in recursion-gate.toml; then put the file back."
+            raise Refusal(f"the gate is full: {problem}", what)
+
+
+# -- cards --------------------------------------------------------------------------------------------------------
+
+
+def odd(found: Iterable[Odd]) -> Iterator[Action]:
+    """Cards that are no decision: left over, torn, unreadable, or from somebody who may not decide."""
+    for each in found:
+        match each:
+            case Leftover():
+                yield _leftover(each)
+            case Torn():
+                yield Discard(each.path, each.mark, "it is torn")
+            case Strange():
+                told = f"{each.who}, so neither what it says nor where it lay is a person's decision"
+                refusal = Refusal(told, "Move the card that is in pending/.")
+                yield Refuse(each.path, each.mark, refusal, "was not carried out")
+            case Unreadable():
+                how = "" if each.refusal.remedy == PUT_BACK else f"{each.refusal.remedy} "
+                again = f"Edit the clean card in pending/, or correct this one and move it into {each.folder}/ again."
+                refusal = Refusal(each.refusal.problem, how + again)
+                what = "was edited so that it can no longer be read, so it was not merged"
+                yield Refuse(each.path, each.mark, refusal, what)
+
+
+def _leftover(left: Leftover) -> Action:
+    """A card of a candidate that has been decided. Where it lay here before, it is what a stop has left, or a copy: the
+    very card that was decided on is filed, a mere copy removed. One that somebody has put here since, where the folder
+    says the contrary, or has edited, is answered: it goes to problems/, with what was decided."""
+    if left.is_edited or left.came_since:
+        told = f"this entry waits no longer: it was {left.receipt.told}, before this card came here"
+        return Refuse(left.path, left.seen.mark, Refusal(told, TAKE_BACK), "was not carried out", record_too=False)
+    if left.is_very_card:
+        return FileCard(left.path, left.seen, left.receipt)
+    return Discard(left.path, left.seen.mark, f"it is {left.receipt.action}")
+
+
+def entry(these: Entry) -> Decision | ReturnWithNote | list[RestoreName]:
+    """What the cards of one candidate say together."""
+    note = _contradiction(these.cards) or _cut_short(these) or _typed_below(these.cards)
+    if note:
+        return ReturnWithNote(these.staged, these.cards, note)
+    asides = [card.path for card in these.cards if is_aside(os.path.basename(card.path))]
+    if asides:  # what a stop has left aside shall be seen, should it have to wait
+        return [RestoreName(path) for path in asides]
+    return Decision(these.staged, these.cards)
+
+
+def _contradiction(these: Sequence[Card]) -> str | None:
+    if len({c.folder for c in these}) > 1:
+        return "this card was in approved/ and in rejected/ at once; put it into one of them"
+    if these[0].folder == "approved" and any(c.verdict.candidate != these[0].verdict.candidate for c in these[1:]):
+        return "there were two cards of this entry with different texts in approved/; put one of them there"
+    return None
+
+
+def _cut_short(these: Entry) -> str | None:
+    """The note, where a ReturnWithNote has put a card with one into pending/ and a stop kept it from taking all of the
+    cards away: they were there before that card, and one of two contrary ones must not count because it was left
+    alone."""
+    if these.note is None:
+        return None
+    note, at = these.note
+    # Of a card that was taken aside to be removed the ctime tells nothing: a rename sets it.
+    since = [c for c in these.cards if not is_aside(os.path.basename(c.path))]
+    return None if any(c.seen.stat.st_ctime_ns > at for c in since) else note
+
+
+def _typed_below(these: Sequence[Card]) -> str | None:
+    if any(c.verdict.below for c in these):
+        return (
+            "something was typed or changed below the line that begins with '<!-- recursion-gate:', where it does not "
+            "count; type above that line, or a reason as a line 'reason: ...' beside the id"
+        )
+    return None
+
+
+# -- cards in pending/ --------------------------------------------------------------------------------------------
+
+
+def create(missing: Iterable[str]) -> list[Action]:
+    """Candidates without a card get one."""
+    return [CreateCard(candidate_id) for candidate_id in missing]
+
+
+def renew(card: Preview, lines: Sequence[record_edit.Addition], settings: Settings) -> RenewCard | None:
+    """Renew a card whose preview is not the `lines` that it adds now; what a person has written stays."""
+    try:
+        if cards.shows(card.data, lines) or cards.read(card.data, card.staged, settings).edited:
+            return None
+        return RenewCard(card.staged.id, card.path, card.data, cards.with_preview(card.data, card.staged, lines))
+    except Refusal:
+        return None

@@ -1,0 +1,543 @@
+"""Read a user's folders, the drop zone, pending/, approved/ and rejected/, as observations for `decide`. Nothing is
+changed here."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+import re
+import stat
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from ..core.errors import NotYet, Refusal
+from ..core.model import Candidate, Receipt
+from ..core.paths import DROP_FORMS, STATES, is_aside, is_ignored, original_name
+from ..disk import untrusted
+from ..formats import cards, drops
+from ..permissions import ownership
+from .filing import filed
+from .refuse import is_being_refused, may_not_be_moved
+from .user_state import UserState
+
+__all__ = [
+    "Card",
+    "Drop",
+    "Entry",
+    "Leftover",
+    "Look",
+    "Odd",
+    "Preview",
+    "Strange",
+    "Torn",
+    "Unreadable",
+    "decided",
+    "drop_paths",
+    "entries",
+    "is_unchanged",
+    "note_on",
+    "pending_strays",
+    "preview",
+    "read_anew",
+    "read_drops",
+]
+
+Folder = Literal["approved", "rejected"]
+
+#: So many bytes of drops, or of cards, are read in a turn: what they become in memory is many times that.
+_MOST_BYTES = 8_000_000
+
+#: The number in a card's name where another one had its name.
+_NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A drop that has rested: its proposals, or why it cannot be read."""
+
+    path: str
+    mark: untrusted.Mark
+    size: int
+    proposals: tuple[drops.Proposal, ...] = ()
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of a candidate at the gate, as it stands in approved/ or rejected/."""
+
+    path: str
+    folder: Folder
+    seen: untrusted.Seen
+    verdict: cards.Verdict
+    staged: Candidate
+    crc: int = 0  # of the bytes that were let go
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A card that has been edited so that it can no longer be read."""
+
+    path: str
+    mark: untrusted.Mark
+    folder: Folder
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A card that somebody may have written who may not decide."""
+
+    path: str
+    mark: untrusted.Mark
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A card of a candidate that has been decided."""
+
+    path: str
+    seen: untrusted.Seen
+    receipt: Receipt
+    is_very_card: bool  # the one that was decided on
+    is_edited: bool
+    came_since: bool  # somebody has put it here after the decision
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """What a power cut has left of a card of a candidate that waits."""
+
+    path: str
+    mark: untrusted.Mark
+
+
+Odd = Unreadable | Strange | Leftover | Torn
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The cards of one candidate in approved/ and rejected/; and where its card in pending/ has a note, that note and
+    when it was put there."""
+
+    staged: Candidate
+    cards: tuple[Card, ...]
+    note: tuple[str, int] | None
+
+
+@dataclass(slots=True)
+class Look:
+    """All that stands in approved/ and rejected/."""
+
+    found: dict[str, list[Card]] = field(default_factory=lambda: defaultdict(list))
+    odd: list[Odd] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)  # never staged
+    held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
+    unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
+    is_whole: bool = True  # or it goes on in the next turn: then nothing is known of the order, or of contradictions
+
+
+# -- drops --------------------------------------------------------------------------------------------------------
+
+
+def drop_paths(state: UserState, most: int, until: float = math.inf) -> tuple[list[str], bool]:
+    """The paths of the drops to be looked at, oldest first, at most so many; and whether there are more.
+
+    A list that is longer than that is worked off, turn by turn, before the folder is listed again: to list a flood
+    takes as long as to stage a part of it. Where even the listing takes longer than `until` (monotonic), it goes on in
+    the next turn. Raises OSError.
+    """
+    was_listed_before = bool(state.backlog)
+    if not was_listed_before:
+        state.listing = state.listing or _listing(state)
+        for names in state.listing:
+            if names is not None:
+                state.backlog = names
+            elif state.late(until):
+                return [], True
+        state.listing = None
+    names, state.backlog = state.backlog[:most], state.backlog[most:]
+    inbox = os.fspath(state.place.inbox)
+    return [f"{inbox}/{name}" for name in names], bool(state.backlog) or was_listed_before
+
+
+def _listing(state: UserState) -> Iterator[list[str] | None]:
+    """The names in the drop zone, at the end; None now and then until then."""
+    found = []
+    here = time.monotonic()
+    with os.scandir(state.place.inbox) as there:
+        for number, entry in enumerate(there, 1):
+            if number % 1_000 == 0:
+                yield None
+            left_aside = is_aside(entry.name)
+            if not left_aside and (entry.name in STATES or is_ignored(entry.name)):
+                continue
+            try:
+                st = entry.stat(follow_symlinks=False)
+            except (FileNotFoundError, PermissionError):  # the latter: something is mounted there that we may not see
+                continue
+            may_look = state.settling.may_look(entry.path, untrusted.mark(st), here)
+            if left_aside or (may_look and not may_not_be_moved(state, entry.path, st)):
+                found.append((stat.S_ISDIR(st.st_mode), st.st_mtime_ns, entry.name))  # folders, never staged, go last
+    found.sort()
+    yield [name for *_, name in found]
+
+
+def read_drops(state: UserState, paths: Sequence[str | Path], until: float = math.inf) -> list[Drop]:
+    """Read and parse the files at `paths`, but for those that are gone or may still be being written. One is read
+    always; those that it does not come to by `until` (monotonic), or that are more than a turn may cost, are put off.
+    Raises OSError."""
+    read: list[Drop] = []
+    size = made = 0
+    for number, path in enumerate(paths):
+        if number and (state.late(until) or size > _MOST_BYTES or made >= state.settings.max_per_turn):
+            state.put_off(paths[number:])
+            break
+        drop = _read_drop(state, os.fspath(path))
+        if drop is not None:
+            read.append(drop)
+            size += drop.size
+            made += len(drop.proposals)
+    return read
+
+
+def _read_drop(state: UserState, path: str) -> Drop | None:
+    """The file, parsed; None when it is gone, or not complete yet."""
+    settings, settling = state.settings, state.settling
+    name = original_name(os.path.basename(path))
+    foreign = not name.lower().endswith(DROP_FORMS)
+    seen: untrusted.Seen | None = None
+    try:
+        try:
+            seen = untrusted.look(path, settings.max_drop_bytes, ask_writers=True)
+            found = drops.parse(name, seen.data, seen.stat.st_mtime_ns, settings)
+            settling.check(path, seen, whole=name.lower().endswith(".json"))
+            settling.forget(path)
+            return Drop(path, seen.mark, len(seen.data), tuple(found))
+        except Refusal as err:
+            if seen is None:
+                seen = untrusted.Seen(b"", err.stat or os.lstat(path), False)
+            settling.check(path, seen, whole=False, cut_short=err.maybe_unfinished, foreign=foreign)
+            return Drop(path, seen.mark, len(seen.data), refusal=err)
+    except NotYet as err:
+        settling.note_due(err.seconds)
+        if seen is not None:
+            settling.leave(path, seen.mark, err.seconds)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+# -- cards in approved/ and rejected/ -----------------------------------------------------------------------------
+
+
+def decided(state: UserState, seconds: float = math.inf) -> Look:
+    """Read approved/ and rejected/. Of many cards those that were read in earlier turns are not read again before they
+    are decided; if it takes longer than so many `seconds`, it goes on in the next turn. Raises OSError, Parked."""
+    # Of a look that takes several turns: what it has found, and where, but for the cards.
+    look, seen = state.half_look or (Look(), set())
+    state.half_look = None
+    look.found, look.odd = defaultdict(list), []
+    approved, rejected = (f"{os.fspath(state.place.inbox)}/{folder}" for folder in ("approved", "rejected"))
+    # A card that is in both at once counts for neither. So that it is seen in both, approved/ is listed again: what
+    # came there meanwhile is looked at only where the same entry is in rejected/ too, and else in the next turn.
+    first, second, again = (_names_in(folder) for folder in (approved, rejected, approved))
+    fresh = [*_known_cards(state, approved, first, look), *_known_cards(state, rejected, second, look)]
+    state.read_cards = {c.path: (untrusted.stamp(c.seen.stat), c) for these in look.found.values() for c in these}
+    fresh = [path for path in fresh if path not in seen]
+    until = time.monotonic() + seconds
+    count = _read_cards(state, fresh, look, until)
+    look.is_whole = count == len(fresh)
+    if look.is_whole and again - first:
+        look.is_whole = _read_late(state, [f"{approved}/{name}" for name in again - first], look, until)
+    for these in look.found.values():
+        state.read_cards.update(
+            (c.path, (untrusted.stamp(c.seen.stat), _without_bytes(c))) for c in these if c.seen.data
+        )
+    if not look.is_whole:
+        state.half_look = (look, seen.union(path for path in fresh[:count] if path not in state.read_cards))
+    elif seen:  # what could not be read in an earlier turn perhaps can by now
+        state.settling.note_due(0.05)
+    return look
+
+
+def _without_bytes(card: Card) -> Card:
+    return replace(card, seen=card.seen._replace(data=b""), crc=zlib.crc32(card.seen.data))
+
+
+def _known_cards(state: UserState, folder: str, names: set[str], look: Look) -> list[str]:
+    """Add those cards that are still as an earlier turn has read them; gives the paths of the others."""
+    fresh = []
+    for name in sorted(names):
+        path = f"{folder}/{name}"
+        stamp, card = state.read_cards.get(path, (None, None))
+        if card is not None and card.staged.id in state.gate and untrusted.stamp_at(path) == stamp:
+            look.found[card.staged.id].append(card)
+        else:
+            fresh.append(path)
+    return fresh
+
+
+def _names_in(folder: str) -> set[str]:
+    with os.scandir(folder) as there:
+        return {e.name for e in there if not is_ignored(e.name) or is_aside(e.name)}
+
+
+def _read_cards(state: UserState, paths: Sequence[str], look: Look, until: float = math.inf) -> int:
+    """Read one of them always, the others until then (monotonic); gives how many were read."""
+    people = {folder: ownership.lane_of(folder) for folder in {os.path.dirname(path) for path in paths}}
+    size = 0
+    for number, path in enumerate(paths):
+        if number and (state.late(until) or size > _MOST_BYTES):
+            return number
+        try:
+            seen = untrusted.look(path, state.settings.max_card_bytes, ask_writers=True)
+        except FileNotFoundError:
+            continue
+        except Refusal:
+            look.strays.append(path)  # refused there, like any other drop
+            continue
+        size += len(seen.data)
+        _take_card(state, path, seen, people[os.path.dirname(path)], look)
+    return len(paths)
+
+
+def _read_late(state: UserState, paths: Sequence[str], look: Look, until: float) -> bool:
+    """Add those cards in approved/ whose entry is found already, since it is in rejected/ too."""
+    state.settling.note_due(0.0)
+    late = Look()
+    all_of_them = _read_cards(state, paths, late, until) == len(paths)
+    look.odd += late.odd
+    look.unsettled |= late.unsettled & look.found.keys()
+    look.held |= late.held & look.found.keys()
+    for candidate_id in look.found.keys() & late.found.keys():
+        look.found[candidate_id] += late.found[candidate_id]
+    return all_of_them
+
+
+def _take_card(state: UserState, path: str, seen: untrusted.Seen, people: os.stat_result | None, look: Look) -> None:
+    candidate_id = cards.id_of(seen.data)
+    staged = state.gate.get(candidate_id) if candidate_id else None
+    if staged is None:
+        receipt = state.ledger.find(candidate_id) if candidate_id else None
+        if receipt is None:
+            look.strays.append(path)
+        elif (left := _leftover(state, path, seen, receipt)) is not None:
+            look.odd.append(left)
+        return
+    stranger = ownership.stranger(path, seen.stat, people)
+    if stranger:
+        look.odd.append(Strange(path, seen.mark, stranger))
+        return
+    folder: Folder = "approved" if os.path.basename(os.path.dirname(path)) == "approved" else "rejected"
+    try:
+        verdict = _verdict(state, path, seen, staged, folder)
+    except NotYet as err:
+        state.settling.note_due(err.seconds)
+        look.held.add(staged.id)
+        look.unsettled.add(staged.id)
+    except Refusal as err:
+        look.odd.append(Unreadable(path, seen.mark, folder, err))
+    else:
+        look.found[staged.id].append(Card(path, folder, seen, verdict, staged))
+
+
+def _verdict(state: UserState, path: str, seen: untrusted.Seen, staged: Candidate, folder: Folder) -> cards.Verdict:
+    """What the card says. Raises NotYet while it may still be being written, Refusal where it cannot be read."""
+    if seen.data == state.cards.clean(staged):  # whole, and not edited
+        return cards.Verdict(staged, False, None, None)
+    try:
+        verdict = cards.read(seen.data, staged, state.settings)
+    except Refusal as err:
+        state.settling.check(path, seen, whole=False, cut_short=err.maybe_unfinished)
+        if folder == "rejected":  # to reject it, its id is enough
+            return cards.Verdict(staged, False, cards.reason_in(seen.data), None)
+        raise
+    state.settling.check(path, seen, whole=cards.via_of(seen.data, verdict.via, folder) is not None)
+    shown = [state.cards.effect(staged), state.cards.effect(verdict.candidate)]
+    verdict.below = cards.typed_below(seen.data, staged, shown)
+    return verdict
+
+
+def entries(state: UserState, look: Look) -> Iterator[Entry]:
+    """The candidates whose cards are there and have rested."""
+    for candidate_id, these in look.found.items():
+        staged = state.gate.get(candidate_id)
+        if staged is None or candidate_id in look.unsettled:
+            continue
+        yield Entry(staged, tuple(these), _note_in_pending(state, staged))
+
+
+def _note_in_pending(state: UserState, staged: Candidate) -> tuple[str, int] | None:
+    there = state.cards.of(staged.id)
+    with contextlib.suppress(Refusal, FileNotFoundError):
+        if there and (note := cards.note_in((seen := _look_at_card(state, there)).data)) is not None:
+            return note, seen.stat.st_ctime_ns
+    return None
+
+
+def _look_at_card(state: UserState, path: Path | str) -> untrusted.Seen:
+    return untrusted.look(path, state.settings.max_card_bytes)
+
+
+def read_anew(state: UserState, these: Sequence[Card]) -> tuple[Card, ...] | None:
+    """These cards with their bytes, which an earlier turn may have read; None where one is another now, or is being
+    written. A card that has rested need not rest again: with a grace time to wait for in between, it never came to an
+    end."""
+    anew = []
+    for card in these:
+        if card.seen.data:
+            anew.append(card)
+            continue
+        try:
+            seen = untrusted.look(card.path, state.settings.max_card_bytes, ask_writers=True)
+            state.settling.check(card.path, seen, whole=True)
+        except NotYet as err:
+            state.settling.note_due(err.seconds)
+            return None
+        except (Refusal, FileNotFoundError):
+            seen = card.seen
+        if untrusted.stamp(seen.stat) != untrusted.stamp(card.seen.stat) or zlib.crc32(seen.data) != card.crc:
+            state.read_cards.pop(card.path, None)
+            state.has_more = True
+            return None
+        anew.append(replace(card, seen=seen))
+    return tuple(anew)
+
+
+def _leftover(state: UserState, path: Path | str, seen: untrusted.Seen, receipt: Receipt) -> Leftover | None:
+    """A card of a candidate that has been decided; None while it may still be being written."""
+    carried_out = (state.as_staged(receipt), state.as_approved(receipt))
+    very_card = hashlib.sha256(seen.data).hexdigest() == receipt.sha256
+    try:
+        edited = not very_card and cards.read(seen.data, carried_out[0], state.settings).candidate not in carried_out
+    except Refusal:
+        edited = True
+    try:
+        state.settling.check(path, seen, whole=not edited)
+    except NotYet as err:
+        state.settling.note_due(err.seconds)
+        return None
+    since = not edited and _came_since(state, path, seen, receipt)
+    return Leftover(os.fspath(path), seen, receipt, very_card, edited, since)
+
+
+def _came_since(state: UserState, path: Path | str, seen: untrusted.Seen, receipt: Receipt) -> bool:
+    """Whether a card came here after its entry was decided: a move sets the ctime, and nobody can set it otherwise. As
+    the time of the decision stands that of the filed card; before it is filed, that of the receipts."""
+    if os.path.basename(os.path.dirname(path)) not in (receipt.action, "pending"):
+        return True
+    if is_aside(os.path.basename(path)):  # by us, just before a stop, which has set its ctime
+        return is_being_refused(state.place, path)
+    there = filed(state.place, receipt)
+    at = there.st_ctime_ns if there else os.stat(state.place.ledger).st_ctime_ns
+    return seen.stat.st_ctime_ns > at
+
+
+# -- cards in pending/ --------------------------------------------------------------------------------------------
+
+
+def pending_strays(
+    state: UserState, paths: Sequence[Path], held: set[str], until: float
+) -> tuple[list[Odd], list[Path]]:
+    """What lies in pending/ but is no card of a candidate that waits, and those of them that are to be staged from
+    there, as any drop. Adds to `held` whose card may be being saved just now."""
+    odd: list[Odd] = []
+    found = []
+    torn = _TornCards(state)
+    for number, path in enumerate(paths):
+        if number and state.late(until):
+            state.has_more = True
+            break
+        try:
+            seen = untrusted.look(path, state.settings.max_card_bytes, ask_writers=True)
+        except FileNotFoundError:
+            continue
+        except Refusal:
+            found.append(path)  # refused there, like any other drop
+            continue
+        candidate_id = cards.id_of(seen.data)
+        receipt = state.ledger.find(candidate_id) if candidate_id else None
+        if receipt is not None:
+            if (left := _leftover(state, path, seen, receipt)) is not None:
+                odd.append(left)
+        elif (candidate := torn.whose(path.name, seen.data, candidate_id)) is not None:
+            try:
+                state.settling.check(path, seen, whole=False, cut_short=True)
+                odd.append(Torn(os.fspath(path), seen.mark))
+            except NotYet as err:  # a person's editor may have emptied it to write it anew
+                state.settling.note_due(err.seconds)
+                held.add(candidate.id)
+        elif candidate_id is not None and candidate_id in state.gate:
+            state.cards.note(path.name, candidate_id)  # it is whole by now
+        else:
+            found.append(path)
+    return odd, found
+
+
+class _TornCards:
+    """Tells what a power cut has left of cards of ours: they are not synced, since they can be created again."""
+
+    def __init__(self, state: UserState) -> None:
+        self._state = state
+        self._names: dict[str, Candidate] | None = None
+
+    def whose(self, name: str, data: bytes, candidate_id: str | None) -> Candidate | None:
+        """The candidate whose card this was, if it is torn."""
+        candidate = self._state.gate.get(candidate_id) if candidate_id else self._by_name(name)
+        return candidate if self._state.cards.is_torn(data, candidate) else None
+
+    def _by_name(self, name: str) -> Candidate | None:
+        if self._names is None:
+            missing = self._state.cards.missing()
+            self._names = {cards.file_name(c): c for i in missing if (c := self._state.gate.get(i))}
+        number = _NUMBER.search(name)
+        if name in self._names or number is None:
+            return self._names.get(name)
+        taken = int(number[1]) - 1
+        return next((c for c in self._names.values() if cards.file_name(c, taken) == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A card in pending/ of an entry that links to another one."""
+
+    path: str
+    data: bytes
+    staged: Candidate
+
+
+def preview(state: UserState, candidate_id: str) -> Preview | None:
+    """The card of a candidate in pending/; None where there is none that may be read."""
+    staged, path = state.gate.get(candidate_id), state.cards.of(candidate_id)
+    if staged is None or path is None:
+        return None
+    try:
+        return Preview(os.fspath(path), _look_at_card(state, path).data, staged)
+    except (Refusal, FileNotFoundError):
+        return None
+
+
+def note_on(state: UserState, path: Path | str, staged: Candidate) -> str | None:
+    """The note on a card that nobody has edited, "" where it has none; None where it was edited, or is gone."""
+    try:
+        data = _look_at_card(state, path).data
+        return None if cards.read(data, staged, state.settings).edited else cards.note_in(data) or ""
+    except (Refusal, FileNotFoundError):
+        return None
+
+
+def is_unchanged(state: UserState, path: Path | str, data: bytes) -> bool:
+    """Whether a card has still these bytes."""
+    try:
+        return _look_at_card(state, path).data == data
+    except (Refusal, FileNotFoundError):
+        return False

@@ -1,0 +1,232 @@
+"""One turn of work on one user: observe, decide, apply; each part within its time.
+
+What a turn does not come to is left for the next one: the folders say it again, or `UserState` remembers it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.clock import now
+from ..core.model import instant
+from ..disk import untrusted
+from . import decide, links, observe
+from .actions import Action, Approve, Decision, Refuse, Reject, RestoreName, ReturnWithNote, Wait
+from .apply import apply, own_names, remove_staged, wait
+from .record_files import BeingSaved, RecordFiles
+from .user_state import UserState
+
+__all__ = ["Outcome", "turn"]
+
+#: How long, in seconds, one user's turn may take before it is the next user's, and each part of it; and the fewest
+#: cards created in it. Each part does something in every turn, so that none waits for ever behind another.
+_TURN_SECONDS, _PART_SECONDS, _FEWEST = 0.2, 0.1, 20
+
+#: So many bytes of candidates and cards are decided in a turn.
+_MOST_BYTES = 8_000_000
+
+_NOT_AS_SHOWN = (
+    "the entry it links to was decided or came after this card was made, and what it adds is now as shown below"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one turn leaves."""
+
+    #: In how many seconds to look again, where something waits for time; None: nothing does.
+    due: float | None = None
+    #: Whether more is ready to be done at once.
+    more: bool = False
+    #: Whether the disk or the system failed: it is then left in peace until `due`.
+    failed: bool = False
+
+
+def turn(state: UserState) -> Outcome:
+    """Raises Parked, OSError, and whatever `Hooks.check` raises."""
+    state.begin_turn()
+    most = max(1, state.settings.max_per_turn)
+    began = time.monotonic()
+    more = True
+    # In a flood, one turn stages and the next creates the cards: then the gate, which is written whole, is written less
+    # often. And drops that are still to be taken away would be listed again.
+    if not state.without_card and (state.backlog or not state.staged):
+        paths, more = observe.drop_paths(state, most, began + _TURN_SECONDS)
+        state.hooks.found(sum(not state.settling.is_left(path) for path in paths))
+        _stage(state, own_names(paths), began + _TURN_SECONDS)
+    # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
+    # worst, and not created anew.
+    strays = _look_at_pending(state)
+    look = observe.decided(state, _PART_SECONDS) if strays is not None else None
+    if look is not None:
+        _apply_in_time(state, list(decide.odd(look.odd)))
+    if strays is None or look is None or not look.is_whole:  # nothing is decided, or created anew, on half a look
+        return Outcome(state.settling.due, True)
+    decisions = _decisions(state, look)
+    until = time.monotonic() + _PART_SECONDS
+    _stage(state, look.strays[:most], until, at_once=True)
+    odd, found = observe.pending_strays(state, strays[:most], look.held, until)
+    _apply_in_time(state, list(decide.odd(odd)))
+    _stage(state, found, until, at_once=True)
+    state.cards.forget_gone(strays)
+    state.hooks.found(sum(d.staged.id not in state.waiting for d in decisions))
+    left = _carry_out(state, decisions, _PART_SECONDS)
+    missing = state.cards.missing(look.held)
+    until = max(began + _TURN_SECONDS, time.monotonic() + _PART_SECONDS / 2)
+    batch = decide.create(missing[: 2 * most])
+    state.without_card = len(missing) - len(batch) + len(apply(state, batch, until, fewest=_FEWEST))
+    more |= _renew_linked(state, time.monotonic() + _PART_SECONDS)
+    # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
+    # the last minutes ext4 is slow in making new ones, since it does not give out their places again at once.
+    if not state.backlog and not state.without_card:
+        remove_staged(state, began + _TURN_SECONDS)
+    more |= bool(state.backlog or state.staged or state.without_card) or state.has_more
+    more |= left > 0 or state.cards.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
+    state.left = len(state.backlog) + left
+    return Outcome(state.settling.due, more)
+
+
+def _apply_in_time(state: UserState, actions: Sequence[Action]) -> None:
+    """Apply them, in the time of one part; the rest is found again by the next turn."""
+    state.has_more |= bool(apply(state, actions, time.monotonic() + _PART_SECONDS))
+
+
+# -- drops --------------------------------------------------------------------------------------------------------
+
+
+def _stage(state: UserState, paths: Sequence[str | Path], until: float, *, at_once: bool = False) -> None:
+    """Stage the files at `paths`, wherever they lie."""
+    actions = decide.drops(
+        observe.read_drops(state, paths, until),
+        state,
+        state.settings,
+        waiting=len(state.gate),
+        size=state.gate.size,
+        receipts=state.place.shown(state.place.receipts),
+        at_once=at_once,
+    )
+    left = apply(state, actions, until)  # refusing costs more than staging
+    if left:
+        state.put_off([action.path for action in left if isinstance(action, Refuse)])
+
+
+# -- cards --------------------------------------------------------------------------------------------------------
+
+
+def _look_at_pending(state: UserState) -> list[Path] | None:
+    """The files in pending/ that are no cards of a candidate at the gate; None where the look goes on in the next
+    turn."""
+    until = time.monotonic() + _PART_SECONDS
+    strays = state.cards.look(lambda: state.late(until))
+    apply(state, [RestoreName(f"{state.cards.folder}/{name}") for name in state.cards.asides])
+    return strays
+
+
+def _decisions(state: UserState, look: observe.Look) -> list[Decision]:
+    """What people have decided, and have left alone for the grace time. Cards that contradict themselves go back."""
+    found: list[Decision] = []
+    others: list[Action] = []
+    for entry in observe.entries(state, look):
+        look.held.add(entry.staged.id)
+        told = decide.entry(entry)
+        if isinstance(told, ReturnWithNote):
+            others.append(told)
+        elif isinstance(told, Decision):
+            stamps = {c.path: untrusted.stamp(c.seen.stat) for c in told.cards}
+            if state.settling.has_waited(stamps, state.settings.grace_seconds):
+                found.append(told)
+        else:
+            others += told
+            state.has_more = True
+    _apply_in_time(state, others)
+    return found
+
+
+def _carry_out(state: UserState, decisions: Sequence[Decision], seconds: float) -> int:
+    """Carry out what was decided, in order; linked entries after what they link to. Gives how many had to be left for
+    the next turn, which goes on where this one ends. Raises OSError, Parked."""
+    until = time.monotonic() + seconds
+    texts = RecordFiles(state)
+    today = instant(now())[:10]
+    order = links.Order(decisions, state, lambda link: links.names(texts.text("self-evidence.md"), link), today)
+    plan = _Plan(state, order, seconds)
+    left = 0
+    try:
+        try:
+            plan.fill()
+        finally:
+            state.has_more |= bool(apply(state, plan.returns, until))
+        apply(state, plan.taken, texts=texts)
+        left = order.left
+    except BeingSaved as err:
+        state.settling.note_due(err.seconds)
+        why = f"waits until nobody writes {err.shown}"
+        plan.waits += [Wait(d.staged.id, why) for d in [a.decision for a in plan.taken] or decisions]
+    finally:
+        wait(state, plan.waits, others_too=order.left > 0)
+    return left
+
+
+class _Plan:
+    """The next decisions in order: as many as a turn may carry out, by their number, their bytes and the time, of which
+    the rest is for carrying them out."""
+
+    def __init__(self, state: UserState, order: links.Order, seconds: float) -> None:
+        self._state, self._order, self._seconds = state, order, seconds
+        self.taken: list[Approve | Reject] = []
+        self.returns: list[ReturnWithNote] = []
+        self.waits: list[Wait] = []
+
+    def fill(self) -> None:
+        """Raises BeingSaved, Parked, OSError."""
+        state, size, until = self._state, 0, math.inf
+        for action in self._order:
+            if isinstance(action, Wait):
+                self.waits.append(action)
+            elif isinstance(action, ReturnWithNote):
+                self.returns.append(action)
+            elif self._is_as_seen(action):
+                self._order.place(action)
+                if not self.taken:
+                    until = time.monotonic() + self._seconds / 2
+                self.taken.append(action)
+                decision = action.decision
+                size += state.gate.bytes_of(decision.staged.id) + len(decision.cards[0].seen.data)
+                full = len(self.taken) >= max(1, state.settings.max_per_turn) or size > _MOST_BYTES
+                if full or state.late(until):
+                    return
+
+    def _is_as_seen(self, action: Approve | Reject) -> bool:
+        """Whether its cards are still as they were read, and show what would be merged."""
+        decision = action.decision
+        these = observe.read_anew(self._state, decision.cards)
+        if these is None:
+            return False
+        decision.cards = these
+        if links.shows_what_it_adds(action):
+            return True
+        self.returns.append(ReturnWithNote(decision.staged, these, _NOT_AS_SHOWN))
+        return False
+
+
+def _renew_linked(state: UserState, until: float) -> bool:
+    """Make anew, in pending/, the previews of those that link to what has come to the gate or left it since; what a
+    person has written above the marker stays. Gives whether some are left for the next turn. Raises OSError."""
+    before = state.linked_at
+    if before is None or before[1] != state.gate.mark:
+        there = set(state.gate.ids)
+        linked = {c.id: c.link_to_evidence_id for c in state.gate if c.link_to_evidence_id}
+        state.stale |= links.linked_to_any(linked.values() if before is None else before[0] ^ there, linked)
+        state.linked_at = (there, state.gate.mark)
+    while state.stale:
+        if time.monotonic() > until:
+            return True
+        card = observe.preview(state, state.stale.pop())
+        action = decide.renew(card, state.cards.effect(card.staged), state.settings) if card else None
+        if action is not None:
+            apply(state, [action])
+    return False
