@@ -46,7 +46,7 @@ class Filed:
             self._here.append(fingerprint(os.fsencode(path)))
 
     def expect(self, receipt: Receipt) -> None:
-        """The card of `receipt` may be here, under one of the two names that `merging` gives it."""
+        """The card of `receipt` may be here, under one of the two names that `engine.filing` gives it."""
         if self._here:
             for path in filed.names_of(receipt):
                 self._due.append(fingerprint(path.encode(errors="replace")))

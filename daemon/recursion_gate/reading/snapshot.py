@@ -1,7 +1,7 @@
 """The read-only lane: one user's gate, Record and receipts as of one moment, without a lock and without a write.
 
 How a snapshot can be whole while merges run: a merge writes its receipt first, then the lines in the Record, then the
-gate (`merging`), and the receipts file only ever grows. So we look in the order
+gate (`engine.merge`), and the receipts file only ever grows. So we look in the order
 
     1. how far the receipts file reaches;  2. the gate;  3. the Record files;  4. the receipts file again
 
@@ -244,7 +244,7 @@ def _unfinished(place: Place, end: jsonl.End, waiting: Mapping[str, Candidate]) 
 
 
 def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Receipt]) -> set[str]:
-    """Put the lines of `receipts` that are missing into the files `found`, as `merging.finish` does on disk; gives
+    """Put the lines of `receipts` that are missing into the files `found`, as `engine.recover` does on disk; gives
     the ids of the candidates of which some were."""
     late: dict[str, list[str]] = {}
     of = set()

@@ -1,7 +1,7 @@
 """The chain of receipts, and which candidates have one (contract, "A receipt").
 
 The receipts file is also the write-ahead log of the merge: a decision is taken at the moment its receipt is on disk,
-and whatever then is missing in the Record or still stands in the gate is made good from it (`merging.finish`). So
+and whatever then is missing in the Record or still stands in the gate is made good from it (`engine.recover`). So
 there is no instant, not even after a power cut, at which the Record holds a line that no receipt accounts for.
 """
 
