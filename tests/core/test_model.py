@@ -13,8 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from recursion_gate.core.model import (
-    CATEGORY_OF,
-    SECTION_OF,
     Candidate,
     Drop,
     Receipt,
@@ -25,6 +23,7 @@ from recursion_gate.core.model import (
     instant,
     short_hash,
 )
+from recursion_gate.core.words import CATEGORY_OF, SECTION_OF
 
 from ..support.samples import SKILLS, candidate, candidates, draft, json_values, texts
 

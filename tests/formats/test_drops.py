@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recursion_gate.core.errors import Refusal
-from recursion_gate.core.model import CATEGORY_OF, Candidate, Drop, act_id, canonical, infer_section
+from recursion_gate.core.model import Candidate, Drop, act_id, canonical, infer_section
 from recursion_gate.core.settings import Settings
+from recursion_gate.core.words import CATEGORY_OF
 from recursion_gate.formats import drops
 
 from ..support.samples import SKILLS, TEXT, candidates, ids, json_values, said, texts

@@ -12,9 +12,10 @@ from typing import Any, get_args
 import click
 from pydantic import BaseModel
 from recursion_gate.cli import COMMANDS, main
-from recursion_gate.core.model import CATEGORY_OF, Candidate, Drop, Receipt, act_id, infer_section
+from recursion_gate.core.model import Candidate, Drop, Receipt, act_id, infer_section
 from recursion_gate.core.paths import DROP_FORMS, RECORD_FILES, STATES, Root
 from recursion_gate.core.settings import Settings
+from recursion_gate.core.words import CATEGORY_OF
 from recursion_gate.formats.drops import parse
 from recursion_gate.formats.record_edit import HEADINGS, additions
 from recursion_gate.spec.texts import NAMES, VERSION

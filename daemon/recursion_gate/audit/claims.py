@@ -15,12 +15,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..core.words import ACT_ID
 from ..formats.record_parse import Entry, parse
 
 __all__ = ["Claim", "claims", "ids_at_the_ends", "ids_in", "numbered"]
 
 _ACT_ID = re.compile(r"ACT-[A-Za-z0-9._-]*[A-Za-z0-9]")
-_READ_ID = re.compile(r"ACT-[\w-]*\w")  # as `entries` has it
+_READ_ID = re.compile(ACT_ID)
 
 _BOM = b"\xef\xbb\xbf"
 _UNSEEN = {"Cf", "Cc", "Mn", "Me"}
@@ -29,7 +30,7 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _QUOTED = re.compile(r"(?: ?>)+")
 _BULLET = re.compile(r" ?(?:(?:[-*+|•‣◦▪·]|\d{1,9}[.)]) ?)+")
 _OPEN, _CLOSE = r"""[*_`~\[("'<{]*""", r"""[*_`~\])"'>}.|\s]*"""
-_ACT = r"ACT-[A-Za-z0-9][A-Za-z0-9._-]*"
+_ACT = r"ACT-[A-Za-z0-9._-]+"
 _BEGINS = re.compile(rf"(?:\[[ xX]\] )?{_OPEN}{_ACT}")
 _ENDS = re.compile(rf"{_ACT}(?:\]\([^()]*\))?{_CLOSE}\Z")
 _CELL = re.compile(rf"\s*{_OPEN}{_ACT}{_CLOSE}")

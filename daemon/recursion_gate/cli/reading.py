@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
 from .options import json_option, one_user_option, snapshot_of
 from .output import one_line, print_json, say
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["brief", "edge", "export", "import_archive", "record", "snapshot"]
 
 _WHOLE = 1_000_000
-_SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
 
 
 @click.command()
@@ -69,7 +69,7 @@ def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
         return
     known = taken.record
     click.echo(f"{taken.user} as of {_moment(taken)}")
-    for section, (name, entries) in zip(("IX-A", "IX-B", "IX-C"), known.dimensions().items(), strict=True):
+    for section, (name, entries) in zip(CATEGORY_OF, known.dimensions().items(), strict=True):
         _paragraph(f"{name.capitalize()} ({section})", [one_line(entry.raw, _WHOLE) for entry in entries])
     for skill, entries in known.skills.items():
         _paragraph(skill, [one_line(entry.raw, _WHOLE) for entry in entries])
@@ -234,7 +234,7 @@ def _paragraph(head: str, lines: Sequence[str], total: int = 0) -> None:
 
 
 def _print_edge(edge: dict[str, Any], rests_on: dict[str, list[str]], indent: str = "") -> None:
-    for skill in _SKILLS:
+    for skill in SKILLS:
         ids = f"  ({', '.join(rests_on[skill])})" if rests_on[skill] else ""
         say(f"{edge[skill]}{ids}", f"{indent}{skill.ljust(7)}  ", " " * (len(indent) + 9))
 

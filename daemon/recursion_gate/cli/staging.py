@@ -7,6 +7,7 @@ import sys
 import click
 
 from ..core.paths import Root
+from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
 from .options import complete_user
 
@@ -16,10 +17,10 @@ __all__ = ["stage"]
 @click.command()
 @click.argument("text")
 @click.option("--user", metavar="NAME", shell_complete=complete_user, help="Whose. May be left out if there is one.")
-@click.option("--skill", type=click.Choice(["THINK", "WRITE", "WORK", "STEWARD"], case_sensitive=False))
+@click.option("--skill", type=click.Choice(SKILLS, case_sensitive=False))
 @click.option(
     "--section",
-    type=click.Choice(["IX-A", "IX-B", "IX-C", "none"], case_sensitive=False),
+    type=click.Choice([*CATEGORY_OF, "none"], case_sensitive=False),
     help="IX-A knowledge, IX-B curiosity, IX-C personality, none: evidence only. Else it follows from the words.",
 )
 @click.option("--source", metavar="TEXT", help="Which agent or tool proposes this.")

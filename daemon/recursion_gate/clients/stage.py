@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ..core.errors import GateError, NoRoot
 from ..core.paths import find_root, valid_user
 from ..core.text import printable
+from ..core.words import Section, Skill
 from ..disk.deliver import deliver
 
 __all__ = ["NoInbox", "NotAllowed", "NotText", "stage"]
@@ -56,8 +57,8 @@ def stage(
     *,
     user: str,
     root: str | os.PathLike[str] | None = None,
-    skill: Literal["THINK", "WRITE", "WORK", "STEWARD"] | None = None,
-    section: Literal["IX-A", "IX-B", "IX-C", "none"] | None = None,
+    skill: Skill | None = None,
+    section: Section | Literal["none"] | None = None,
     source: str | None = None,
     fields: Mapping[str, Any] | None = None,
 ) -> Path:

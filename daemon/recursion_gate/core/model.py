@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 
+from .words import CATEGORY_OF, SECTION_OF, Category, Section, Skill
+
 __all__ = [
-    "CATEGORY_OF",
-    "SECTION_OF",
+    "ACT_HASH",
     "SECTION_SPELLINGS",
     "SKILL_SPELLINGS",
     "TAKE_BACK",
@@ -32,14 +33,6 @@ __all__ = [
     "meant",
     "short_hash",
 ]
-
-Skill = Literal["THINK", "WRITE", "WORK", "STEWARD"]
-Section = Literal["IX-A", "IX-B", "IX-C"]
-Category = Literal["knowledge", "curiosity", "personality"]
-
-#: Contract, "A drop": "IX-A is knowledge, IX-B curiosity, IX-C personality".
-CATEGORY_OF: dict[str, Category] = {"IX-A": "knowledge", "IX-B": "curiosity", "IX-C": "personality"}
-SECTION_OF: dict[str, Section] = {"knowledge": "IX-A", "curiosity": "IX-B", "personality": "IX-C"}
 
 #: The spellings of each word in a drop or on a card, in any case: "knowledge", "IX-A", "IX-A. KNOWLEDGE", "Writing".
 #: No sign in them means something else in the patterns of JSON Schema.
@@ -338,6 +331,10 @@ def id_hash(candidate_id: str) -> str:
     """Sixteen letters and digits that stand for an id (82 bits). That no two ids of one user have the same is checked
     when a candidate is staged."""
     return short_hash(candidate_id.encode(), 16)
+
+
+#: The evidence ids that `act_id` makes; the group is the `id_hash`.
+ACT_HASH = re.compile(rb"ACT-\d{4}-\d\d-\d\d-([A-Za-z0-9]+)")
 
 
 def act_id(candidate: Candidate) -> str:

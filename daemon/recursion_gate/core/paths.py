@@ -12,6 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from .words import RECORD_FILES
+
 __all__ = [
     "DROP_FORMS",
     "GATE_NAME",
@@ -33,19 +35,6 @@ __all__ = [
 
 #: The folders inside ``inbox/<user>/`` whose name is the state of the files in them.
 STATES = ("pending", "approved", "rejected", "problems")
-
-#: The Record of one user (contract: "The tree").
-RECORD_FILES = (
-    "self.md",
-    "self-evidence.md",
-    "self-knowledge.md",
-    "self-curiosity.md",
-    "self-personality.md",
-    "self-skill-think.md",
-    "self-skill-write.md",
-    "self-skill-work.md",
-    "self-skill-steward.md",
-)
 
 DROP_FORMS = (".json", ".jsonl", ".md", ".txt")
 

@@ -15,9 +15,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.errors import Refusal
-from ..core.model import CATEGORY_OF, Candidate, id_hash
+from ..core.model import Candidate, id_hash
 from ..core.settings import Settings
 from ..core.unseen import without_unseen
+from ..core.words import CATEGORY_OF
 from . import frontmatter
 from .drops import CARD_ONLY, MARKER_LINE, as_typed, decode, on_a_card, validate
 from .record_edit import Addition, clean, fold

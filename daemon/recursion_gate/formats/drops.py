@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from ..core.errors import Refusal
-from ..core.model import CATEGORY_OF, SECTION_OF, Candidate, Drop, infer_section, instant, looks_like_act_id, short_hash
+from ..core.model import Candidate, Drop, infer_section, instant, looks_like_act_id, short_hash
 from ..core.paths import DROP_FORMS
 from ..core.settings import Settings
 from ..core.text import printable
 from ..core.unseen import without_unseen
+from ..core.words import CATEGORY_OF, SECTION_OF
 from . import frontmatter
 from .json_words import explain
 from .record_edit import fold

@@ -12,23 +12,10 @@ from typing import NamedTuple
 
 from ..core.model import Candidate, act_id
 from ..core.unseen import without_unseen
+from ..core.words import FILE_OF, HEADINGS
 from .outline import SECTION_LEVEL, outline, starts_line, title
 
 __all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "insert"]
-
-_DIMENSION = {"IX-A": "self-knowledge.md", "IX-B": "self-curiosity.md", "IX-C": "self-personality.md"}
-
-#: The section of each Record file that approved entries go to.
-HEADINGS = {
-    "self-evidence.md": "Activity Log",
-    "self-knowledge.md": "Topics / Understanding",
-    "self-curiosity.md": "Interests",
-    "self-personality.md": "Observed Voice / Expression",
-    "self-skill-think.md": "Activity",
-    "self-skill-write.md": "Activity",
-    "self-skill-work.md": "Activity",
-    "self-skill-steward.md": "Activity",
-}
 
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1f\x85\u2028\u2029]")  # with all that str.split takes for white space
 
@@ -105,8 +92,8 @@ def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[A
         line = f"- {evidence_id} — {summary} — {candidate.created_at[:10]} — {candidate.skill_tag}"
         made.append(("self-evidence.md", line))
     if candidate.suggested_ix_section:
-        made.append((_DIMENSION[candidate.suggested_ix_section], f"- • {text} — {evidence_id}"))
-    made.append((f"self-skill-{candidate.skill_tag.lower()}.md", f"- • {text} — {evidence_id}"))
+        made.append((FILE_OF[candidate.suggested_ix_section], f"- • {text} — {evidence_id}"))
+    made.append((FILE_OF[candidate.skill_tag], f"- • {text} — {evidence_id}"))
     return [Addition(file, HEADINGS[file], line) for file, line in made]
 
 

@@ -12,15 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..core.paths import RECORD_FILES
+from ..core.words import ACT_ID, CATEGORY_OF, FILE_OF, HEADINGS, SECTION_OF, SKILLS
 from .outline import SECTION_LEVEL, outline, title
-from .record_edit import HEADINGS
 
-__all__ = ["SKILLS", "Entry", "Evidence", "Record", "parse"]
-
-SKILLS = ("THINK", "WRITE", "WORK", "STEWARD")
-
-_FILES = {"knowledge": "self-knowledge.md", "curiosity": "self-curiosity.md", "personality": "self-personality.md"}
+__all__ = ["Entry", "Evidence", "Record", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Record:
 
     def dimensions(self) -> dict[str, tuple[Entry, ...]]:
         """Knowledge, curiosity, personality (IX-A, IX-B, IX-C), by name."""
-        return {"knowledge": self.knowledge, "curiosity": self.curiosity, "personality": self.personality}
+        return {category: getattr(self, category) for category in SECTION_OF}
 
     def find(self, evidence_id: str) -> Evidence | None:
         """The evidence of that id. (The companion-self app could give one id twice: then the later one.)"""
@@ -84,15 +79,13 @@ class Record:
 
 def parse(texts: Mapping[str, str]) -> Record:
     """The entries in the Record files `texts` (file name -> text). A file that is not there has none."""
-    assert set(_FILES.values()) < set(RECORD_FILES)
-    found = {name: tuple(_entries(file, texts.get(file, ""))) for name, file in _FILES.items()}
-    skills = {}
-    for skill in SKILLS:
-        file = f"self-skill-{skill.lower()}.md"
-        skills[skill] = tuple(_entries(file, texts.get(file, "")))
+
+    def of(word: str) -> tuple[Entry, ...]:
+        return tuple(_entries(FILE_OF[word], texts.get(FILE_OF[word], "")))
+
     return Record(
-        **found,
-        skills=skills,
+        **{category: of(section) for section, category in CATEGORY_OF.items()},
+        skills={skill: of(skill) for skill in SKILLS},
         evidence=tuple(_evidence(texts.get("self-evidence.md", ""))),
         identity=texts.get("self.md", ""),
     )
@@ -168,12 +161,11 @@ def _items(page: _Page) -> Iterator[tuple[int, str, str]]:
 
 # -- entries --------------------------------------------------------------------------------------------------------
 
-_ID = r"ACT-[\w-]*\w"  # the companion-self app made ids such as ACT--p436yg2
-_IDS = re.compile(_ID)
+_IDS = re.compile(ACT_ID)
 #: How much of a line's end is looked at for what it names there, so that no line, however odd, takes long.
 _TAIL = 500
 _NAMED = re.compile(
-    rf"(?:\s*[—–|]+|\s+-+)?\s*[(\[]?(?P<ids>{_ID}(?:[\s,;&+]+{_ID})*)[)\]]?[.\s]*\Z|\s+[—–-]\s+(?P<seed>seed)\Z"
+    rf"(?:\s*[—–|]+|\s+-+)?\s*[(\[]?(?P<ids>{ACT_ID}(?:[\s,;&+]+{ACT_ID})*)[)\]]?[.\s]*\Z|\s+[—–-]\s+(?P<seed>seed)\Z"
 )
 
 
@@ -186,9 +178,9 @@ def _entries(file: str, text: str) -> Iterator[Entry]:
 
 
 _PART = r"(?:\s*[—–|]+\s*|\s+-+\s+|\s*\|\s*)"
-_EVIDENCE = re.compile(rf"[*_`\[(]*(?P<id>{_ID})[*_`\])]*(?:{_PART}|\s*[:,-]\s*|\s+|\Z)(?P<rest>.*)\Z")
+_EVIDENCE = re.compile(rf"[*_`\[(]*(?P<id>{ACT_ID})[*_`\])]*(?:{_PART}|\s*[:,-]\s*|\s+|\Z)(?P<rest>.*)\Z")
 _DATE = r"(?P<date>\d{4}-\d{2}-\d{2})(?:[T ][\d:.]+Z?)?"
-_SKILL = r"(?P<skill>THINK|WRITE|WORK|STEWARD)"
+_SKILL = rf"(?P<skill>{'|'.join(SKILLS)})"
 _ENDS = tuple(
     re.compile(rf"(?:\A|{_PART}|\s*[,(]\s*){end}[\s)|.]*\Z", re.IGNORECASE)
     for end in (rf"{_DATE}(?:{_PART}|\s*,\s*|\s+){_SKILL}", rf"{_SKILL}(?:{_PART}|\s*,\s*|\s+){_DATE}", _DATE, _SKILL)

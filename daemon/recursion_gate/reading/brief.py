@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from ..core.model import Candidate, Category, Section, Skill
+from ..core.model import Candidate
+from ..core.words import Category, Section, Skill
 from ..formats.record_parse import Entry, Record
 from .answer import Answer, AsOf, cut
 from .edge import Edge, Rests, focus

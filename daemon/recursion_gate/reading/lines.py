@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..core.tokens import tokens
-from ..formats.record_parse import SKILLS, Record
+from ..core.words import SECTION_OF, SKILLS
+from ..formats.record_parse import Record
 
 __all__ = ["LEAST", "Line", "lines", "shown"]
 
-_SECTIONS = {"knowledge": "IX-A", "curiosity": "IX-B", "personality": "IX-C"}
 _NOTHING = "(nothing has been approved yet)"
 _LEFT_OUT = "- (older lines left out: {})"
 
@@ -66,7 +66,7 @@ def lines(record: Record) -> list[Line]:
 
     for name, entries in record.dimensions().items():
         for entry in entries:
-            draft(entry.text, entry.evidence_ids, f"{entry.file}:{entry.line}").sections[_SECTIONS[name]] = None
+            draft(entry.text, entry.evidence_ids, f"{entry.file}:{entry.line}").sections[SECTION_OF[name]] = None
     for skill in SKILLS:
         for entry in record.skills[skill]:
             draft(entry.text, entry.evidence_ids, f"{entry.file}:{entry.line}").skills[skill] = None

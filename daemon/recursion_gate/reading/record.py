@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from pydantic import ConfigDict, Field
 
-from ..formats.record_parse import SKILLS, Entry
+from ..core.words import SKILLS
+from ..formats.record_parse import Entry
 from .answer import Answer, AsOf
 from .edge import Edge, Rests, focus
 from .snapshot import Snapshot

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..core.errors import GateError
+from ..core.words import ACT_ID
 from .lines import Line
 
 __all__ = ["Found", "NoFullText", "search"]
@@ -110,7 +111,7 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 
-_ACT = re.compile(r"ACT-[\w-]*\w")
+_ACT = re.compile(ACT_ID)
 _DATE = re.compile(r"(?<![\w-])(\d{4})-(\d\d)-(\d\d)(?![\w-])")
 _CJK = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
 _WORD = re.compile(r"[^\W_]+(?:['’](?!s\b)[^\W_]+)*")

@@ -7,11 +7,11 @@ they rest on, and says so when there are none. No model is asked: what comes bac
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from ..core.tokens import TooSmall, tokens
+from ..core.words import Section, Skill
 from .answer import Answer, AsOf
 from .lines import LEAST, Line, lines, shown
 from .search import search
@@ -57,8 +57,8 @@ class AnswerLine(Answer):
 
     text: str
     evidence_ids: list[str] = Field(description="The ACT ids that it rests on; none if it was written by hand.")
-    sections: list[Literal["IX-A", "IX-B", "IX-C"]]
-    skills: list[Literal["THINK", "WRITE", "WORK", "STEWARD"]]
+    sections: list[Section]
+    skills: list[Skill]
     date: str | None
     places: list[str] = Field(description="Where it stands: file and line.")
     share: float = Field(description="How much of what was asked it has, from 0 to 1.")

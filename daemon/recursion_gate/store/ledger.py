@@ -11,13 +11,12 @@ import contextlib
 import itertools
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.errors import Parked
-from ..core.model import Receipt, chain_hash, id_hash, line_of
+from ..core.model import ACT_HASH, Receipt, chain_hash, id_hash, line_of
 from ..core.paths import RECORD_FILES, Place
 from ..disk import atomic
 from ..disk.untrusted import open_plain
@@ -27,8 +26,6 @@ from .index import HEAD, Decided
 __all__ = ["Ledger"]
 
 log = logging.getLogger("recursion_gate")
-
-_ACT = re.compile(rb"ACT-\d{4}-\d\d-\d\d-([A-Za-z0-9]+)")
 
 
 class Ledger:
@@ -234,8 +231,8 @@ def _shown_as_approved(place: Place) -> set[str]:
     found: set[str] = set()
     for name in RECORD_FILES:
         with contextlib.suppress(FileNotFoundError, IsADirectoryError), open_plain(place.home / name) as file:
-            found.update(m.decode() for m in _ACT.findall(file.read()))
+            found.update(m.decode() for m in ACT_HASH.findall(file.read()))
     if found:
         with contextlib.suppress(FileNotFoundError):
-            found.difference_update(m.decode() for m in _ACT.findall(baseline.read(place)))
+            found.difference_update(m.decode() for m in ACT_HASH.findall(baseline.read(place)))
     return found
