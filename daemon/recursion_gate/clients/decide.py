@@ -267,7 +267,8 @@ def save_edit(item: Waiting, text: str, settings: Settings, *, shown: str | None
     marker line stands then what it adds now. Raises Changed, Refusal when it does not parse, OSError."""
     data = text.encode()
     candidate = cards.read(data, item.candidate, settings).candidate
-    data = cards.with_preview(data, item.candidate, item.effect(candidate))
+    now = replace(item, gate=Gate.load(item.place), evidence_of={})  # a person may have taken long
+    data = cards.with_preview(data, item.candidate, now.effect(candidate))
     _check_unchanged(item.data(), shown)
     assert item.card is not None
     _deliver(item.card.parent, item.card.name, data, over=True)

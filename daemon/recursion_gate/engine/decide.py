@@ -4,7 +4,7 @@ reads or writes a file."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from ..core.errors import Refusal
@@ -234,11 +234,20 @@ def create(missing: Iterable[str]) -> list[Action]:
     return [CreateCard(candidate_id) for candidate_id in missing]
 
 
-def renew(card: Preview, lines: Sequence[record_edit.Addition], settings: Settings) -> RenewCard | None:
-    """Renew a card whose preview is not the `lines` that it adds now; what a person has written stays."""
+def renew(
+    card: Preview, effect: Callable[[Candidate], Sequence[record_edit.Addition]], settings: Settings
+) -> RenewCard | None:
+    """Renew a card whose preview shows what is no longer so; what a person has written stays, also below the marker,
+    where it is told when the card is decided. `effect`: the lines that approving a candidate would add."""
+    staged, as_staged = card.staged, effect(card.staged)
     try:
-        if cards.shows(card.data, lines) or cards.read(card.data, card.staged, settings).edited:
+        if cards.shows(card.data, as_staged):
             return None
-        return RenewCard(card.staged.id, card.path, card.data, cards.with_preview(card.data, card.staged, lines))
+        candidate = cards.read(card.data, staged, settings).candidate
+        adds = effect(candidate)
+        outdated = cards.is_outdated(card.data, staged, candidate, adds, as_staged)
+        if not outdated or cards.typed_below(card.data, staged, [as_staged, adds]):
+            return None
+        return RenewCard(staged.id, card.path, card.data, cards.with_preview(card.data, staged, adds))
     except Refusal:
         return None

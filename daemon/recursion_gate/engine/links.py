@@ -6,7 +6,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..core.model import Candidate, Receipt, act_id
@@ -98,22 +98,22 @@ def names(evidence: bytes, link: str) -> bool:
     return re.search(rb"^- %b(?![\w\x80-\xff-])" % re.escape(link.encode()), evidence, re.MULTILINE) is not None
 
 
-def shows_what_it_adds(action: Approve | Reject) -> bool:
-    """Whether a linked entry, on a card that nobody has edited, would be merged as the card shows it. Not so when its
-    link has come to mean something, or something else, since the card was made."""
+def shows_what_it_adds(action: Approve | Reject, effect: Callable[[Candidate], Sequence[record_edit.Addition]]) -> bool:
+    """Whether a linked entry would be merged as its card shows it. Not so when its link has come to mean something, or
+    something else, since the card was made, or saved. `effect`: the lines that approving a candidate would add."""
     if isinstance(action, Reject) or not action.decision.link:
         return True
     card, staged = action.decision.cards[0], action.decision.staged
-    if card.verdict.edited:
-        return True
-    return cards.shows(card.seen.data, record_edit.additions(staged, action.linked_to or "", linked=True))
+    candidate = card.verdict.candidate
+    adds = record_edit.additions(candidate, action.linked_to or "", linked=True)
+    return not cards.is_outdated(card.seen.data, staged, candidate, adds, effect(staged))
 
 
-def linked_to_any(changed: Iterable[str], links: Mapping[str, str]) -> set[str]:
+def linked_to_any(changed: Iterable[str], *links: Mapping[str, str]) -> set[str]:
     """The candidates that link to one of the `changed` ones, or to one that does, and so on. `links`: what each
-    candidate links to."""
+    candidate links to, as staged and on its card."""
     linked: dict[str, list[str]] = defaultdict(list)
-    for candidate_id, link in links.items():
+    for candidate_id, link in (item for each in links for item in each.items()):
         linked[link].append(candidate_id)
     found: set[str] = set()
     new = list(changed)

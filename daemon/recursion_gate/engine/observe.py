@@ -516,12 +516,13 @@ class Preview:
 
 
 def preview(state: UserState, candidate_id: str) -> Preview | None:
-    """The card of a candidate in pending/; None where there is none that may be read."""
+    """The card of a candidate in pending/; None where there is none that may be read, or somebody is writing it."""
     staged, path = state.gate.get(candidate_id), state.cards.of(candidate_id)
     if staged is None or path is None:
         return None
     try:
-        return Preview(os.fspath(path), _look_at_card(state, path).data, staged)
+        seen = untrusted.look(path, state.settings.max_card_bytes, ask_writers=True)
+        return None if seen.open_elsewhere else Preview(os.fspath(path), seen.data, staged)
     except (Refusal, FileNotFoundError):
         return None
 

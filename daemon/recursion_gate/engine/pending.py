@@ -39,6 +39,9 @@ class PendingCards:
         self._checked = 0  # how many of very many cards have been looked at again
         # The evidence that each link means in the end, true of a gate and receipts that are still so: see `effect`.
         self._evidence_of: tuple[object, dict[str, str]] = None, {}
+        #: The links on the cards that were read, by candidate: a person may have changed them.
+        self.links: dict[str, str] = {}
+        self._linked: set[str] = set()
         #: The names that a stop has left taken aside, found by the last look: cards that still wait.
         self.asides: list[str] = []
 
@@ -61,7 +64,7 @@ class PendingCards:
         names = {name for name in listed if not is_ignored(name) or is_aside(name)}
         self._names = None
         for gone in self._ids.keys() - names:
-            del self._ids[gone]
+            self.links.pop(self._ids.pop(gone) or "", None)
             self._marks.pop(gone, None)
         if not many or here >= self._next_check:
             names = self._changed(names)
@@ -107,7 +110,18 @@ class PendingCards:
         candidate_id = cards.id_of(data)
         if candidate_id and not cards.ends_whole(data) and self.is_torn(data, self.gate.get(candidate_id)):
             return None
+        if candidate_id and (link := cards.link_in(data)):
+            self.links[candidate_id] = link
+            self._linked.add(candidate_id)
+        elif candidate_id:
+            self.links.pop(candidate_id, None)
         return candidate_id
+
+    def take_linked(self) -> set[str]:
+        """The candidates whose cards link to others and were read since this was asked last: somebody may have saved
+        them with a preview of before."""
+        taken, self._linked = self._linked, set()
+        return taken
 
     def of(self, candidate_id: str) -> Path | None:
         """The card of a candidate in pending/, as far as known."""

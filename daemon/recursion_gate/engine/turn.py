@@ -207,7 +207,7 @@ class _Plan:
         if these is None:
             return False
         decision.cards = these
-        if links.shows_what_it_adds(action):
+        if links.shows_what_it_adds(action, self._state.cards.effect):
             return True
         self.returns.append(ReturnWithNote(decision.staged, these, _NOT_AS_SHOWN))
         return False
@@ -220,13 +220,15 @@ def _renew_linked(state: UserState, until: float) -> bool:
     if before is None or before[1] != state.gate.mark:
         there = set(state.gate.ids)
         linked = {c.id: c.link_to_evidence_id for c in state.gate if c.link_to_evidence_id}
-        state.stale |= links.linked_to_any(linked.values() if before is None else before[0] ^ there, linked)
+        changed = linked.values() if before is None else before[0] ^ there
+        state.stale |= links.linked_to_any(changed, linked, state.cards.links)
         state.linked_at = (there, state.gate.mark)
+    state.stale |= state.cards.take_linked()
     while state.stale:
         if time.monotonic() > until:
             return True
         card = observe.preview(state, state.stale.pop())
-        action = decide.renew(card, state.cards.effect(card.staged), state.settings) if card else None
+        action = decide.renew(card, state.cards.effect, state.settings) if card else None
         if action is not None:
             apply(state, [action])
     return False

@@ -27,10 +27,13 @@ __all__ = [
     "Verdict",
     "context",
     "ends_whole",
+    "evidence_in",
     "file_name",
     "id_of",
     "is_as_staged",
+    "is_outdated",
     "is_torn",
+    "link_in",
     "note_in",
     "read",
     "reason_in",
@@ -45,6 +48,8 @@ __all__ = [
 MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
 
 _END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
+
+_LINK = re.compile(rb"""^['"]?link_to_evidence_id['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE)
 
 _TAIL = re.compile("[a-z0-9]{4,12}")
 _NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
@@ -145,6 +150,32 @@ def with_preview(card: bytes, staged: Candidate, lines: Sequence[Addition]) -> b
 def shows(card: bytes, lines: Sequence[Addition]) -> bool:
     """Whether what stands below the card's marker line is what adding `lines` gives."""
     return frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
+
+
+def evidence_in(card: bytes) -> str:
+    """The evidence that the last line of the card's preview names."""
+    return frontmatter.unix(decode(card)).rstrip().rpartition(" — ")[2]
+
+
+def is_outdated(
+    card: bytes, staged: Candidate, candidate: Candidate, adds: Sequence[Addition], as_staged: Sequence[Addition]
+) -> bool:
+    """Whether a card, which says `candidate`, shows something else than the lines that it `adds`. A person who has
+    edited it by hand knows that the lines change with the text; but the evidence must be the same, or that of the link
+    which the card had before (`as_staged`)."""
+    if shows(card, adds):
+        return False
+    if candidate == staged:
+        return True
+    same_link = candidate.link_to_evidence_id == staged.link_to_evidence_id
+    lines = [adds[-1]] if same_link else [adds[-1], as_staged[-1]]
+    return evidence_in(card) not in {a.line.rpartition(" — ")[2] for a in lines}
+
+
+def link_in(card: bytes) -> str | None:
+    """The entry that the card names in a line ``link_to_evidence_id: ...``, found without parsing it."""
+    found = _LINK.search(card) if b"link_to_evidence_id" in card.lower() else None
+    return found[1].decode() if found else None
 
 
 def is_as_staged(card: bytes, candidate: Candidate) -> bool:
