@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recursion_gate.audit.anchors import Anchor, head
 from recursion_gate.audit.claims import claims
-from recursion_gate.audit.verify import Anchor, head
 from recursion_gate.core import model
 from recursion_gate.core.model import chain_hash
 from recursion_gate.core.paths import Root

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from recursion_gate.audit import verify as verify_module
+from recursion_gate.audit.anchors import anchors_in
 from recursion_gate.audit.findings import Finding
-from recursion_gate.audit.verify import anchors_in, verify
+from recursion_gate.audit.verify import verify
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.doctor import doctor
@@ -214,7 +215,7 @@ def test_a_head_is_read_in_each_form_it_may_be_given() -> None:
 
 def test_each_code_of_verify_stands_in_the_docs_and_no_other() -> None:
     package, docs = Path(verify_module.__file__).parent, Path(__file__).parents[2] / "docs" / "verify.md"
-    source = "".join((package / f"{name}.py").read_text() for name in ("verify", "record_lines", "chain", "card_check"))
+    source = "".join(path.read_text() for path in package.glob("*.py"))
     said = re.findall(
         r'"(?:fault|edit|note)",\s*"([a-z-]+)"|_fault\(\s*"([a-z-]+)"|\bcode(?:, \w+)? = "([a-z-]+)"', source
     )

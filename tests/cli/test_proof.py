@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from recursion_gate.audit.verify import head
+from recursion_gate.audit.anchors import head
 from recursion_gate.cli import main
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recursion_gate.audit.findings import Finding
-from recursion_gate.audit.verify import Anchor, Proof, verify
+from recursion_gate.audit.anchors import Anchor
+from recursion_gate.audit.findings import Finding, Proof
+from recursion_gate.audit.verify import verify
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.doctor import doctor

@@ -18,7 +18,7 @@ from ..core.settings import Settings, load_settings
 from ..core.text import count
 from ..store import filed, gate_reader
 from .findings import Finding
-from .record_lines import fingerprint, surplus
+from .fingerprints import fingerprint, surplus
 
 __all__ = ["Filed", "say_what_differs"]
 

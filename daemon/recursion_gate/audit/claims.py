@@ -1,11 +1,11 @@
-"""What in a Record file looks approved: to our own readers (`entries`, the very same rule), and to the eye. Pure.
+"""What in a Record file looks approved: to our own readers (`record_parse`, the very same rule), and to the eye. Pure.
 
 A claim is some lines of a file that name an ACT id as approved entries do. Every claim needs a receipt, or must have
-stood there before the first one; `accounts` holds them against each other. To the readers a claim is what `entries`
-attributes an ACT id to, as an entry of a dimension or a skill or as evidence, over as many lines as it has. To the eye
-it is a list item that begins or ends with an ACT id, or a table row that does or has a cell of its own for one; in a
-quotation, too, in a comment or in code; whatever emphasis, brackets, link or tag is around the id, and whatever signs
-that nobody sees are in it.
+stood there before the first one; `record_lines` compares them. To the readers a claim is an entry to which
+`record_parse` gives an ACT id, of a dimension, a skill or the evidence, over as many lines as it has. To the eye it is
+a list item that begins or ends with an ACT id, or a table row that does or has a cell of its own for one; also in a
+quotation, a comment or code; whatever emphasis, brackets, link or tag is around the id, and whatever unseen signs are
+in it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _as_seen(line: str) -> str:
 
 def claims(data: bytes) -> list[Claim]:
     """All claims of a Record file, by their first line. One that readers and eye see alike is one."""
-    text = data.decode(errors="replace")  # as `read` does
+    text = data.decode(errors="replace")  # as readers do
     where, lines = _lines(text)
     found: dict[tuple[int, int], tuple[set[str], str]] = {}
 
@@ -119,8 +119,8 @@ def claims(data: bytes) -> list[Claim]:
 
 
 def _lines(text: str) -> tuple[list[int], list[str]]:
-    """The lines of `text` as `entries` counts them, and the number that each has in the file: an old Mac's line end
-    ends a line there, and none here."""
+    """The lines of `text` as `record_parse` counts them, and the number of each in the file: an old Mac's line end ends
+    a line there, and none here."""
     where, lines = [], []
     parts = text.removeprefix("\ufeff").split("\n")
     for number, part in enumerate(parts, 1):

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-__all__ = ["SEVERITIES", "Finding", "Findings", "Severity"]
+from ..store import baseline
+
+__all__ = ["SEVERITIES", "Finding", "Findings", "Proof", "Severity"]
 
 Severity = Literal["fault", "warning", "edit", "note"]
 
@@ -89,3 +91,34 @@ class Findings:
                 last = next(f for f in reversed(self._found) if (f.code, f.path) == key)
                 found.append(replace(last, line=None, problem=f"and {n - self._most:,} more of this sort in this file"))
         return sorted(found, key=lambda f: SEVERITIES.index(f.severity))
+
+
+@dataclass(slots=True)
+class Proof:
+    """What was counted and found for one user."""
+
+    user: str
+    receipts: int = 0
+    approved: int = 0
+    rejected: int = 0
+    #: Lines that receipts have put into the Record.
+    lines: int = 0
+    #: Candidates at the gate; None when it does not parse.
+    pending: int | None = 0
+    #: The number and the hash of the last receipt.
+    seq: int = 0
+    head: str = baseline.NONE
+    findings: list[Finding] = field(default_factory=list)
+    #: The lines that are missing in the Record: the number of the receipt, and the file.
+    missing: list[tuple[int, str]] = field(default_factory=list)
+    #: The anchors that were found.
+    anchored: set[str] = field(default_factory=set)
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is no fault."""
+        return all(f.severity != "fault" for f in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("user", "receipts", "approved", "rejected", "lines", "pending", "seq", "head")
+        return {"holds": self.holds, **{name: getattr(self, name) for name in names}}

@@ -21,11 +21,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Any
 
@@ -39,91 +37,19 @@ from ..store import gate_reader, index, jsonl
 from ..store.baseline import NONE
 from ..store.index import Decided
 from . import card_check
+from .anchors import Anchor, look_for
 from .chain import Chain, Link
 from .claims import Claim
-from .findings import Finding, Findings
-from .record_lines import Accounts, fingerprint
+from .findings import Finding, Findings, Proof
+from .fingerprints import fingerprint
+from .record_lines import RecordLines
 
-__all__ = ["Anchor", "Proof", "anchors_in", "head", "verify"]
+__all__ = ["verify"]
 
 #: How often it is looked at again when files changed while they were read.
 _LOOKS = 3
 #: How many of the daemon's ids are evidence enough.
 _ENOUGH = 4
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A receipt that was there when somebody wrote it down."""
-
-    hash: str
-    #: Whose chain it is in; None: any.
-    user: str | None = None
-    seq: int | None = None
-    #: When that decision was taken, ISO 8601, where it is known.
-    at: str | None = None
-
-
-@dataclass(slots=True)
-class Proof:
-    """What was counted and found for one user."""
-
-    user: str
-    receipts: int = 0
-    approved: int = 0
-    rejected: int = 0
-    #: Lines that receipts have put into the Record.
-    lines: int = 0
-    #: Candidates at the gate; None when it does not parse.
-    pending: int | None = 0
-    #: The number and the hash of the last receipt.
-    seq: int = 0
-    head: str = NONE
-    findings: list[Finding] = field(default_factory=list)
-    #: The lines that are missing in the Record: the number of the receipt, and the file.
-    missing: list[tuple[int, str]] = field(default_factory=list)
-    #: The anchors that were found.
-    anchored: set[str] = field(default_factory=set)
-
-    @property
-    def holds(self) -> bool:
-        """Whether there is no fault."""
-        return all(f.severity != "fault" for f in self.findings)
-
-    def as_json(self) -> dict[str, Any]:
-        names = ("user", "receipts", "approved", "rejected", "lines", "pending", "seq", "head")
-        return {"holds": self.holds, **{name: getattr(self, name) for name in names}}
-
-
-def anchors_in(text: str) -> list[Anchor]:
-    """The anchors that `text` names: ``HASH``, ``USER:HASH``, or the lines that `receipts head` prints. Raises
-    ValueError."""
-    anchors = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        user, _, digest = words[-1].rpartition(":")
-        if len(words) == 1 and _HASH.fullmatch(digest):
-            anchors.append(Anchor(digest, user or None))
-        elif len(words) == 3 and words[1].isdecimal() and _HASH.fullmatch(words[2]):
-            anchors.append(Anchor(words[2], words[0], int(words[1])))
-        else:
-            raise ValueError(f"line {number} is neither a hash of 64 digits nor a line of 'receipts head'")
-    if not anchors:
-        raise ValueError("there is no head in it")
-    return anchors
-
-
-def head(place: Place) -> Anchor:
-    """The last receipt of a user, as an anchor to be kept elsewhere; number 0 where there is none. Raises Parked,
-    OSError."""
-    last = jsonl.end(place.ledger).last
-    if not last:
-        return Anchor(NONE, place.user, 0)
-    receipt = jsonl.receipt(place, last)
-    return Anchor(receipt.hash, place.user, receipt.seq, receipt.at)
 
 
 def verify(
@@ -147,7 +73,7 @@ def verify(
 
             proofs.append(_prove(root.place(user), anchors, known, told))
             done += sizes[user]
-    _look_for(anchors, root, proofs)
+    look_for(anchors, root, proofs)
     return proofs
 
 
@@ -156,34 +82,6 @@ def _size(place: Place) -> int:
         return os.lstat(place.ledger).st_size
     except OSError:
         return 0
-
-
-def _look_for(anchors: Sequence[Anchor], root: Root, proofs: list[Proof]) -> None:
-    """Say which anchors are in no chain."""
-    checked = {proof.user: proof for proof in proofs}
-    for anchor in anchors:
-        if anchor.hash == NONE or not proofs:
-            continue
-        proof = checked.get(anchor.user or "")
-        if anchor.user is None:
-            if not any(anchor.hash in p.anchored for p in proofs):
-                whose = "the chain" if len(proofs) == 1 else "any chain"
-                path = root.place(proofs[0].user).shown(root.receipts)
-                _say_gone(proofs[0], path, f"the receipt with the hash {anchor.hash[:16]}... is not in {whose}")
-        elif proof is None:
-            if not root.place(anchor.user).home.is_dir():
-                _say_gone(proofs[0], "users", f"the user {anchor.user}, of whom a head was noted, is not there")
-        elif anchor.hash not in proof.anchored:
-            which = f"receipt {anchor.seq}" if anchor.seq else f"the receipt with the hash {anchor.hash[:16]}..."
-            gone = anchor.seq is not None and anchor.seq > proof.seq
-            why = f"is gone: the chain ends at {proof.seq}" if gone else "is not the one that was noted"
-            place = root.place(anchor.user)
-            _say_gone(proof, place.shown(place.ledger), f"{which} {why if anchor.seq else 'is not in the chain'}")
-
-
-def _say_gone(proof: Proof, path: str, problem: str) -> None:
-    remedy = "Receipts were cut off or made anew. Put back a copy of receipts/ that is whole."
-    proof.findings.insert(0, Finding("fault", "head-missing", path, problem, remedy, proof.user))
 
 
 # -- one user ---------------------------------------------------------------------------------------------------------
@@ -251,15 +149,15 @@ class _Look:
         seed = self._seed()
         filed = card_check.Filed(place, self.found.add)
         filed.read()
-        accounts = Accounts(place, self.found.add)
-        accounts.read(seed)
+        record = RecordLines(place, self.found.add)
+        record.read(seed)
         unfinished: list[int] = []
         stale: list[int] = []
         for link in self._walk(seed, progress):
             receipt = link.receipt
             early = link.end <= reach
             waits = receipt.candidate_id in (self._waiting or ())
-            accounts.expect(receipt, sure=early and not waits)
+            record.expect(receipt, sure=early and not waits)
             filed.expect(receipt)
             self._count(link)
             if early and waits:
@@ -267,24 +165,24 @@ class _Look:
             elif early and unfinished:
                 stale += unfinished
                 unfinished = []
-        self.proof.lines = accounts.lines
+        self.proof.lines = record.lines
         self._say_at_the_gate(unfinished, stale)
         self._say_decided_twice()
         self._say_one_act_id()
-        accounts.believe(filed.settle(self._receipts), "a decided card")
+        record.differences.believe(filed.settle(self._receipts), "a decided card")
         if self._known.is_ahead(place):
             gone = dict.fromkeys(self._known.ids(place))
             for receipt in self._receipts():
                 gone.pop(receipt.candidate_id, None)
-            accounts.believe(gone, "the daemon's index")
+            record.differences.believe(gone, "the daemon's index")
         if seed is not None or self.proof.receipts:  # else nothing was merged yet, and all that stands there is seed
-            accounts.settle(self._receipts)
-        self.proof.missing = accounts.missing
+            record.settle(self._receipts)
+        self.proof.missing = record.differences.missing
         if seed is None and self.proof.receipts:
             self._without_baseline()
-        unproved = accounts.unproved() if not self.proof.receipts else []
+        unproved = record.unproved() if not self.proof.receipts else []
         if _size(place) == self._size:  # else the first merge is under way
-            accounts.say_unproved(unproved)
+            record.say_unproved(unproved)
             self._ask_the_daemon(unproved)
         self._look_at_cards()
 

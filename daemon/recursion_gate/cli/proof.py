@@ -14,8 +14,8 @@ from .options import json_option, user_option, users_of
 from .output import one_line, print_json, progress_bar, say
 
 if TYPE_CHECKING:
-    from ..audit.findings import Finding
-    from ..audit.verify import Anchor, Proof
+    from ..audit.anchors import Anchor
+    from ..audit.findings import Finding, Proof
 
 __all__ = ["doctor", "verify"]
 
@@ -25,7 +25,7 @@ _COLORS = {"fault": "red", "warning": "yellow", "edit": "cyan", "note": None}
 
 
 def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Anchor]:
-    from ..audit.verify import anchors_in
+    from ..audit.anchors import anchors_in
 
     anchors = []
     for value in values:
@@ -43,7 +43,7 @@ def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
 
 
 def _anchor(value: str) -> list[Anchor]:
-    from ..audit.verify import anchors_in
+    from ..audit.anchors import anchors_in
 
     try:
         return anchors_in(value)

@@ -96,7 +96,7 @@ def _head(ctx: click.Context, user: str | None, as_json: bool) -> None:
       recursion-gate receipts head > /media/stick/heads
       recursion-gate verify --head /media/stick/heads
     """
-    from ..audit.verify import head
+    from ..audit.anchors import head
     from ..core.errors import Parked
 
     root = root_of(ctx)

@@ -6,7 +6,7 @@ a system call. So this page shows the order of writes and syncs, and a test can 
 The promises (docs/reliability.md says why they are enough):
 
 * `replace`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
-* `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `receipts` recognises.
+* `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `ledger` recognises.
 * `create`: the file appears whole or not at all and never takes the place of another. It is synced where it is asked
   for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
   again.

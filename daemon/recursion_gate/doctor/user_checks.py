@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from ..audit import verify
+from ..audit.anchors import head
 from ..audit.findings import Finding
 from ..core.errors import Parked
 from ..core.paths import RECORD_FILES, STATES, Place
@@ -61,7 +61,7 @@ def receipts(context: Context, place: Place) -> Iterator[Finding]:
     """The last receipt was not made in the future. (All else about the receipts `verify` says.)"""
     shown = place.shown(place.ledger)
     try:
-        last = verify.head(place)
+        last = head(place)
     except (Parked, IsADirectoryError):
         return
     if last.at and _after(last.at, context.now + _SLACK):

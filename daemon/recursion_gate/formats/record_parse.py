@@ -1,4 +1,4 @@
-"""The Record's files as entries: what a reader sees in them. Pure; forgiving, where `record` is exact.
+"""The Record's files as entries: what a reader sees in them. Pure; forgiving, where `record_edit` is exact.
 
 People edit these files by hand, and the companion-self app wrote some of them before us. So an entry is any list item,
 whatever its bullet, and an evidence entry is any list item or table row that begins with an ACT id, whether its parts

@@ -1,7 +1,7 @@
 """Read the receipts file, from its end or its start, while it may be growing. Reads only, and no more than it must.
 
 Only whole lines count: what an append has written so far, or what one that was cut short left, is not there yet
-(`receipts` mends it). A last line that lacks nothing but its line end is whole.
+(`ledger` mends it). A last line that lacks nothing but its line end is whole.
 """
 
 from __future__ import annotations
