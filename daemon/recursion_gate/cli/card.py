@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from .output import one_line, terminal_size, wrapped
 
-__all__ = ["print_screen", "whole_card"]
+__all__ = ["hints_on", "print_screen", "whole_card"]
 
 #: Begins each line of a text that an agent wrote, so that none is taken for a line of this program.
 _QUOTE = "> "
@@ -40,9 +41,27 @@ def _first(lines: list[str], limit: int) -> list[str]:
     return [*lines[: limit - 1], more]
 
 
-def whole_card(item: Any, candidate: Any) -> str:
-    """All of `candidate` and of the lines that approving it adds, as wide as the terminal."""
-    lines = [*_text(candidate), "", *_details(item, candidate), *_context(candidate), ""]
+def hints_on(item: Any) -> list[Any]:
+    """What the person should know before deciding, as far as this account may read it."""
+    from ..core.errors import GateError
+    from ..core.paths import Root
+    from ..reading import hints, snapshot
+
+    try:
+        taken = snapshot.snapshot(Root(item.place.root), item.place.user)
+        return hints.hints(taken, [item.candidate]).get(item.candidate.id, [])
+    except (GateError, OSError):  # hints are advice; what is wrong is said by those who need the files
+        return []
+
+
+def _hints(found: Sequence[Any]) -> list[str]:
+    lines = [part for hint in found for part in wrapped(one_line(hint.told, 500), "! ", "  ").split("\n")]
+    return [click.style(line, fg="yellow") for line in lines]
+
+
+def whole_card(item: Any, candidate: Any, hints: Sequence[Any] = ()) -> str:
+    """All of `candidate`, of the `hints` on it, and of the lines that approving it adds, as wide as the terminal."""
+    lines = [*_text(candidate), "", *_details(item, candidate), *_context(candidate), *_hints(hints), ""]
     for line in item.diff(candidate):
         if line.startswith(("---", "@@")):
             continue
@@ -55,10 +74,10 @@ def whole_card(item: Any, candidate: Any) -> str:
     return "\n".join(lines)
 
 
-def print_screen(item: Any, candidate: Any, keys: int) -> None:
-    """`candidate` on one screen that leaves `keys` lines free: its text, shortened to fit, its details, and a line
-    for each place that it goes to."""
-    below = [*_details(item, candidate), *_first(_context(candidate), 6)]
+def print_screen(item: Any, candidate: Any, keys: int, hints: Sequence[Any] = ()) -> None:
+    """`candidate` on one screen that leaves `keys` lines free: its text, shortened to fit, its details, the `hints` on
+    it, and a line for each place that it goes to."""
+    below = [*_details(item, candidate), *_first(_context(candidate), 6), *_hints(hints)]
     places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
     room = max(3, terminal_size()[1] - len(below) - len(places) - keys - 3)
     click.echo("\n".join([*_first(_text(candidate), room), "", *below]))

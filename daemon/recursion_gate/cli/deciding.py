@@ -11,7 +11,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import whole_card
+from .card import hints_on, whole_card
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, table
 
@@ -118,15 +118,16 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
             f"{_shown(item)}: {item.problem}. Mend the card, or delete it: a clean one comes back."
         )
     candidate = item.now
+    found = hints_on(item)
     if as_json:
         adds = [{"file": a.file, "heading": a.heading, "line": a.line} for a in item.effect(candidate)]
         edited = candidate.as_json() if candidate != item.candidate else None
         print_json(
             {"user": item.place.user, "candidate": item.candidate.as_json(), "edited": edited, "adds": adds,
-             "card": _shown(item), "state": item.state}
+             "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found]}
         )  # fmt: skip
         return
-    click.echo(whole_card(item, candidate))
+    click.echo(whole_card(item, candidate, found))
 
 
 def _find(root: Root, user: str | None, candidate_id: str, settings: Any) -> Any:

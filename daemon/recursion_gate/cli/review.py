@@ -13,7 +13,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import print_screen, whole_card
+from .card import hints_on, print_screen, whole_card
 from .keys import ESC, key, line
 from .options import Filter, LeftOut, filter_options, user_option, users_of
 from .output import one_line, say, short_id, terminal_size, wrapped
@@ -177,6 +177,8 @@ class _Card:
 
     def __init__(self, item: Any, settings: Any) -> None:
         self._item, self._settings, self._left = item, settings, 0
+        #: What to know before deciding, once it was looked for.
+        self._hints: list[Any] | None = None
         #: What stands for the card as it was seen: only that is decided on.
         self._shown: str | None = None
         #: What was typed in the editor and could not be saved.
@@ -245,11 +247,14 @@ class _Card:
         self._shown = deciding.digest(data) if data else None
         self._data = data
         keys = wrapped(self._prompt()).count("\n") + 1
-        print_screen(self._item, self._item.as_edited(self._settings, data), keys)
+        if self._hints is None:
+            self._hints = hints_on(self._item)
+        print_screen(self._item, self._item.as_edited(self._settings, data), keys, self._hints)
         self._since = time.monotonic()
 
     def _more(self) -> None:
-        click.echo_via_pager(whole_card(self._item, self._item.as_edited(self._settings, self._data)) + "\n")
+        now = self._item.as_edited(self._settings, self._data)
+        click.echo_via_pager(whole_card(self._item, now, self._hints or ()) + "\n")
         self._is_old = sys.stdout.isatty()
 
     def _do(self, pressed: str) -> str | None:

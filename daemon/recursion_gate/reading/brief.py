@@ -9,9 +9,10 @@ from pydantic import ConfigDict, Field
 
 from ..core.model import Candidate
 from ..core.words import Category, Section, Skill
-from ..formats.record_parse import Entry, Record
+from ..formats.record_parse import Entry
 from .answer import Answer, AsOf, cut
 from .edge import Edge, Rests, focus
+from .hints import distinct
 from .likeness import Likeness, Said, likenesses
 from .snapshot import Snapshot
 
@@ -159,18 +160,9 @@ def _merged(snapshot: Snapshot, most: int) -> list[Merged]:
 def _alike(snapshot: Snapshot) -> list[Likeness[Candidate | Entry]]:
     if not snapshot.gate:
         return []
-    known: list[Said[Candidate | Entry]] = [Said(e, e.text) for e in _distinct(snapshot.record)]
+    known: list[Said[Candidate | Entry]] = [Said(e, e.text) for e in distinct(snapshot.record)]
     new: list[Said[Candidate | Entry]] = [Said(c, c.raw_text) for c in snapshot.gate]
     return likenesses(new, known)
-
-
-def _distinct(record: Record) -> list[Entry]:
-    """The Record's entries, one for each thing said: a dimension's line mostly stands in the skill's file as well."""
-    seen: dict[tuple[str, tuple[str, ...]], Entry] = {}
-    for entries in (*record.dimensions().values(), *record.skills.values()):
-        for entry in entries:
-            seen.setdefault((entry.text, entry.evidence_ids), entry)
-    return list(seen.values())
 
 
 def _item(likeness: Likeness[Candidate | Entry]) -> Alike:

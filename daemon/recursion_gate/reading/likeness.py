@@ -13,13 +13,16 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-__all__ = ["Likeness", "Said", "likenesses"]
+__all__ = ["SAME", "Likeness", "Said", "likenesses"]
 
 _K = TypeVar("_K", bound=Hashable)
 
 #: Of each text: how many characters are looked at, how many of its rarest words lead to others, how many texts one
 #: word leads to, and how many of the found are compared.
 _CHARS, _RARE, _LED, _COMPARED = 400, 6, 60, 12
+
+#: Why two texts are alike that have the same words in the same order.
+SAME = "the same words"
 
 _ALIKE = 0.7
 _SAME_MATTER = 0.6
@@ -87,10 +90,10 @@ class Likeness(Generic[_K]):
     why: str
 
 
-def likenesses(new: Sequence[Said[_K]], known: Iterable[Said[_K]]) -> list[Likeness[_K]]:
-    """What of `new` is like something `known`, or like something earlier in `new`: for each, the one likest, and the
-    one that most contradicts it."""
-    index = _Index([*known, *new])
+def likenesses(new: Sequence[Said[_K]], known: Sequence[Said[_K]], *, among_new: bool = True) -> list[Likeness[_K]]:
+    """What of `new` is like something `known`, or, `among_new`, like something earlier in `new`: for each, the one
+    likest, and the one that most contradicts it."""
+    index = _Index([*known, *new], None if among_new else len(known))
     found: list[Likeness[_K]] = []
     for said in new:
         best: dict[str, tuple[float, Likeness[_K]]] = {}
@@ -104,7 +107,7 @@ def likenesses(new: Sequence[Said[_K]], known: Iterable[Said[_K]]) -> list[Liken
 
 def _compare(a: Said[_K], b: Said[_K]) -> tuple[Literal["near-duplicate", "possible conflict", ""], float, str]:
     if a.plain == b.plain:
-        return "near-duplicate", 2.0, "the same words"
+        return "near-duplicate", 2.0, SAME
     shared = len(a.words & b.words)
     if not shared:
         return "", 0.0, ""
@@ -126,8 +129,9 @@ def _turned(a: Sequence[set[str]], b: Sequence[set[str]]) -> bool:
 class _Index(Generic[_K]):
     """All texts, found by their rarest words."""
 
-    def __init__(self, texts: Sequence[Said[_K]]) -> None:
-        self._texts = texts
+    def __init__(self, texts: Sequence[Said[_K]], upto: int | None = None) -> None:
+        """`upto`: only the first so many lead anywhere."""
+        self._texts, self._upto = texts, len(texts) if upto is None else upto
         self._place = {id(said): n for n, said in enumerate(texts)}
         self._often = Counter(word for said in texts for word in said.words)
         self._led: dict[str, list[int]] = defaultdict(list)
@@ -140,7 +144,7 @@ class _Index(Generic[_K]):
 
     def near(self, said: Said[_K]) -> Iterable[Said[_K]]:
         """The texts before `said` that share most of its rarest words."""
-        here = self._place[id(said)]
+        here = min(self._place[id(said)], self._upto)
         same = self._same[said.plain]
         if same < here:
             yield self._texts[same]

@@ -7,6 +7,7 @@ from typing import Any
 from ..audit.findings import SEVERITIES
 from ..core.model import Candidate, Receipt
 from ..core.paths import STATES
+from ..reading.hints import Hint
 
 __all__ = ["doctor", "pending", "receipts", "show", "status", "verify"]
 
@@ -60,6 +61,7 @@ def show() -> _Json:
         "adds": _list(line) | {"description": "The lines that approving it adds to the Record."},
         "card": _CARD,
         "state": _STATE,
+        "hints": _list(Hint.model_json_schema()) | {"description": "What to know before deciding; advisory."},
     }
     return {"title": "ShowAnswer", "description": "One candidate that waits.", **_object(fields)}
 
