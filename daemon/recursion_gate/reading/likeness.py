@@ -1,8 +1,9 @@
 """What among many short texts says nearly the same, or the opposite. Advisory: words are compared, nothing is
 understood, and a person decides.
 
-Texts are compared as sets of word stems. To look at every pair of 10,000 texts would be too much, so each is compared
-only with those that share its rarest words, up to a limit: the cost grows with the number of texts, not its square.
+Texts are compared as sets of word stems; rapidfuzz finds the words that differ by a typing error only. Every pair of
+10,000 texts would be too many for it, too, so each text is compared only with those that share its rarest words, up to
+a limit: the cost grows with the number of texts, not its square.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 __all__ = ["SAME", "Likeness", "Said", "likenesses"]
 
@@ -26,6 +30,8 @@ SAME = "the same words"
 
 _ALIKE = 0.7
 _SAME_MATTER = 0.6
+#: From this likeness on, two words of so many letters or more are one word and a typing error: one in six letters.
+_MISSPELT, _LONG = 0.82, 5
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")
 
@@ -111,14 +117,33 @@ def _compare(a: Said[_K], b: Said[_K]) -> tuple[Literal["near-duplicate", "possi
     shared = len(a.words & b.words)
     if not shared:
         return "", 0.0, ""
-    alike = shared / len(a.words | b.words)
+    typos = _typos(a.words - b.words, b.words - a.words, shared)
+    alike = (shared + typos) / (len(a.words | b.words) - typos)
     if alike >= _SAME_MATTER and a.against != b.against:
         return "possible conflict", alike, "one speaks for it, one against it"
     if alike >= _SAME_MATTER and len(a.sides) == len(b.sides) == 2 and _turned(a.sides, b.sides):
         return "possible conflict", alike, "one puts first what the other puts second"
     if alike >= _ALIKE and a.numbers == b.numbers:
-        return "near-duplicate", alike, f"{alike:.0%} of the words are the same"
+        return "near-duplicate", alike, f"{alike:.0%} of the words are the same{', or misspelt' if typos else ''}"
     return "", 0.0, ""
+
+
+def _typos(a: frozenset[str], b: frozenset[str], shared: int) -> int:
+    """How many of the words `a` and `b`, which differ, are the same but for a typing error, up to one beside each of the
+    `shared` others; 0 where that makes no difference."""
+    possible = min(len(a), len(b), shared)
+    if (shared + possible) / (shared + len(a) + len(b) - possible) < _SAME_MATTER:
+        return 0
+    return min(possible, _near(a, b), _near(b, a)) if possible else 0
+
+
+def _near(words: frozenset[str], others: frozenset[str]) -> int:
+    long = [word for word in others if len(word) >= _LONG]
+    return sum(
+        len(word) >= _LONG
+        and process.extractOne(word, long, scorer=OSA.normalized_similarity, score_cutoff=_MISSPELT) is not None
+        for word in words
+    )
 
 
 def _turned(a: Sequence[set[str]], b: Sequence[set[str]]) -> bool:
