@@ -1,4 +1,4 @@
-"""context: what an agent of one role loads."""
+"""context: the instructions for an agent of a role."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROLES = ("staging", "reader", "merge", "planner")
 @click.argument("role", type=click.Choice(_ROLES))
 @one_user_option
 @click.option(
-    "--list", "listing", is_flag=True, help="What is in it, with sizes in tokens (an estimate), not the text."
+    "--list", "listing", is_flag=True, help="List the parts with their sizes in tokens (an estimate), without the text."
 )
 @click.option("--budget", type=click.IntRange(min=1), metavar="N", help="At most N tokens: the oldest lines give way.")
 @click.option(
@@ -38,7 +38,7 @@ def context(
     source: str | None,
     as_json: bool,
 ) -> None:
-    """Print what an agent of a role needs to know: constraints, then schema, then task.
+    """Print the instructions for an agent of a role: constraints, then schema, then task.
 
     With --budget the Record gives way from its oldest line on, the constraints, the schema and the task never.
 

@@ -83,7 +83,7 @@ def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Log each event on stderr.")
 @click.pass_context
 def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
-    """Do all that waits, then exit: for cron, CI and tests.
+    """Do all waiting work, then exit: for cron, CI and tests.
 
     The same work as 'run', from one look. Exits with 1 when something stops the work on a user. What may still be
     being written, or rests for grace_seconds, is left for the next call.
@@ -156,7 +156,7 @@ def _write_down(root: Root, reconciler: Reconciler) -> None:
 @json_option
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Is the daemon alive, what waits, what did it do last?
+    """Show the daemon's state, the waiting work and the last decisions.
 
     What waits is counted at the gate; what this account may not look at is said (in JSON: null). Where no daemon runs,
     the last decisions are taken from the receipts, and what was parked is as the last daemon, or 'once', left it.

@@ -46,7 +46,7 @@ _id_argument = click.argument("candidate_id", metavar="ID", shell_complete=_comp
 @json_option
 @click.pass_context
 def pending(ctx: click.Context, user: str | None, wanted: Filter, as_json: bool) -> None:
-    """List what waits for a person, oldest first.
+    """List the candidates that wait for a person, oldest first.
 
     A card that a person has edited is marked, and listed as it is now. A user whose gate or cards cannot be read is
     left out, which is said on stderr; exits with 1 when that leaves nobody.
@@ -99,10 +99,11 @@ def _shown(item: Any) -> str | None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool) -> None:
-    """Show one candidate and what approving it would add.
+    """Show one candidate and the lines that approving it adds.
 
-    ID may be shortened, as long as it is clear which is meant. What a person has edited in the card is shown, with what
-    it would add now (what stands below a card's marker line is of the entry as it was staged).
+    ID may be shortened as long as it is unambiguous. An edited card is shown as it is now, with the lines that it adds
+    now (those below a card's marker line are of the entry as it was staged). Lines that begin with '> ' are the
+    proposer's words.
 
     \b
     Example:
@@ -153,7 +154,7 @@ def _decide(ctx: click.Context, candidate_id: str, user: str | None, action: Any
 
 
 def _carried_out(root: Root, item: Any) -> str:
-    """Wait a moment for the daemon, and say what became of it."""
+    """Wait a moment for the daemon; the outcome in words."""
     from ..core.errors import Parked
     from ..disk.lock import is_held
     from ..store.gate import Gate
@@ -166,7 +167,7 @@ def _carried_out(root: Root, item: Any) -> str:
             if item.candidate.id not in Gate.load(item.place):
                 return " and carried out"
             time.sleep(0.02)
-    return "; the daemon has not carried it out yet: 'recursion-gate status' tells what it waits for"
+    return "; the daemon has not carried it out yet: 'recursion-gate status' gives the reason"
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""How far long work has come, on the last line of a terminal; nothing in a pipe."""
+"""The progress of long work, on the last line of a terminal; nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TextIO
 
 __all__ = ["Log", "Progress"]
 
-#: So much is left when it is worth saying so, and so often, in seconds, it is said.
+#: The least work left that is shown, and the seconds between two updates.
 _MANY, _EVERY = 100, 0.1
 
 _CLEAR = "\r\033[K"
 
 
 class Progress:
-    """The line ``3,200 done, 6,800 to go``, while a backlog is worked off. A context: it ends with the line gone."""
+    """The line ``3,200 done, 6,800 to go`` during a backlog; removed when the context ends."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -32,7 +32,7 @@ class Progress:
         self._put("")
 
     def __call__(self, done: int, left: int) -> None:
-        """`done` things were done since the start, and `left` are known to be left."""
+        """Show `done`, counted since the start, and `left`."""
         if not self._is_on:
             return
         if not left:
@@ -54,12 +54,12 @@ class Progress:
                 self._is_on, self._line = False, ""
 
     def above(self, text: str) -> str:
-        """What is to be written for `text`, whole lines, to stand above the line."""
+        """`text`, whole lines, with the control characters that put it above the progress line."""
         return f"{_CLEAR}{text}{self._line}" if self._line else text
 
 
 class Log(logging.StreamHandler[TextIO]):
-    """A log on the terminal where the progress is shown too."""
+    """A log on the terminal that also shows the progress."""
 
     def __init__(self, progress: Progress, stream: TextIO | None = None) -> None:
         super().__init__(stream or sys.stderr)

@@ -1,4 +1,4 @@
-"""verify and doctor: proof of what was decided, and what is wrong with a root."""
+"""verify and doctor: the proof of all decisions, and the problems of a root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor", "verify"]
 
-#: What `doctor` says where this account may not look.
+#: The findings of `doctor` that say that this account may not look.
 _UNSEEN = {"not-looked-at", "daemon-unknown"}
 _COLORS = {"fault": "red", "warning": "yellow", "edit": "cyan", "note": None}
 
@@ -71,7 +71,7 @@ def verify(ctx: click.Context, user: str | None, anchors: list[Anchor], strict: 
     of each receipt stand in the Record once; that no line looks approved and has no receipt; that nothing was decided
     twice or waits though it was decided. What a person has edited by hand is told apart and is no fault.
 
-    Exits with 1 when it finds a fault. What each finding means, and what nobody can tell: docs/verify.md.
+    Exits with 1 if it finds a fault. docs/verify.md explains each finding, and the limits of the proof.
 
     \b
     Examples:
@@ -122,7 +122,7 @@ def _print_proof(proof: Proof) -> None:
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:
-    """One paragraph each, the word for how grave it is in front."""
+    """One paragraph each, its severity in front."""
     for f in findings:
         click.echo(click.style(f.severity.ljust(8), fg=_COLORS[f.severity], bold=True) + (f.where or "this machine"))
         say(one_line(f.problem, 300), " " * 8, " " * 8)
@@ -142,13 +142,13 @@ def _print_findings(findings: Sequence[Finding]) -> None:
 )
 @click.pass_context
 def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> None:
-    """Tell what is wrong with this root, and what to do.
+    """Report problems of this root and their remedies.
 
     Looks at settings, folders, the gate, what was refused, waits too long or cannot be moved, the daemon, rights, disk
     and clock, and at all that 'recursion-gate verify' looks at: each receipt, each line of the Record. Writes nothing
     without --fix.
 
-    Exits with 1 when there is something to be done, or when this account may not look at everything.
+    Exits with 1 if something has to be done, or if this account may not look at everything.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.text import count
 from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
 from .options import json_option, one_user_option, snapshot_of
@@ -41,10 +42,10 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
         print_json(whole(taken).as_json())
         return
     click.echo(f"{taken.user} as of {_moment(taken)}")
-    click.echo(f"{'gate'.ljust(26)}{_count(len(taken.gate), 'candidate')}")
+    click.echo(f"{'gate'.ljust(26)}{count(len(taken.gate), 'candidate')}")
     for name, text in taken.texts.items():
-        click.echo(f"{name.ljust(26)}{_count(len(text.splitlines()), 'line')}")
-    click.echo(f"{'receipts'.ljust(26)}{_count(taken.seq, 'decision')}")
+        click.echo(f"{name.ljust(26)}{count(len(text.splitlines()), 'line')}")
+    click.echo(f"{'receipts'.ljust(26)}{count(taken.seq, 'decision')}")
 
 
 @click.command()
@@ -52,7 +53,7 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
-    """What has been approved: knowledge, curiosity, personality, skills, evidence.
+    """The approved entries: knowledge, curiosity, personality, skills, evidence.
 
     The JSON has the shape of the companion-self app's GET /api/record, with more beside it.
 
@@ -73,7 +74,7 @@ def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
         _paragraph(f"{name.capitalize()} ({section})", [one_line(entry.raw, _WHOLE) for entry in entries])
     for skill, entries in known.skills.items():
         _paragraph(skill, [one_line(entry.raw, _WHOLE) for entry in entries])
-    counts = f"{_count(len(known.evidence), 'evidence entry', 'evidence entries')}, {len(taken.gate):,} waiting"
+    counts = f"{count(len(known.evidence), 'evidence entry', 'evidence entries')}, {len(taken.gate):,} waiting"
     click.echo(f"\n{counts}")
 
 
@@ -102,7 +103,7 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
 @one_user_option
 @json_option
 @click.option(
-    "--all", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="All of it, as an archive."
+    "--all", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Everything, as an archive."
 )
 @click.pass_context
 def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | None) -> None:
@@ -137,7 +138,7 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
         return
     for left in manifest.left_out:
         click.echo(f"left out: {left.path}: {left.why}", err=True)
-    told = f"{_count(len(manifest.files), 'file')}, {_count(len(data), 'byte')}"
+    told = f"{count(len(manifest.files), 'file')}, {count(len(data), 'byte')}"
     click.echo(f"{file}: {manifest.user} as of receipt {manifest.seq}; {told}")
 
 
@@ -146,7 +147,7 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
 @json_option
 @click.pass_context
 def import_archive(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Restore what 'export --all' wrote, where that user is not there yet.
+    """Restore an archive of 'export --all', if its user does not exist yet.
 
     The archive is checked as 'verify' does before anything is written. The daemon may run meanwhile.
 
@@ -160,20 +161,20 @@ def import_archive(ctx: click.Context, file: Path, as_json: bool) -> None:
     if as_json:
         print_json(manifest.as_json())
         return
-    waits = f"{_count(manifest.seq, 'receipt')}, {manifest.pending_count:,} waiting"
+    waits = f"{count(manifest.seq, 'receipt')}, {manifest.pending_count:,} waiting"
     click.echo(f"user {manifest.user}: restored; {waits}")
 
 
 @click.command()
 @one_user_option
 @json_option
-@click.option("--most", default=10, show_default=True, type=click.IntRange(1), help="Of each list at most this many.")
+@click.option("--most", default=10, show_default=True, type=click.IntRange(1), help="The most items in each list.")
 @click.pass_context
 def brief(ctx: click.Context, user: str | None, as_json: bool, most: int) -> None:
-    """What to know before going through the gate, readable in a minute.
+    """A summary before a review, readable in a minute.
 
-    What waits, oldest first; what to look at twice, because it says nearly the same as another entry or seems to
-    contradict one; what was merged lately; what is next. Words are compared, nothing is understood: these are hints.
+    Lists the waiting candidates, oldest first; near-duplicates and possible contradictions; the latest merges; and
+    the next focus. It compares words and understands nothing: these are hints.
 
     \b
     Examples:
@@ -220,14 +221,14 @@ def _alike(alike: Alike) -> str:
 
 
 def _paragraph(head: str, lines: Sequence[str], total: int = 0) -> None:
-    """A heading and the lines under it; nothing where there are none."""
+    """A heading and its lines; nothing if there are none."""
     if not lines:
         return
     click.echo(f"\n{head}")
     for line in lines:
         text, *more = line.split("\n")
         say(text, "  ", "      ")
-        for other in more:  # what it is alike to, which has an indent of its own
+        for other in more:  # the similar entry, indented on its own line
             say(other.strip(), "    ", "      ")
     if total > len(lines):
         click.echo(f"  ... and {total - len(lines):,} more")
@@ -241,7 +242,3 @@ def _print_edge(edge: dict[str, Any], rests_on: dict[str, list[str]], indent: st
 
 def _moment(taken: Snapshot) -> str:
     return f"receipt {taken.seq} ({taken.head[:12]})" if taken.seq else "before the first receipt"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""review: go through what waits, card by card."""
+"""review: decide card by card."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SEEN = 0.3
 @click.option("--list", "as_list", is_flag=True, help="All cards at once in $EDITOR, a line for each.")
 @click.pass_context
 def review(ctx: click.Context, user: str | None, wanted: Filter, as_list: bool) -> None:
-    """Go through what waits, card by card.
+    """Decide card by card.
 
     Shows one candidate at a time and the places that approving would add it to, and takes single keys: a approve,
     r reject, e edit in $EDITOR, s skip, b back, m more, / find, q quit. Ctrl-C quits, too; what was decided by then

@@ -1,4 +1,4 @@
-"""What went wrong with a disk or a terminal, in one line: where, what, and what to do."""
+"""Errors of a disk or a terminal in one line: the place, the problem, the remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ELSE = "'recursion-gate doctor' looks for the cause."
 
 
 def in_words(err: Exception, where: str = "") -> str:
-    """Where it happened (`where`, if the error does not know), what, and what to do."""
+    """The place (`where`, if the error has none), the problem and the remedy."""
     if not isinstance(err, OSError):
         return str(err)
     named = os.fsdecode(err.filename) if isinstance(err.filename, (str, bytes)) else where

@@ -1,4 +1,4 @@
-"""What all readers' answers have in common."""
+"""The base of all readers' answers."""
 
 from __future__ import annotations
 

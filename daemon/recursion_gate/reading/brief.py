@@ -105,7 +105,7 @@ class BriefAnswer(Answer):
 
 
 def brief(snapshot: Snapshot, most: int = 10) -> BriefAnswer:
-    """What to know before going through the gate; of each list at most `most`. Raises Parked, OSError."""
+    """A summary before a review; at most `most` items in each list. Raises Parked, OSError."""
     found = focus(snapshot.record)
     alike = _alike(snapshot)
     duplicates = [_item(a) for a in alike if a.kind == "near-duplicate"]

@@ -1,4 +1,4 @@
-"""What among many short texts says nearly the same, or the opposite. Advisory: words are compared, nothing is
+"""Near-duplicates and contradictions among many short texts. Advisory: words are compared, nothing is
 understood, and a person decides.
 
 Texts are compared as sets of word stems; rapidfuzz finds the words that differ by a typing error only. Every pair of
@@ -21,8 +21,8 @@ __all__ = ["SAME", "Likeness", "Said", "likenesses"]
 
 _K = TypeVar("_K", bound=Hashable)
 
-#: Of each text: how many characters are looked at, how many of its rarest words lead to others, how many texts one
-#: word leads to, and how many of the found are compared.
+#: Limits for each text: the characters read, the rarest words looked up, the texts found by one word, the texts
+#: compared.
 _CHARS, _RARE, _LED, _COMPARED = 400, 6, 60, 12
 
 #: Why two texts are alike that have the same words in the same order.
@@ -77,7 +77,7 @@ class Said(Generic[_K]):
         stems = {_stem(w) for w in words if w not in _STOP}
         negated = any(w in _NOT or w.endswith("n't") for w in words)
         liked, disliked = bool(stems & _FOR), bool(stems & _AGAINST)
-        #: Whether it speaks against something; what it says of it, in the words that remain.
+        #: Whether it speaks against something, and the words that name the thing.
         self.against = disliked != negated if liked or disliked else negated
         self.words = frozenset(
             s for s in stems - _FOR - _AGAINST if not (s in _NOT or s.endswith("n't") or s in _NUMBERS or s.isdecimal())
@@ -97,8 +97,8 @@ class Likeness(Generic[_K]):
 
 
 def likenesses(new: Sequence[Said[_K]], known: Sequence[Said[_K]], *, among_new: bool = True) -> list[Likeness[_K]]:
-    """What of `new` is like something `known`, or, `among_new`, like something earlier in `new`: for each, the one
-    likest, and the one that most contradicts it."""
+    """For each text of `new`, the nearest duplicate and the nearest contradiction among `known` and, if `among_new`,
+    the texts of `new` before it."""
     index = _Index([*known, *new], None if among_new else len(known))
     found: list[Likeness[_K]] = []
     for said in new:
@@ -129,8 +129,8 @@ def _compare(a: Said[_K], b: Said[_K]) -> tuple[Literal["near-duplicate", "possi
 
 
 def _typos(a: frozenset[str], b: frozenset[str], shared: int) -> int:
-    """How many of the words `a` and `b`, which differ, are the same but for a typing error, up to one beside each of the
-    `shared` others; 0 where that makes no difference."""
+    """The number of words in `a` and `b` that differ by a typing error only, at most `shared`, the number of words that
+    the texts have in common; 0 where it makes no difference."""
     possible = min(len(a), len(b), shared)
     if (shared + possible) / (shared + len(a) + len(b) - possible) < _SAME_MATTER:
         return 0

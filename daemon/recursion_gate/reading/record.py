@@ -60,7 +60,7 @@ class Entries(Answer):
 
 
 class RecordAnswer(Answer):
-    """What has been approved about the companion. The first eight fields are those of the companion-self app."""
+    """The approved entries about the companion. The first eight fields are those of the companion-self app."""
 
     model_config = ConfigDict(title="RecordAnswer")
 

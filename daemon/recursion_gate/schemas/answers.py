@@ -1,4 +1,4 @@
-"""The JSON Schemas of what the commands of daemon, people and proofs print with ``--json``."""
+"""The JSON Schemas of the ``--json`` answers that are no pydantic models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of all that is written into files or printed with ``--json`` for programs."""
+"""The JSON Schemas of all files and of all ``--json`` answers."""
 
 from __future__ import annotations
 
