@@ -78,7 +78,7 @@ class _Work:
         least = 0.5 if outcome.failed else _SETTINGS.look_seconds
         if problem and (outcome.more or outcome.due is None or outcome.due < least):
             self.told.append(f"it does not rest after '{problem}': {outcome}")
-        if problem and "fault of the program" in problem:
+        if problem and "internal error" in problem:
             self.told.append(problem)
         return outcome
 

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 
-from ..core.errors import AlreadyRunning, Parked
+from ..core.errors import AlreadyRunning, BadSettings, Parked
 from ..core.paths import GATE_NAME, LEDGER_NAME, READ_ME, STATES, Root, valid_user
 from ..core.settings import Settings
 from ..core.text import count, numbers, printable
@@ -101,7 +101,7 @@ class Reconciler(Hooks):
     def reconcile(self, user: str) -> Outcome:
         """Do one turn's work for `user`. Raises nothing that this user's files or the disk can cause: the work stops,
         `problems` says why, and it is taken up again when the cause is gone. Only AlreadyRunning comes out, which
-        `before` may raise."""
+        `before` may raise, and BadSettings, where the clock was stopped at no instant."""
         try:
             if user not in self._states and user not in self.problems and self._at_rest(user):
                 return Outcome()  # most users, most of the time: they cost a few looks and no memory
@@ -110,7 +110,7 @@ class Reconciler(Hooks):
             self.unknown.discard(user)
             self.before()
             outcome = turn(self._state(user))
-        except AlreadyRunning:
+        except (AlreadyRunning, BadSettings):
             raise
         except Parked as err:
             return self._stopped(user, str(err), self.settings.look_seconds)
@@ -118,7 +118,7 @@ class Reconciler(Hooks):
             return self._stopped(user, _in_words(self.root, err), None)
         except Exception as err:  # a fault of this program must not stop it for the other users
             log.exception("event=fault user=%s", user)
-            return self._stopped(user, f"a fault of the program: {type(err).__name__}; the log has more", None)
+            return self._stopped(user, f"internal error ({type(err).__name__}); see the log", None)
         if self.problems.pop(user, None) is not None:
             log.warning("event=mended user=%s", user)
             self.did("mended", user, "")
