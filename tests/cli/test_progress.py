@@ -6,8 +6,10 @@ import errno
 import io
 import logging
 import re
+import sys
 
 import pytest
+from recursion_gate.cli.output import progress_bar
 from recursion_gate.cli.progress import Log, Progress
 from recursion_gate.core.paths import Root
 
@@ -126,3 +128,17 @@ def test_once_and_run_show_a_backlog_on_a_terminal(backlog: World) -> None:
 def test_once_in_a_pipe_shows_the_result_alone(backlog: World) -> None:
     done = call(backlog.root.path, "once")
     assert (done.stdout, done.stderr) == ("300 staged\n", "")
+
+
+@pytest.mark.parametrize(("is_terminal", "total"), [(True, 30_000_000), (True, 1_000), (False, 30_000_000)])
+def test_a_bar_is_shown_for_much_work_on_a_terminal_only(
+    is_terminal: bool, total: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(screen, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress_bar("reading the receipts") as progress:
+        progress(total // 2, total)
+        progress(total, total)
+    assert ("reading the receipts" in screen.getvalue()) == (is_terminal and total > 1_000)
+    assert ("100%" in screen.getvalue()) == (is_terminal and total > 1_000)
