@@ -29,7 +29,6 @@ from recursion_gate.audit.verify import verify
 from recursion_gate.core.model import chain_hash
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import events, observe, pending, reconcile, settle, turn, user_state
 from recursion_gate.formats import cards
 
 from .roots import RECORD, add_user, make_root
@@ -88,6 +87,9 @@ class Clock:
 
     def time(self) -> float:
         return time.time() + self.wrong
+
+    def time_ns(self) -> int:
+        return int(self.time() * 1e9)
 
 
 @dataclass
@@ -188,8 +190,9 @@ class Protocol(RuleBasedStateMachine):
         self.root = make_root(Path(self._folder) / "root", "alex")
         self.clock = Clock()
         self._patch = pytest.MonkeyPatch()
-        for module in (events, observe, pending, reconcile, settle, turn, user_state):
-            self._patch.setattr(module, "time", self.clock)
+        for name, module in list(sys.modules.items()):  # one clock for the whole engine, whatever its modules are
+            if name.startswith("recursion_gate.engine.") and getattr(module, "time", None) is time:
+                self._patch.setattr(module, "time", self.clock)
         self.worlds: dict[str, World] = {}
         self.models: dict[str, Model] = {}
         self._take_up("alex")
