@@ -34,7 +34,7 @@ def test_what_was_rejected_is_named_with_the_reason(world: World) -> None:
     world.stage("b", "Built a kite from paper and bamboo.")
     assert found(world, "b") == [("near-duplicate", "rejected", "a")]
     said = run(world.root, "show", "b").output
-    assert '! near-duplicate: "Built a kite from bamboo and paper." was rejected on' in said
+    assert '! nearly the same: "Built a kite from bamboo and paper." was rejected on' in said
     assert "that was her brother" in said
 
 

@@ -40,7 +40,8 @@ class Hint(Answer):
     def told(self) -> str:
         """The hint as a sentence."""
         same = self.why == SAME
-        what = "the same words" if same else f'{self.kind}: "{self.text}"'
+        kind = "nearly the same" if self.kind == "near-duplicate" else self.kind
+        what = "the same words" if same else f'{kind}: "{self.text}"'
         if self.at == "rejected":
             reason = f": {cut(self.reason, _TEXT)}" if self.reason else ""
             return f"{what} {'were' if same else 'was'} rejected on {(self.when or '')[:10]}{reason}"
