@@ -16,7 +16,7 @@ from recursion_gate.core.paths import is_ignored
 from recursion_gate.core.settings import Settings
 from recursion_gate.core.unseen import without_unseen
 from recursion_gate.formats import cards, drops, frontmatter
-from recursion_gate.formats.drops import MARKER_LINE, as_typed, on_a_card
+from recursion_gate.formats.marker import MARKER_LINE, as_typed, on_a_card
 from recursion_gate.formats.record_edit import additions, clean
 
 from ..support.samples import candidate, candidates, said, texts

@@ -13,7 +13,7 @@ from recursion_gate.core.errors import Refusal
 from recursion_gate.core.model import Candidate, Drop, act_id, canonical, infer_section
 from recursion_gate.core.settings import Settings
 from recursion_gate.core.words import CATEGORY_OF
-from recursion_gate.formats import drops
+from recursion_gate.formats import drops, fields
 
 from ..support.samples import SKILLS, TEXT, candidates, ids, json_values, said, texts
 
@@ -358,8 +358,8 @@ def test_context_that_cannot_be_used_is_named(field: str, value: Any, problem: s
 
 
 def test_every_hint_names_a_field_and_no_field_is_taken_for_unknown() -> None:
-    assert set(drops._MEANT.values()) <= set(Drop.model_fields)
-    assert not drops._MEANT.keys() & set(drops._FIELDS)
+    assert set(fields._MEANT.values()) <= set(Drop.model_fields)
+    assert not fields._MEANT.keys() & set(fields.FIELDS)
 
 
 @pytest.mark.parametrize(("given", "kept"), [(4, "4"), (-1, "-1"), (4.5, "4.5"), ("9/10", "9/10"), (0, "0")])
@@ -557,13 +557,13 @@ def test_commas_in_a_text_are_no_values() -> None:
 
 def test_of_thousands_of_unknown_fields_one_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[str] = []
-    check = drops._check
+    check = fields._check
 
     def noting(name: str, *rest: Any) -> None:
         looked_at.append(name)
         check(name, *rest)
 
-    monkeypatch.setattr(drops, "_check", noting)
+    monkeypatch.setattr(fields, "_check", noting)
     problem = _refusal("a.json", {"raw_text": "x", **{f"skilltag{n}\u00e9": n for n in range(20_000)}}).problem
     assert "unknown field 'skilltag0\u00e9'" in problem
     assert len(looked_at) <= 3  # that one, its name, its value

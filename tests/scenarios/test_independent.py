@@ -15,7 +15,7 @@ from recursion_gate.core.errors import Parked
 from recursion_gate.core.paths import RECORD_FILES, Root
 from recursion_gate.core.settings import load_settings
 from recursion_gate.formats import record_parse
-from recursion_gate.formats.drops import MARKER_LINE
+from recursion_gate.formats.marker import MARKER_LINE
 from recursion_gate.reading import record as record_reader
 from recursion_gate.reading.snapshot import snapshot
 from recursion_gate.reading.whole import whole

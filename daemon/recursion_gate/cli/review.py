@@ -313,7 +313,7 @@ class _Card:
 
 
 def _remedy(err: Any) -> str:
-    from ..formats.drops import PUT_BACK
+    from ..formats.fields import PUT_BACK
 
     return "'e' opens it: mend it there." if err.remedy in ("", PUT_BACK) else str(err.remedy)
 

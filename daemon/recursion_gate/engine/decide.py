@@ -12,7 +12,7 @@ from ..core.model import TAKE_BACK, Candidate, Receipt, id_hash
 from ..core.paths import is_aside
 from ..core.settings import Settings
 from ..formats import cards, record_edit
-from ..formats.drops import PUT_BACK
+from ..formats.fields import PUT_BACK
 from ..formats.gate_json import element
 from .actions import (
     Action,

@@ -20,7 +20,9 @@ from ..core.settings import Settings
 from ..core.unseen import without_unseen
 from ..core.words import CATEGORY_OF
 from . import frontmatter
-from .drops import CARD_ONLY, MARKER_LINE, as_typed, decode, on_a_card, validate
+from .drops import CARD_ONLY, decode
+from .fields import validate
+from .marker import MARKER_LINE, as_typed, on_a_card
 from .record_edit import Addition, clean, fold
 
 __all__ = [
