@@ -295,7 +295,7 @@ MUTATIONS = (
         "a file is written in place",
         "disk/atomic.py",
         "    temp = _write_temp(os.path.dirname(path), data, sync=sync, like=like)\n    if still",
-        "    fd = calls.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n    _write_all(fd, data)\n"
+        "    fd = calls.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n    write_all(fd, data)\n"
         "    calls.fsync(fd)\n    calls.close(fd)\n    return True\n    temp = ''\n    if still",
         f"{_CHAIN}[one]",
     ),
@@ -437,7 +437,7 @@ def main(only: tuple[str, ...], jobs: int, as_table: bool) -> None:
 
         missed = 0
         for mutation, ran in pool.map(try_one, chosen):
-            caught = ran.returncode == 1
+            caught = ran.returncode == 1 and "NameError" not in ran.stdout  # else the fault itself is out of date
             missed += not caught
             click.echo(f"{'caught' if caught else 'NOT CAUGHT':<12}{mutation.about}")
             click.echo(f"{'':<12}{mutation.test}")
