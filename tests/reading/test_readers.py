@@ -279,7 +279,7 @@ def test_the_brief_tells_what_waits_what_is_alike_what_contradicts_and_what_was_
 
 
 def test_the_brief_shows_the_first_of_many_and_counts_all(taken: Snapshot) -> None:
-    answer = brief_reader.brief(taken, most=1)
+    answer = brief_reader.brief(taken, limit=1)
     assert (answer.pending_count, [w.id for w in answer.waiting], len(answer.merged_lately)) == (2, ["c4"], 1)
 
 

@@ -34,11 +34,11 @@ class AsOf(Answer):
         return cls(seq=snapshot.seq, hash=snapshot.head, read_at=snapshot.read_at)
 
 
-def cut(text: str, most: int) -> str:
-    """`text` on one line of at most `most` characters, cut between words where it can be."""
+def cut(text: str, limit: int) -> str:
+    """`text` on one line of at most `limit` characters, cut between words where it can be."""
     line = " ".join(text.split())
-    if len(line) <= most:
+    if len(line) <= limit:
         return line
-    short = line[: most - 1]
-    at_word = short.rfind(" ", most // 2)
+    short = line[: limit - 1]
+    at_word = short.rfind(" ", limit // 2)
     return short[: at_word if at_word > 0 else None].rstrip(" ,;:.—–-") + "…"

@@ -104,8 +104,8 @@ class BriefAnswer(Answer):
     as_of: AsOf
 
 
-def brief(snapshot: Snapshot, most: int = 10) -> BriefAnswer:
-    """A summary before a review; at most `most` items in each list. Raises Parked, OSError."""
+def brief(snapshot: Snapshot, limit: int = 10) -> BriefAnswer:
+    """A summary before a review; at most `limit` items in each list. Raises Parked, OSError."""
     found = focus(snapshot.record)
     alike = _alike(snapshot)
     duplicates = [_item(a) for a in alike if a.kind == "near-duplicate"]
@@ -113,13 +113,13 @@ def brief(snapshot: Snapshot, most: int = 10) -> BriefAnswer:
     sources = Counter(c.source for c in snapshot.gate)
     return BriefAnswer(
         pending_count=len(snapshot.gate),
-        waiting=[_waiting(c) for c in snapshot.gate[:most]],
+        waiting=[_waiting(c) for c in snapshot.gate[:limit]],
         by_source=[BySource(source=s, count=n) for s, n in sorted(sources.items(), key=lambda i: (-i[1], i[0] or ""))],
         near_duplicate_count=len(duplicates),
-        near_duplicates=duplicates[:most],
+        near_duplicates=duplicates[:limit],
         possible_conflict_count=len(conflicts),
-        possible_conflicts=conflicts[:most],
-        merged_lately=_merged(snapshot, min(most, 5)),
+        possible_conflicts=conflicts[:limit],
+        merged_lately=_merged(snapshot, min(limit, 5)),
         edge=Edge.model_validate({skill: each.text for skill, each in found.items()}),
         edge_rests_on=Rests.model_validate({skill: each.rests_on for skill, each in found.items()}),
         problems=list(snapshot.problems),
@@ -141,7 +141,7 @@ def _waiting(candidate: Candidate) -> Waiting:
     )
 
 
-def _merged(snapshot: Snapshot, most: int) -> list[Merged]:
+def _merged(snapshot: Snapshot, limit: int) -> list[Merged]:
     return [
         Merged(
             seq=receipt.seq,
@@ -154,7 +154,7 @@ def _merged(snapshot: Snapshot, most: int) -> list[Merged]:
         )
         for receipt in snapshot.latest(_BACK)
         if receipt.action == "approved"
-    ][:most]
+    ][:limit]
 
 
 def _alike(snapshot: Snapshot) -> list[Likeness[Candidate | Entry]]:

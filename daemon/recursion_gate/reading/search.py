@@ -131,15 +131,15 @@ def _when(date: str | None) -> str:
     return f"{found[1]} {_MONTHS[int(found[2]) - 1]} {found[1]}{found[2]}{found[3]}"
 
 
-def search(found: Sequence[Line], question: str, most: int, without: Iterable[str] = ()) -> list[Found]:
-    """The lines that answer `question`, the best first, at most so many; none when none does.
+def search(found: Sequence[Line], question: str, limit: int, without: Iterable[str] = ()) -> list[Found]:
+    """The lines that answer `question`, the best first, at most `limit`; none when none does.
 
     Of equally good lines the later one comes first. `without` are words that stand for whom the Record is about.
     Raises NoFullText.
     """
     named = set(_ACT.findall(question))
     if named:
-        return [Found(line, 1.0) for line in found if named & set(line.evidence_ids)][:most]
+        return [Found(line, 1.0) for line in found if named & set(line.evidence_ids)][:limit]
     skip = _STOP | {word for name in without for word in _plain(name)}
     words = _plain(question)
     asked = [word for word in dict.fromkeys(words) if word not in skip]
@@ -148,15 +148,15 @@ def search(found: Sequence[Line], question: str, most: int, without: Iterable[st
         part = next((_PARTS[word] for word in asked if word in _PARTS), None)
         if part is None:
             return []
-        return [Found(line, 1.0) for line in reversed(found) if part in line.sections or part in line.skills][:most]
+        return [Found(line, 1.0) for line in reversed(found) if part in line.sections or part in line.skills][:limit]
     pairs = list(pairwise(words))
     which = {word for before, word in pairs if before in ("which", "many") and word in strong}
     number = any(before == "how" and word in _MEASURES for before, word in pairs)
-    return _ranked(found, asked, strong, which, number, most)
+    return _ranked(found, asked, strong, which, number, limit)
 
 
 def _ranked(
-    found: Sequence[Line], asked: Sequence[str], strong: Sequence[str], which: set[str], number: bool, most: int
+    found: Sequence[Line], asked: Sequence[str], strong: Sequence[str], which: set[str], number: bool, limit: int
 ) -> list[Found]:
     """The lines that have enough of `asked`: one of `strong`, each number in it, each of `which` that any line has, and
     a number if one is asked for."""
@@ -181,7 +181,7 @@ def _ranked(
     best = max(shares.values(), default=0)
     good = [n for n, share in shares.items() if share >= best * _BESIDE_BEST]
     good.sort(key=lambda n: (-round(shares[n], 6), round(ranks[n], 6), -n))
-    return [Found(found[n], round(shares[n], 3)) for n in good[:most]]
+    return [Found(found[n], round(shares[n], 3)) for n in good[:limit]]
 
 
 def _index(found: Sequence[Line]) -> sqlite3.Connection:

@@ -91,12 +91,12 @@ class Snapshot:
         for _, line in jsonl.forwards(self.place.ledger, self.size):
             yield jsonl.receipt(self.place, line)
 
-    def latest(self, most: int) -> list[Receipt]:
-        """The last `most` receipts, newest first, without reading those before. Raises Parked, OSError."""
+    def latest(self, limit: int) -> list[Receipt]:
+        """The last `limit` receipts, newest first, without reading those before. Raises Parked, OSError."""
         found: list[Receipt] = []
-        for _, line in jsonl.backwards(self.place.ledger, self.size) if most > 0 else ():
+        for _, line in jsonl.backwards(self.place.ledger, self.size) if limit > 0 else ():
             found.append(jsonl.receipt(self.place, line))
-            if len(found) == most:
+            if len(found) == limit:
                 break
         return found
 

@@ -99,10 +99,10 @@ def _quoted(identity: str) -> str:
     return f"Who this is about (self.md):\n\n> {said}\n\n" if said else ""
 
 
-def ask(snapshot: Snapshot, question: str, most: int = 3) -> AskAnswer:
-    """The lines of the Record, as of `snapshot`, that answer `question`; at most so many. Raises NoFullText."""
+def ask(snapshot: Snapshot, question: str, limit: int = 3) -> AskAnswer:
+    """The lines of the Record, as of `snapshot`, that answer `question`; at most `limit`. Raises NoFullText."""
     known = lines(snapshot.record)
-    found = search(known, question, most, _names(snapshot))
+    found = search(known, question, limit, _names(snapshot))
     said = [
         AnswerLine.model_validate(
             {
