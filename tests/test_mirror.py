@@ -22,6 +22,7 @@ ELSEWHERE = {
     "cli/*": ("cli/test_cli.py", "a command is run by its name, as people do"),
     "clients/decide": ("cli/test_cli.py", "approve and reject, as commands"),
     "clients/stage": ("scenarios/test_isolation.py", "what an agent can and cannot do"),
+    "disk/aside": ("scenarios/test_renames.py", "between a look and a removal"),
     "disk/hand_over": ("scenarios/test_lanes.py", "needs accounts of their own"),
     "disk/syscalls": ("disk/test_atomic.py", "as atomic.calls"),
     "doctor/context": ("doctor/test_doctor.py", "what every check is given"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.disk import atomic
+from recursion_gate.disk import aside
 from recursion_gate.engine import reconcile
 from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.engine.settle import Settling
@@ -215,7 +215,7 @@ def test_a_file_name_cannot_write_lines_of_its_own_into_the_log(
     def full(old: object, *more: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(old))
 
-    monkeypatch.setattr(atomic, "take_away", full)
+    monkeypatch.setattr(aside, "take_away", full)
     os.utime(world.place.inbox / "a\nevent=approved user=alex id=x.json", (0, 0))
     with monkeypatch.context() as patch:
         patch.setattr(Settling, "check", lambda *args, **more: None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from recursion_gate.core.paths import Root, aside_name, is_aside, is_ignored, original_name
-from recursion_gate.disk import atomic, syscalls, untrusted
+from recursion_gate.disk import aside, atomic, syscalls, untrusted
 from recursion_gate.disk.atomic import Calls
 from recursion_gate.disk.untrusted import is_still, mark_at
 
@@ -194,10 +194,10 @@ def test_without_renameat2_nothing_is_renamed_over_another_file_either(
     other.write_text("another")
     mark = mark_at(path)
     assert mark
-    assert atomic.put_back(other) == str(other)
-    assert atomic.take_away(path, is_still(mark))
+    assert aside.put_back(other) == str(other)
+    assert aside.take_away(path, is_still(mark))
     assert os.listdir(tmp_path) == [other.name]
-    assert atomic.put_back(other) == str(path)
+    assert aside.put_back(other) == str(path)
     shutil.rmtree(tmp_path)
 
 

@@ -191,7 +191,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a file renamed over another is removed in its place",
-        "disk/atomic.py",
+        "disk/aside.py",
         "        if still(aside):\n",
         "        if True:\n",
         "tests/scenarios/test_renames.py::test_a_drop_renamed_over_another_between_look_and_removal_is_staged_too",

@@ -18,7 +18,7 @@ from ..core.errors import GateError, Parked, Refusal
 from ..core.model import TAKE_BACK, Candidate
 from ..core.paths import Place, Root, is_ignored
 from ..core.settings import Settings
-from ..disk import atomic, untrusted
+from ..disk import aside, atomic, untrusted
 from ..disk.deliver import deliver
 from ..formats import cards, record_edit
 from ..store import history, jsonl
@@ -234,7 +234,7 @@ def decide(
     _check_unchanged(seen.data, shown)
     _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason), own=True)
     with contextlib.suppress(FileNotFoundError):
-        atomic.take_away(card, untrusted.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
+        aside.take_away(card, untrusted.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
 
 
 def take_back(item: Waiting, action: Action, was: bytes) -> bool:

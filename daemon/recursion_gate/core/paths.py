@@ -72,7 +72,7 @@ def is_ignored(name: str) -> bool:
 
 
 def aside_name(name: str, number: int = 0) -> str:
-    """What a file of this name is called while it is taken aside, in the same folder (see `atomic.take_away`)."""
+    """What a file of this name is called while it is taken aside, in the same folder (see `aside.take_away`)."""
     return f".recursion-gate.{number}.{name}"
 
 

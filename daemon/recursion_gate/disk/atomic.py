@@ -1,7 +1,7 @@
 """All that the daemon writes: replace a file, append to one, make one, move one, remove one.
 
-The functions here, and those of `deliver` and `hand_over` beside them, change the disk only through `calls`, one method
-a system call. So this page shows the order of writes and syncs, and a test can count, fail or kill at every step.
+The functions here, and those of `aside`, `deliver` and `hand_over`, change the disk only through `calls`, one method a
+system call. So this page shows the order of writes and syncs, and a test can count, fail or kill at every step.
 
 The promises (docs/reliability.md says why they are enough):
 
@@ -10,7 +10,6 @@ The promises (docs/reliability.md says why they are enough):
 * `create`: the file appears whole or not at all and never takes the place of another. It is synced where it is asked
   for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
   again.
-* `take_away`: removes or moves the file that is meant, never another that came under its name meanwhile.
 * `move`, `remove`, `make_folder`: one call each; `sync_folder` makes them last.
 * `overwrite`: promises nothing; the status on a full disk is all that it is for.
 
@@ -27,7 +26,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.paths import TEMP_NAME, aside_name, is_aside, original_name
+from ..core.paths import TEMP_NAME
 from .syscalls import NO_EXCHANGE, NO_LINKS, Calls
 
 __all__ = [
@@ -40,12 +39,10 @@ __all__ = [
     "make_folder",
     "move",
     "overwrite",
-    "put_back",
     "remove",
     "replace",
     "sync_disk",
     "sync_folder",
-    "take_away",
     "truncate",
     "write_all",
 ]
@@ -303,65 +300,6 @@ def move(source: Path | str, target: Path | str) -> None:
     that is renamed out of a watched tree holds up every later event by half a second (watchdog waits for the other
     half of the move). Raises OSError."""
     calls.rename(str(source), str(target))
-
-
-def take_away(path: Path | str, still: Callable[[str], bool], target: Path | str | None = None) -> bool:
-    """Remove the file at `path`, or move it to `target`, which the caller has seen to be free, if it is `still` the one
-    that is meant; another one, which somebody renamed over it, stays, and False is returned.
-
-    A look at a name and a removal by it are two calls, and the file may have changed in between. So the file gets a
-    name that nobody else uses, in the same folder (see `move`), and is looked at there. What a stop leaves under such a
-    name, and what does not get its own back since that is taken again, `put_back` deals with at the next look.
-
-    Raises FileNotFoundError when nothing is there any more, OSError; then it may be left aside.
-    """
-    aside = _take_aside(str(path))
-    try:
-        if still(aside):
-            if target is None:
-                calls.unlink(aside)
-            else:
-                calls.rename_new(aside, str(target))
-            return True
-    except OSError:  # a file stays aside for the next look: a rename more would give it another ctime
-        if os.path.isdir(aside):  # a folder may be ours to rename and not to move
-            put_back(aside)
-        raise
-    put_back(aside)
-    return False
-
-
-#: So many files that were taken aside may have the same name at once.
-_ASIDE_AT_ONCE = 100
-
-
-def _take_aside(path: str) -> str:
-    folder, name = os.path.split(path)
-    if is_aside(name):
-        return path
-    for number in range(_ASIDE_AT_ONCE):
-        aside = os.path.join(folder, aside_name(name, number))
-        try:
-            calls.rename_new(path, aside)
-            return aside
-        except FileExistsError:
-            continue
-        except OSError as err:
-            if err.errno == errno.ENAMETOOLONG:  # the name leaves no room for another one
-                return path
-            raise
-    raise FileExistsError(errno.EBUSY, os.strerror(errno.EBUSY), path)
-
-
-def put_back(path: Path | str) -> str:
-    """Give a file that is taken aside its own name again, unless that is taken; gives the path it has now."""
-    folder, name = os.path.split(str(path))
-    target = os.path.join(folder, original_name(name))
-    if target != str(path):
-        with contextlib.suppress(OSError):
-            calls.rename_new(str(path), target)
-            return target
-    return str(path)
 
 
 def remove(path: Path | str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from ..core.errors import Refusal
 from ..core.model import Candidate
 from ..core.paths import is_aside, original_name
-from ..disk import atomic, untrusted
+from ..disk import aside, atomic, untrusted
 from ..formats import cards
 from .actions import (
     Action,
@@ -77,7 +77,7 @@ def apply(
 def own_names(paths: Sequence[str]) -> list[str]:
     """The paths of drops; one that a stop has left taken aside gets its own name again, or is read where it is, if
     another file has its name by now."""
-    return [atomic.put_back(path) if is_aside(os.path.basename(path)) else path for path in paths]
+    return [aside.put_back(path) if is_aside(os.path.basename(path)) else path for path in paths]
 
 
 def _stage(state: UserState, stages: Sequence[Stage]) -> None:
@@ -181,7 +181,7 @@ def _renew(state: UserState, action: RenewCard) -> None:
 def _restore(state: UserState, action: RestoreName) -> None:
     """Or a name with a number, since another card may have its own by now."""
     folder, name = os.path.split(action.path)
-    back = os.path.basename(atomic.put_back(action.path))
+    back = os.path.basename(aside.put_back(action.path))
     if back == name:
         atomic.move(action.path, f"{folder}/{numbered(original_name(name), f'-{time.time_ns()}')}")
 

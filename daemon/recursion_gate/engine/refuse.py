@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core.errors import Refusal
 from ..core.paths import Place, original_name
 from ..core.text import printable
-from ..disk import atomic, untrusted
+from ..disk import aside, atomic, untrusted
 from .user_state import UserState
 
 __all__ = ["discard", "is_being_refused", "may_not_be_moved", "numbered", "refuse"]
@@ -53,7 +53,7 @@ def refuse(
     atomic.replace(why, _why(name, place, refusal, what, record_too).encode())
     atomic.sync_folder(place.problems)
     try:
-        moved = atomic.take_away(path, untrusted.is_still(mark), place.problems / kept)
+        moved = aside.take_away(path, untrusted.is_still(mark), place.problems / kept)
     except FileNotFoundError:  # taken away in the meantime
         atomic.remove(why)
         return
@@ -76,7 +76,7 @@ def discard(state: UserState, path: Path | str, mark: untrusted.Mark, why: str) 
     look. One that is not ours to remove is left, and tried again later. Raises OSError."""
     try:
         # The look before saves another file a way there and back; the look after is what decides.
-        if untrusted.mark_at(path) != mark or not atomic.take_away(path, untrusted.is_still(mark)):
+        if untrusted.mark_at(path) != mark or not aside.take_away(path, untrusted.is_still(mark)):
             state.settling.note_due(_AGAIN)
     except FileNotFoundError:  # taken away in the meantime
         pass
