@@ -19,7 +19,6 @@ PACKAGE = TESTS.parent / "daemon" / "recursion_gate"
 ELSEWHERE = {
     "admin/setup": ("scenarios/test_isolation.py", "what it makes is cut at every step in test_power_loss, too"),
     "audit/differences": ("audit/test_verify.py", "what the edits of a person are called"),
-    "audit/*": ("audit/test_verify.py", "a proof passes all of them: the tests spoil a root and look"),
     "cli/*": ("cli/test_cli.py", "a command is run by its name, as people do"),
     "clients/decide": ("cli/test_cli.py", "approve and reject, as commands"),
     "clients/stage": ("scenarios/test_isolation.py", "what an agent can and cannot do"),
