@@ -14,7 +14,7 @@ __all__ = ["EMPTY", "END", "dump", "element", "join", "parse"]
 
 _START, _BETWEEN, END = b"[\n  {\n", b",\n  {\n", b"\n]\n"
 
-#: A gate at which nobody waits.
+#: An empty gate.
 EMPTY = b"[]\n"
 
 _whole = TypeAdapter(list[Candidate])
