@@ -8,7 +8,19 @@ from recursion_gate.core.tokens import tokens
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("", 0), (" \n\t", 0), ("moon", 1), ("moonlight", 2), ("2026", 2), ("12, 13", 3), ("漢字", 2), ("naïve café", 2)],
+    [
+        ("", 0),
+        (" \n\t", 0),
+        ("moon", 1),
+        ("moonlight", 2),
+        ("2026", 2),
+        ("12, 13", 3),
+        ("漢字", 2),
+        ("naïve café", 2),
+        ("read a book", 3),
+        ("photosynthesis", 3),
+        ("ACT-2026-11-24", 8),
+    ],
 )
 def test_words_numbers_and_signs_are_counted(text: str, count: int) -> None:
     assert tokens(text) == count

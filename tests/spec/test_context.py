@@ -116,14 +116,6 @@ def test_sizes_add_up_and_are_those_of_the_texts(world: World) -> None:
         assert made.tokens == sum(p.tokens for p in made.parts) == tokens(made.text)
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("", 0), ("read a book", 3), ("photosynthesis", 3), ("ACT-2026-11-24", 8), ("龙的故事", 4), ("  \n\n ", 0)],
-)
-def test_the_estimate_counts_pieces_of_words_numbers_and_signs(text: str, size: int) -> None:
-    assert tokens(text) == size
-
-
 @pytest.mark.parametrize("role", ["reader", "merge"])
 def test_whatever_the_budget_the_pack_keeps_it_and_only_the_oldest_of_the_record_gives_way(
     world: World, role: context.Role
