@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk.lock import hold, is_held
 from recursion_gate.service import daemon as service
+from recursion_gate.service import watcher
 from recursion_gate.service.watcher import Watch
 
 from ..support.daemon import PROGRAM, Daemon, call
@@ -121,6 +123,30 @@ def test_a_watch_that_was_stopped_leaves_no_thread_and_no_descriptor(root: Root)
     wait_for(lambda: not set(threading.enumerate()) - threads)
     wait_for(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
     assert not _watches()
+
+
+def test_a_watch_is_placed_only_when_the_one_before_it_has_given_up_its_room(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else folders are tried while there is none, and the check for room then finds that of the old watch."""
+    order: list[str] = []
+
+    class Slow(watcher.Observer):  # type: ignore[misc, name-defined]
+        def start(self) -> None:
+            order.append("placed")
+            super().start()
+
+        def stop(self) -> None:
+            time.sleep(0.2)  # watchdog's own may take half a second
+            super().stop()
+            order.append("ended")
+
+    monkeypatch.setattr(watcher, "Observer", Slow)
+    watch = Watch(root, lambda user: None)
+    watch.start()
+    watch.start()
+    watch.close()
+    assert order == ["placed", "ended", "placed", "ended"]
 
 
 # -- no room ----------------------------------------------------------------------------------------------------------

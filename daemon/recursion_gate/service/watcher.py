@@ -126,6 +126,7 @@ class Watch:
     def start(self) -> None:
         """Begin to watch. Raises OSError if the system has no file events, or no room for the watches."""
         self.stop()
+        self._wait_until_ended()  # room that the old watch gives up after the folders were tried would pass for room
         self._folders, self._has_lost = self._ids(), False
         before = set(threading.enumerate())
         self._is_on = True  # events can be lost before the last watch is placed
@@ -170,6 +171,9 @@ class Watch:
     def close(self) -> None:
         """End the watch for good, and wait up to a second for its threads."""
         self.stop()
+        self._wait_until_ended()
+
+    def _wait_until_ended(self) -> None:
         until = time.monotonic() + 1
         for thread in self._ending:
             thread.join(max(0.0, until - time.monotonic()))
