@@ -205,7 +205,7 @@ def burst(repeat: int, count: int = 10_000) -> Row:
             with daemon(root):
                 start = time.perf_counter()
                 _writers(place.inbox, count, 8)
-                _wait_until_dealt(place, whole, count)
+                _wait_until_created(place, whole, count)
                 ours.append(time.perf_counter() - start)
         with scratch() as path:
             for name in ("inbox", "pending"):
@@ -217,7 +217,7 @@ def burst(repeat: int, count: int = 10_000) -> Row:
     return Row(f"burst of {count:,} drops by 8 processes", ours, bare, "floor", 2, "gate, inbox folder", count=count)
 
 
-def _wait_until_dealt(place: Place, whole: int, count: int) -> None:
+def _wait_until_created(place: Place, whole: int, count: int) -> None:
     """Wait until the gate is as large as `whole`, and there are `count` cards. They are counted seldom: who lists a
     folder keeps everybody else from making files in it."""
     wait_for(lambda: place.gate.exists() and place.gate.stat().st_size >= whole, 300)

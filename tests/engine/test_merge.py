@@ -10,7 +10,7 @@ import pytest
 from recursion_gate.core.model import act_id
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.engine import merge, observe
+from recursion_gate.engine import merge, observe_cards
 
 from ..support.world import World, wait_for
 
@@ -385,7 +385,7 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
 
 def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object], after: str) -> None:
     """Have `do` done once, right after the folder `after` was listed."""
-    listed = observe._names_in
+    listed = observe_cards._names_in
     todo = [do]
 
     def names_in(folder: str) -> set[str]:
@@ -394,7 +394,7 @@ def _between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]
             todo.pop()()
         return names
 
-    monkeypatch.setattr(observe, "_names_in", names_in)
+    monkeypatch.setattr(observe_cards, "_names_in", names_in)
 
 
 @pytest.mark.parametrize("after", ["approved", "rejected"])

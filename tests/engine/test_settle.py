@@ -12,7 +12,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import mounts, untrusted
 from recursion_gate.doctor import doctor
-from recursion_gate.engine import events, observe, pending, settle, turn, user_state
+from recursion_gate.engine import events, observe_cards, observe_drops, pending, settle, turn, user_state
 from recursion_gate.engine.settle import Looks
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.once import once
@@ -96,7 +96,7 @@ def test_a_file_written_anew_within_a_tick_of_a_coarse_clock_has_not_rested(
     """Of the same length, in place, with the same times as before: only its bytes tell."""
     world = World(root, Settings(settle_seconds=100))
     clock = _Clock()
-    for module in (events, observe, pending, settle, turn, user_state):
+    for module in (events, observe_cards, observe_drops, pending, settle, turn, user_state):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(untrusted, "_open_elsewhere", lambda fd: None)
     path = world.place.inbox / "notes.txt"

@@ -313,7 +313,7 @@ def test_a_thousand_cards_that_want_one_name_each_get_their_own(root: Root) -> N
     assert len(world.names("pending")) == len(ids)
 
 
-def test_all_cards_that_are_missing_are_dealt_by_one_run_of_once(root: Root) -> None:
+def test_all_missing_cards_are_created_by_one_run_of_once(root: Root) -> None:
     world = World(root)
     world.drop("all.jsonl", "\n".join(json.dumps({"id": f"c{n}", "text": f"Thing {n}."}) for n in range(5)))
     world.keep()

@@ -14,7 +14,7 @@ import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import apply, observe, turn
+from recursion_gate.engine import apply, observe_drops, turn
 from recursion_gate.engine.actions import Decision, ReturnWithNote
 from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.engine.user_state import UserState
@@ -209,7 +209,7 @@ def test_drops_that_are_refused_for_a_full_gate_are_refused_a_few_in_a_turn(root
 
 
 def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "_MOST_BYTES", 2_000)
+    monkeypatch.setattr(observe_drops, "_MOST_BYTES", 2_000)
     monkeypatch.setattr(turn, "_MOST_BYTES", 3_000)
     monkeypatch.setattr(UserState, "late", lambda self, until: False)
     world = World(root, Settings(max_per_turn=10))

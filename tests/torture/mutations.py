@@ -184,7 +184,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an incomplete second card counts for nothing",
-        "engine/observe.py",
+        "engine/observe_cards.py",
         "        if staged is None or candidate_id in look.unsettled:\n",
         "        if staged is None:\n",
         "tests/engine/test_merge.py::test_nothing_is_merged_while_a_second_card_of_the_entry_may_still_be_being_written",
@@ -279,7 +279,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a copy of a decided card counts as edited since",
-        "engine/observe.py",
+        "engine/observe_cards.py",
         ".candidate not in carried_out",
         ".edited",
         f"{_CHAIN}[copies]",
@@ -364,7 +364,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a card that is put into both folders while they are listed is seen in one of them",
-        "engine/observe.py",
+        "engine/observe_cards.py",
         "    if look.is_whole and again - first:\n",
         "    if False:\n",
         "tests/engine/test_merge.py::test_a_card_put_into_both_while_they_are_listed_counts_for_neither",

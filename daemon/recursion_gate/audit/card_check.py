@@ -1,6 +1,6 @@
 """Cards against gate and receipts: those in the inbox, which are handles, and the decided ones, which are pictures.
 
-Neither proves anything (contract: "The gate", "The tree"): the daemon deals a card again that is gone, and people may
+Neither proves anything (contract: "The gate", "The tree"): the daemon creates a missing card again, and people may
 clear away decided cards as they like. But a decided card of which no receipt knows shows that receipts are gone.
 """
 
@@ -90,7 +90,7 @@ def say_what_differs(place: Place, found: Callable[[Finding], None]) -> None:
         missing, extra = missing & again[0], extra & again[1]
     path = place.shown(place.pending)
     if missing:
-        told = f"{count(len(missing), 'candidate')} at the gate without a card: the daemon deals it again"
+        told = f"{count(len(missing), 'candidate')} at the gate without a card: the daemon creates it again"
         found(Finding("note", "card-missing", path, told, "", place.user))
     if extra:
         told = f"{count(len(extra), 'file')} here of no candidate at the gate: the daemon stages it or clears it away"

@@ -63,7 +63,7 @@ class Waiting:
 
     place: Place
     candidate: Candidate
-    #: Where its card lies; None where the daemon has not dealt it yet.
+    #: Where its card lies; None where the daemon has not created it yet.
     card: Path | None
     #: The folder the card is in: pending, approved or rejected.
     state: str

@@ -10,7 +10,7 @@ from ..core.errors import Refusal
 from ..core.model import Candidate, Receipt
 from ..disk.untrusted import Mark, Seen
 from ..formats.cards import Verdict
-from .observe import Card
+from .observations import Card
 
 __all__ = [
     "Action",

@@ -33,7 +33,7 @@ from .actions import (
 )
 from .filing import file_cards
 from .merge import merge
-from .observe import is_unchanged, note_on
+from .observe_cards import is_unchanged, note_on
 from .record_files import RecordFiles
 from .refuse import discard, numbered, refuse
 from .user_state import UserState

@@ -16,7 +16,6 @@ from ..formats.fields import PUT_BACK
 from ..formats.gate_json import element
 from .actions import (
     Action,
-    CreateCard,
     Decision,
     Discard,
     FileCard,
@@ -26,9 +25,9 @@ from .actions import (
     ReturnWithNote,
     Stage,
 )
-from .observe import Card, Drop, Entry, Leftover, Odd, Preview, Strange, Torn, Unreadable
+from .observations import Card, Drop, Entry, Leftover, Odd, Preview, Strange, Torn, Unreadable
 
-__all__ = ["Known", "create", "drops", "entry", "odd", "renew"]
+__all__ = ["Known", "drops", "entry", "odd", "renew"]
 
 
 class Known(Protocol):
@@ -224,14 +223,6 @@ def _typed_below(these: Sequence[Card]) -> str | None:
             "count; type above that line, or a reason as a line 'reason: ...' beside the id"
         )
     return None
-
-
-# -- cards in pending/ --------------------------------------------------------------------------------------------
-
-
-def create(missing: Iterable[str]) -> list[Action]:
-    """Candidates without a card get one."""
-    return [CreateCard(candidate_id) for candidate_id in missing]
 
 
 def renew(

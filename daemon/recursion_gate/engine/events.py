@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from ..core.text import printable
 
@@ -17,11 +18,15 @@ log = logging.getLogger("recursion_gate")
 _MOST_SAID = 5
 
 
-class Events:
-    """Logs events of `user`, and tells `did` of each. `inbox`, `look_seconds`: for events that are only counted."""
+class _Told(Protocol):
+    did: Callable[[str, str, str], None]
 
-    def __init__(self, user: str, did: Callable[[str, str, str], None], inbox: str, look_seconds: float) -> None:
-        self._user, self._did, self._inbox, self._look_seconds = user, did, inbox, look_seconds
+
+class Events:
+    """Logs events of `user`, and tells `hooks.did`. `inbox`, `look_seconds`: for events that are only counted."""
+
+    def __init__(self, user: str, hooks: _Told, inbox: str, look_seconds: float) -> None:
+        self._user, self._hooks, self._inbox, self._look_seconds = user, hooks, inbox, look_seconds
         self._said: Counter[str] = Counter()  # how many events of a kind there were (see `say_few`)
         #: Until when (monotonic) they are counted together.
         self.said_until = 0.0
@@ -35,7 +40,7 @@ class Events:
         lines = []
         is_logged = log.isEnabledFor(logging.INFO)
         for event, which, more in events:
-            self._did(event, self._user, which)
+            self._hooks.did(event, self._user, which)
             if is_logged:
                 rest = "".join([f" {k}={_plain(str(v))}" for k, v in more.items() if v is not None])
                 lines.append(f"event={event} user={self._user} id={_plain(which)}{rest}")

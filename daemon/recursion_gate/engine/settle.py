@@ -10,13 +10,14 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.errors import NotYet
 from ..core.paths import Root
 from ..core.settings import Settings
 from ..disk import atomic, untrusted
+from .observations import Card
 
 __all__ = ["Looks", "Settling", "load_looks", "save_looks"]
 
@@ -114,17 +115,15 @@ class Settling:
             raise NotYet(min(need - quiet, max(_JUST_CLOSED, quiet)) if writers else need - quiet)
         self.looks.forget(path)
 
-    def has_waited(self, stamps: Mapping[str, object], seconds: float) -> bool:
-        """Whether the grace time of so many `seconds` is over for all these files, each with its `untrusted.stamp`: by
-        the ctime in it is known whether it is still the same move, not how long ago that was."""
-        if not seconds:
-            return True
-        left = max(seconds - self.looks.quiet(path, stamp, grace=True) for path, stamp in stamps.items())
+    def has_waited(self, cards: Sequence[Card], seconds: float) -> bool:
+        """Whether the grace time of so many `seconds` is over for all these cards. By the ctime in their stamps it is
+        known whether it is still the same move, not how long ago that was."""
+        left = max(seconds - self.looks.quiet(c.path, untrusted.stamp(c.seen.stat), grace=True) for c in cards)
         if left > 0:
             self.note_due(left)
             return False
-        for path in stamps:
-            self.looks.forget(path, grace=True)
+        for card in cards:
+            self.looks.forget(card.path, grace=True)
         return True
 
     def leave(self, path: str, mark: object, seconds: float) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from ..core.clock import now
 from ..core.model import instant
-from ..disk import untrusted
-from . import decide, links, observe
-from .actions import Action, Approve, Decision, Refuse, Reject, RestoreName, ReturnWithNote, Wait
+from . import decide, links, observe_cards, observe_drops
+from .actions import Action, Approve, CreateCard, Decision, Refuse, Reject, RestoreName, ReturnWithNote, Wait
 from .apply import apply, own_names, remove_staged, wait
+from .observations import Look
 from .record_files import BeingSaved, RecordFiles
 from .user_state import UserState
 
@@ -55,13 +55,13 @@ def turn(state: UserState) -> Outcome:
     # In a flood, one turn stages and the next creates the cards: then the gate, which is written whole, is written less
     # often. And drops that are still to be taken away would be listed again.
     if not state.without_card and (state.backlog or not state.staged):
-        paths, more = observe.drop_paths(state, most, began + _TURN_SECONDS)
+        paths, more = observe_drops.drop_paths(state, most, began + _TURN_SECONDS)
         state.hooks.found(sum(not state.settling.is_left(path) for path in paths))
         _stage(state, own_names(paths), began + _TURN_SECONDS)
     # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
     # worst, and not created anew.
     strays = _look_at_pending(state)
-    look = observe.decided(state, _PART_SECONDS) if strays is not None else None
+    look = observe_cards.decided(state, _PART_SECONDS) if strays is not None else None
     if look is not None:
         _apply_in_time(state, list(decide.odd(look.odd)))
     if strays is None or look is None or not look.is_whole:  # nothing is decided, or created anew, on half a look
@@ -69,7 +69,7 @@ def turn(state: UserState) -> Outcome:
     decisions = _decisions(state, look)
     until = time.monotonic() + _PART_SECONDS
     _stage(state, look.strays[:most], until, at_once=True)
-    odd, found = observe.pending_strays(state, strays[:most], look.held, until)
+    odd, found = observe_cards.pending_strays(state, strays[:most], look.held, until)
     _apply_in_time(state, list(decide.odd(odd)))
     _stage(state, found, until, at_once=True)
     state.cards.forget_gone(strays)
@@ -77,7 +77,7 @@ def turn(state: UserState) -> Outcome:
     left = _carry_out(state, decisions, _PART_SECONDS)
     missing = state.cards.missing(look.held)
     until = max(began + _TURN_SECONDS, time.monotonic() + _PART_SECONDS / 2)
-    batch = decide.create(missing[: 2 * most])
+    batch = [CreateCard(candidate_id) for candidate_id in missing[: 2 * most]]
     state.without_card = len(missing) - len(batch) + len(apply(state, batch, until, fewest=_FEWEST))
     more |= _renew_linked(state, time.monotonic() + _PART_SECONDS)
     # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
@@ -101,7 +101,7 @@ def _apply_in_time(state: UserState, actions: Sequence[Action]) -> None:
 def _stage(state: UserState, paths: Sequence[str | Path], until: float, *, at_once: bool = False) -> None:
     """Stage the files at `paths`, wherever they lie."""
     actions = decide.drops(
-        observe.read_drops(state, paths, until),
+        observe_drops.read_drops(state, paths, until),
         state,
         state.settings,
         waiting=len(state.gate),
@@ -126,18 +126,18 @@ def _look_at_pending(state: UserState) -> list[Path] | None:
     return strays
 
 
-def _decisions(state: UserState, look: observe.Look) -> list[Decision]:
+def _decisions(state: UserState, look: Look) -> list[Decision]:
     """What people have decided, and have left alone for the grace time. Cards that contradict themselves go back."""
     found: list[Decision] = []
     others: list[Action] = []
-    for entry in observe.entries(state, look):
+    for entry in observe_cards.entries(state, look):
         look.held.add(entry.staged.id)
         told = decide.entry(entry)
         if isinstance(told, ReturnWithNote):
             others.append(told)
         elif isinstance(told, Decision):
-            stamps = {c.path: untrusted.stamp(c.seen.stat) for c in told.cards}
-            if state.settling.has_waited(stamps, state.settings.grace_seconds):
+            grace = state.settings.grace_seconds
+            if not grace or state.settling.has_waited(told.cards, grace):
                 found.append(told)
         else:
             others += told
@@ -203,7 +203,7 @@ class _Plan:
     def _is_as_seen(self, action: Approve | Reject) -> bool:
         """Whether its cards are still as they were read, and show what would be merged."""
         decision = action.decision
-        these = observe.read_anew(self._state, decision.cards)
+        these = observe_cards.read_anew(self._state, decision.cards)
         if these is None:
             return False
         decision.cards = these
@@ -227,7 +227,7 @@ def _renew_linked(state: UserState, until: float) -> bool:
     while state.stale:
         if time.monotonic() > until:
             return True
-        card = observe.preview(state, state.stale.pop())
+        card = observe_cards.preview(state, state.stale.pop())
         action = decide.renew(card, state.cards.effect, state.settings) if card else None
         if action is not None:
             apply(state, [action])

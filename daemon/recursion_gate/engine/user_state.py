@@ -24,7 +24,7 @@ from .pending import PendingCards
 from .settle import Looks, Settling
 
 if TYPE_CHECKING:
-    from .observe import Card, Look
+    from .observations import Card, Look
 
 __all__ = ["Hooks", "UserState"]
 
@@ -60,7 +60,7 @@ class UserState:
         self.place, self.settings = place, settings
         self.hooks = Hooks() if hooks is None else hooks
         inbox = place.shown(place.inbox)
-        self.events = Events(place.user, lambda *what: self.hooks.did(*what), inbox, settings.look_seconds)
+        self.events = Events(place.user, self.hooks, inbox, settings.look_seconds)
         self.gate = Gate.load(place)
         self.ledger = Ledger.open(place, decided)
         #: Which files have rested, and when to look again.

@@ -1,5 +1,4 @@
-"""Read a user's folders, the drop zone, pending/, approved/ and rejected/, as observations for `decide`. Nothing is
-changed here."""
+"""Read the cards: those in approved/ and rejected/, and what is odd in pending/. Nothing is changed here."""
 
 from __future__ import annotations
 
@@ -8,232 +7,31 @@ import hashlib
 import math
 import os
 import re
-import stat
 import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ..core.errors import NotYet, Refusal
 from ..core.model import Candidate, Receipt
-from ..core.paths import DROP_FORMS, STATES, is_aside, is_ignored, original_name
+from ..core.paths import is_aside, is_ignored
 from ..disk import untrusted
-from ..formats import cards, drops
+from ..formats import cards
 from ..permissions import ownership
 from .filing import filed
-from .refuse import is_being_refused, may_not_be_moved
+from .observations import Card, Entry, Folder, Leftover, Look, Odd, Preview, Strange, Torn, Unreadable
+from .refuse import is_being_refused
 from .user_state import UserState
 
-__all__ = [
-    "Card",
-    "Drop",
-    "Entry",
-    "Leftover",
-    "Look",
-    "Odd",
-    "Preview",
-    "Strange",
-    "Torn",
-    "Unreadable",
-    "decided",
-    "drop_paths",
-    "entries",
-    "is_unchanged",
-    "note_on",
-    "pending_strays",
-    "preview",
-    "read_anew",
-    "read_drops",
-]
+__all__ = ["decided", "entries", "is_unchanged", "note_on", "pending_strays", "preview", "read_anew"]
 
-Folder = Literal["approved", "rejected"]
-
-#: So many bytes of drops, or of cards, are read in a turn: what they become in memory is many times that.
+#: So many bytes of cards are read in a turn: what they become in memory is many times that.
 _MOST_BYTES = 8_000_000
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A drop that has rested: its proposals, or why it cannot be read."""
-
-    path: str
-    mark: untrusted.Mark
-    size: int
-    proposals: tuple[drops.Proposal, ...] = ()
-    refusal: Refusal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card of a candidate at the gate, as it stands in approved/ or rejected/."""
-
-    path: str
-    folder: Folder
-    seen: untrusted.Seen
-    verdict: cards.Verdict
-    staged: Candidate
-    crc: int = 0  # of the bytes that were let go
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A card that has been edited so that it can no longer be read."""
-
-    path: str
-    mark: untrusted.Mark
-    folder: Folder
-    refusal: Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Strange:
-    """A card that somebody may have written who may not decide."""
-
-    path: str
-    mark: untrusted.Mark
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """A card of a candidate that has been decided."""
-
-    path: str
-    seen: untrusted.Seen
-    receipt: Receipt
-    is_very_card: bool  # the one that was decided on
-    is_edited: bool
-    came_since: bool  # somebody has put it here after the decision
-
-
-@dataclass(frozen=True, slots=True)
-class Torn:
-    """What a power cut has left of a card of a candidate that waits."""
-
-    path: str
-    mark: untrusted.Mark
-
-
-Odd = Unreadable | Strange | Leftover | Torn
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The cards of one candidate in approved/ and rejected/; and where its card in pending/ has a note, that note and
-    when it was put there."""
-
-    staged: Candidate
-    cards: tuple[Card, ...]
-    note: tuple[str, int] | None
-
-
-@dataclass(slots=True)
-class Look:
-    """All that stands in approved/ and rejected/."""
-
-    found: dict[str, list[Card]] = field(default_factory=lambda: defaultdict(list))
-    odd: list[Odd] = field(default_factory=list)
-    strays: list[str] = field(default_factory=list)  # never staged
-    held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
-    unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
-    is_whole: bool = True  # or it goes on in the next turn: then nothing is known of the order, or of contradictions
-
-
-# -- drops --------------------------------------------------------------------------------------------------------
-
-
-def drop_paths(state: UserState, most: int, until: float = math.inf) -> tuple[list[str], bool]:
-    """The paths of the drops to be looked at, oldest first, at most so many; and whether there are more.
-
-    A list that is longer than that is worked off, turn by turn, before the folder is listed again: to list a flood
-    takes as long as to stage a part of it. Where even the listing takes longer than `until` (monotonic), it goes on in
-    the next turn. Raises OSError.
-    """
-    was_listed_before = bool(state.backlog)
-    if not was_listed_before:
-        state.listing = state.listing or _listing(state)
-        for names in state.listing:
-            if names is not None:
-                state.backlog = names
-            elif state.late(until):
-                return [], True
-        state.listing = None
-    names, state.backlog = state.backlog[:most], state.backlog[most:]
-    inbox = os.fspath(state.place.inbox)
-    return [f"{inbox}/{name}" for name in names], bool(state.backlog) or was_listed_before
-
-
-def _listing(state: UserState) -> Iterator[list[str] | None]:
-    """The names in the drop zone, at the end; None now and then until then."""
-    found = []
-    here = time.monotonic()
-    with os.scandir(state.place.inbox) as there:
-        for number, entry in enumerate(there, 1):
-            if number % 1_000 == 0:
-                yield None
-            left_aside = is_aside(entry.name)
-            if not left_aside and (entry.name in STATES or is_ignored(entry.name)):
-                continue
-            try:
-                st = entry.stat(follow_symlinks=False)
-            except (FileNotFoundError, PermissionError):  # the latter: something is mounted there that we may not see
-                continue
-            may_look = state.settling.may_look(entry.path, untrusted.mark(st), here)
-            if left_aside or (may_look and not may_not_be_moved(state, entry.path, st)):
-                found.append((stat.S_ISDIR(st.st_mode), st.st_mtime_ns, entry.name))  # folders, never staged, go last
-    found.sort()
-    yield [name for *_, name in found]
-
-
-def read_drops(state: UserState, paths: Sequence[str | Path], until: float = math.inf) -> list[Drop]:
-    """Read and parse the files at `paths`, but for those that are gone or may still be being written. One is read
-    always; those that it does not come to by `until` (monotonic), or that are more than a turn may cost, are put off.
-    Raises OSError."""
-    read: list[Drop] = []
-    size = made = 0
-    for number, path in enumerate(paths):
-        if number and (state.late(until) or size > _MOST_BYTES or made >= state.settings.max_per_turn):
-            state.put_off(paths[number:])
-            break
-        drop = _read_drop(state, os.fspath(path))
-        if drop is not None:
-            read.append(drop)
-            size += drop.size
-            made += len(drop.proposals)
-    return read
-
-
-def _read_drop(state: UserState, path: str) -> Drop | None:
-    """The file, parsed; None when it is gone, or not complete yet."""
-    settings, settling = state.settings, state.settling
-    name = original_name(os.path.basename(path))
-    foreign = not name.lower().endswith(DROP_FORMS)
-    seen: untrusted.Seen | None = None
-    try:
-        try:
-            seen = untrusted.look(path, settings.max_drop_bytes, ask_writers=True)
-            found = drops.parse(name, seen.data, seen.stat.st_mtime_ns, settings)
-            settling.check(path, seen, whole=name.lower().endswith(".json"))
-            settling.forget(path)
-            return Drop(path, seen.mark, len(seen.data), tuple(found))
-        except Refusal as err:
-            if seen is None:
-                seen = untrusted.Seen(b"", err.stat or os.lstat(path), False)
-            settling.check(path, seen, whole=False, cut_short=err.maybe_unfinished, foreign=foreign)
-            return Drop(path, seen.mark, len(seen.data), refusal=err)
-    except NotYet as err:
-        settling.note_due(err.seconds)
-        if seen is not None:
-            settling.leave(path, seen.mark, err.seconds)
-    except FileNotFoundError:
-        pass
-    return None
 
 
 # -- cards in approved/ and rejected/ -----------------------------------------------------------------------------
@@ -504,15 +302,6 @@ class _TornCards:
             return self._names.get(name)
         taken = int(number[1]) - 1
         return next((c for c in self._names.values() if cards.file_name(c, taken) == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A card in pending/ of an entry that links to another one."""
-
-    path: str
-    data: bytes
-    staged: Candidate
 
 
 def preview(state: UserState, candidate_id: str) -> Preview | None:

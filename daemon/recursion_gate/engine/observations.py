@@ -1,0 +1,113 @@
+"""What a look at a user's folders finds: plain data from `observe_drops` and `observe_cards`, for `decide`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..core.errors import Refusal
+from ..core.model import Candidate, Receipt
+from ..disk.untrusted import Mark, Seen
+from ..formats.cards import Verdict
+from ..formats.drops import Proposal
+
+__all__ = ["Card", "Drop", "Entry", "Folder", "Leftover", "Look", "Odd", "Preview", "Strange", "Torn", "Unreadable"]
+
+Folder = Literal["approved", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A drop that has rested: its proposals, or why it cannot be read."""
+
+    path: str
+    mark: Mark
+    size: int
+    proposals: tuple[Proposal, ...] = ()
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of a candidate at the gate, as it stands in approved/ or rejected/."""
+
+    path: str
+    folder: Folder
+    seen: Seen
+    verdict: Verdict
+    staged: Candidate
+    crc: int = 0  # of the bytes that were let go
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A card that has been edited so that it can no longer be read."""
+
+    path: str
+    mark: Mark
+    folder: Folder
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A card that somebody may have written who may not decide."""
+
+    path: str
+    mark: Mark
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A card of a candidate that has been decided."""
+
+    path: str
+    seen: Seen
+    receipt: Receipt
+    is_very_card: bool  # the one that was decided on
+    is_edited: bool
+    came_since: bool  # somebody has put it here after the decision
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """What a power cut has left of a card of a candidate that waits."""
+
+    path: str
+    mark: Mark
+
+
+Odd = Unreadable | Strange | Leftover | Torn
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The cards of one candidate in approved/ and rejected/; and where its card in pending/ has a note, that note and
+    when it was put there."""
+
+    staged: Candidate
+    cards: tuple[Card, ...]
+    note: tuple[str, int] | None
+
+
+@dataclass(slots=True)
+class Look:
+    """All that stands in approved/ and rejected/."""
+
+    found: dict[str, list[Card]] = field(default_factory=lambda: defaultdict(list))
+    odd: list[Odd] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)  # never staged
+    held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
+    unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
+    is_whole: bool = True  # or it goes on in the next turn: then nothing is known of the order, or of contradictions
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A card in pending/ of an entry that links to another one."""
+
+    path: str
+    data: bytes
+    staged: Candidate
