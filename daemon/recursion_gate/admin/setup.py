@@ -101,6 +101,9 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
         if not folder.is_dir():
             atomic.make_folder(folder)
             made.append(folder)
+    if not os.path.lexists(place.ledger):
+        atomic.create(place.token, os.urandom(16).hex().encode() + b"\n", sync=True)
+        atomic.sync_folder(place.receipts)
     read_me.put(place)
     new = root.homes / f".{name}.new"  # left by a stop half-way, it is completed
     atomic.make_folder(new)

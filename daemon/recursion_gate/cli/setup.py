@@ -87,11 +87,12 @@ def _check_folder(path: Path) -> None:
 
 @click.group()
 def user() -> None:
-    """Add a user, or list the users there are.
+    """Add or remove a user, or list the users there are.
 
     \b
     Examples:
       recursion-gate user add alex
+      recursion-gate user remove alex
       recursion-gate user list
     """
 
@@ -115,6 +116,31 @@ def _add(ctx: click.Context, name: str, agents: str | None) -> None:
     root = root_of(ctx)
     setup.add_user(root, name, agents=agents)
     click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
+
+
+@user.command("remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also where entries or files still wait.")
+@click.pass_context
+def _remove(ctx: click.Context, name: str, yes: bool, force: bool) -> None:
+    """Move a user's Record, inbox and receipts into removed/NAME-DATE/.
+
+    Nothing is destroyed: moved back, the three folders are that user again. The name is free at once, also while the
+    daemon runs. If the command was interrupted, call it again.
+
+    \b
+    Examples:
+      recursion-gate user remove alex
+      recursion-gate user remove alex --yes --force
+    """
+    from ..admin.remove import parts, remove_user
+
+    root = root_of(ctx)
+    if not yes:
+        moved = ", ".join(str(path) for path in parts(root, name).values())
+        click.confirm(f"Move {moved or 'what is left of ' + name} into {root.removed}/?", abort=True)
+    click.echo(f"user {name}: removed; all is in {remove_user(root, name, force=force)}/")
 
 
 @user.command("list")

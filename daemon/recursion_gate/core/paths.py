@@ -148,6 +148,11 @@ class Place:
         """The Record as it was before the first receipt, so that `verify` can tell seed lines from later ones."""
         return self.receipts / "baseline.json"
 
+    @property
+    def token(self) -> Path:
+        """Tells a user that was added from one who had the same name before."""
+        return self.receipts / ".user"
+
     def month(self, instant: str) -> Path:
         """Where cards decided at `instant` (ISO 8601) are filed: ``receipts/<user>/2026-11/``."""
         return self.receipts / instant[:7]
@@ -180,6 +185,11 @@ class Root:
     @property
     def receipts(self) -> Path:
         return self.path / "receipts"
+
+    @property
+    def removed(self) -> Path:
+        """Where `user remove` puts a user's folders."""
+        return self.path / "removed"
 
     @property
     def template(self) -> Path:

@@ -54,6 +54,7 @@ class Decided:
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
                 )
+                db.execute("CREATE TABLE IF NOT EXISTS who (user TEXT PRIMARY KEY, token TEXT) WITHOUT ROWID")
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS lost (user TEXT, hash TEXT, PRIMARY KEY (user, hash)) WITHOUT ROWID"
                 )
@@ -126,7 +127,10 @@ class Decided:
         db.execute("BEGIN")
         try:
             if start == 0:
+                if self._is_another(db, place):
+                    db.execute("DELETE FROM lost WHERE user = ?", (place.user,))
                 db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
+                db.execute("INSERT OR REPLACE INTO who VALUES (?, ?)", (place.user, _token(place)))
             db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size))
             db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
@@ -201,10 +205,20 @@ class Decided:
         if self._db is None and not os.path.lexists(self._path):
             return 0, ""
         with contextlib.suppress(sqlite3.Error):
-            row = self._open().execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
-            if row is not None:
+            db = self._open()
+            row = db.execute("SELECT size, head FROM upto WHERE user = ?", (place.user,)).fetchone()
+            if row is not None and not self._is_another(db, place):
                 return int(row[0]), str(row[1])
+            if self._sizes:
+                self._sizes.pop(place.user, None)
         return 0, ""
+
+    def _is_another(self, db: sqlite3.Connection, place: Place) -> bool:
+        """Whether what is known is of a user who had this name before. Raises sqlite3.Error, OSError."""
+        token = _token(place)
+        if not token or not db.execute("SELECT 1 FROM upto WHERE user = ?", (place.user,)).fetchone():
+            return False
+        return bool(db.execute("SELECT token FROM who WHERE user = ?", (place.user,)).fetchone() != (token,))
 
     def forget(self, place: Place) -> None:
         """What is known of this user is wrong (the file was replaced): read it again at the next question."""
@@ -215,6 +229,13 @@ class Decided:
 def _is_locked(err: sqlite3.Error) -> bool:
     """Whether somebody else holds the index: it is left as it is, and nobody waits for it."""
     return getattr(err, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _token(place: Place) -> str:
+    """What `user add` has put there; "" where it is gone with the receipts, or the user is older than that."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_plain(place.token) as file:
+        return file.read(100).decode("ascii", "replace").strip()
+    return ""
 
 
 def _ends_with(place: Place, size: int, head: str) -> bool:
