@@ -18,7 +18,7 @@ __all__ = ["parts", "remove_user", "waiting"]
 
 
 def parts(root: Root, name: str) -> dict[str, Path]:
-    """The folders of a user, in the order in which they go: without the first one the daemon leaves the others alone."""
+    """The folders of a user, in the order in which they go: without the first the daemon leaves the rest alone."""
     place = root.place(name)
     found = {"users": place.home, "inbox": place.inbox, "receipts": place.receipts}
     return {part: path for part, path in found.items() if os.path.lexists(path)}
