@@ -101,7 +101,7 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
         if not folder.is_dir():
             atomic.make_folder(folder)
             made.append(folder)
-    if not os.path.lexists(place.ledger):
+    if os.path.lexists(root.index) and not os.path.lexists(place.ledger):  # it may know of another one of this name
         atomic.create(place.token, os.urandom(16).hex().encode() + b"\n", sync=True)
         atomic.sync_folder(place.receipts)
     read_me.put(place)
