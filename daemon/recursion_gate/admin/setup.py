@@ -101,7 +101,8 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
         if not folder.is_dir():
             atomic.make_folder(folder)
             made.append(folder)
-    if os.path.lexists(root.index) and not os.path.lexists(place.ledger):  # it may know of another one of this name
+    had_others = os.path.lexists(root.index) or os.path.lexists(root.removed)  # perhaps one of the same name
+    if had_others and not os.path.lexists(place.ledger):
         atomic.create(place.token, os.urandom(16).hex().encode() + b"\n", sync=True)
         atomic.sync_folder(place.receipts)
     read_me.put(place)
