@@ -333,7 +333,7 @@ def test_a_loop_that_hangs_in_a_process_that_lives_is_restarted_by_the_watchdog(
     until("another process", lambda: service.show("MainPID") not in ("0", before))
     until("the drop is staged", lambda: "It hung on this." in service.waiting())
     told = [e["MESSAGE"] for e in service.journal() if e["_PID"] == before]
-    assert [line for line in told if line.endswith("in _keep_or_hang")]  # where it hung, as systemd ended it
+    assert [line for line in told if line.endswith("in _reconcile_or_hang")]  # where it hung, as systemd ended it
 
 
 def test_a_daemon_that_is_well_is_left_alone_by_the_watchdog(service: Service) -> None:
