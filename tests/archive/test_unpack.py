@@ -66,7 +66,7 @@ def test_a_hostile_archive_is_refused_and_nothing_is_written(root: Root, tmp_pat
 def test_an_archive_that_unpacks_to_more_than_is_allowed_is_refused_before_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recursion_gate.archive.unpack._MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("recursion_gate.archive.unpack._BYTES_LIMIT", 1_000_000)
     info = tarfile.TarInfo("users/alex/self.md")
     info.size = 2_000_000
     (tmp_path / "a.tar.gz").write_bytes(gzip.compress(info.tobuf() + b"\0" * 100_000))

@@ -43,9 +43,9 @@ ENDINGS = (".tar.gz", ".tgz", ".zip")
 MANIFEST = "manifest.json"
 
 #: A larger file beside the Record is left out, and named.
-_MOST_ONE = 256 << 20
+_FILE_LIMIT = 256 << 20
 
-_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold; the true times would make each archive another one
+_TIME = (1980, 1, 1, 0, 0, 0)  # the first that ZIP can hold; true times would make each archive differ
 _EPOCH = 315_532_800
 
 _README = """\
@@ -63,7 +63,7 @@ Without the program:  unpack it into a folder; all of it is text.
 
 @dataclass(eq=False)
 class BadArchive(GateError):
-    """A file that is not one of our archives, is incomplete, or cannot be trusted."""
+    """The file is no archive of ours, is incomplete, or cannot be trusted."""
 
     path: str
     problem: str
@@ -72,7 +72,7 @@ class BadArchive(GateError):
 
 def pack(snapshot: Snapshot, name: str) -> tuple[bytes, Manifest]:
     """The archive's bytes, a zip where the file's `name` ends so, else a .tar.gz; and its manifest. Raises BadArchive
-    when the Record cannot be told for certain; Parked; OSError."""
+    when the Record cannot be read for certain; Parked; OSError."""
     if snapshot.problems:
         raise BadArchive(snapshot.user, f"not exported: {'; '.join(snapshot.problems)}")
     left_out: list[LeftOut] = []
@@ -118,7 +118,7 @@ def _ledger(place: Place, size: int) -> bytes:
 
 
 def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
-    """The user's own files in ``users/<user>/``, beside gate and Record."""
+    """The user's own files beside gate and Record in ``users/<user>/``."""
     ours = {place.gate.name, *RECORD_FILES}
     for folder, folders, names in os.walk(place.home):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
@@ -127,18 +127,18 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
             inside = path.relative_to(place.home).as_posix()
             if inside in ours or is_ignored(name):
                 continue
-            shown = printable(f"{home}/{inside}")
+            display_path = printable(f"{home}/{inside}")
             if not is_safe(f"{home}/{inside}"):
-                left_out.append(LeftOut(path=shown, why="its name is not valid on every system"))
+                left_out.append(LeftOut(path=display_path, why="its name is not valid on every system"))
                 continue
             try:
                 with open_plain(path) as file:
-                    data = file.read(_MOST_ONE + 1)
+                    data = file.read(_FILE_LIMIT + 1)
             except OSError as err:
-                left_out.append(LeftOut(path=shown, why=(err.strerror or str(err)).lower()))
+                left_out.append(LeftOut(path=display_path, why=(err.strerror or str(err)).lower()))
                 continue
-            if len(data) > _MOST_ONE:
-                left_out.append(LeftOut(path=shown, why=f"it is larger than {_MOST_ONE:,} bytes"))
+            if len(data) > _FILE_LIMIT:
+                left_out.append(LeftOut(path=display_path, why=f"it is larger than {_FILE_LIMIT:,} bytes"))
             else:
                 yield f"{home}/{inside}", data
 
@@ -166,7 +166,7 @@ def _by_content(folder: Path, only: str = "") -> dict[str, list[tuple[str, bytes
     with contextlib.suppress(OSError):
         for name in [only] if only else sorted(os.listdir(folder)):
             with contextlib.suppress(OSError), open_plain(folder / name) as file:
-                data = file.read(_MOST_ONE)
+                data = file.read(_FILE_LIMIT)
                 found.setdefault(hashlib.sha256(data).hexdigest(), []).append((name, data))
     return found
 
@@ -196,7 +196,7 @@ def _zip(files: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-#: What no part of a path may hold: on Windows these lead elsewhere.
+#: Characters that no path may hold: on Windows these lead elsewhere.
 _UNSAFE = re.compile(r'[\\:*?"<>|]' if os.name == "nt" else r"\\")
 
 

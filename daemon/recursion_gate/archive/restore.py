@@ -2,7 +2,7 @@
 
 The archive is first checked as `verify` would check it, in a folder of its own. Then come the receipts, the inbox, and,
 in one rename, the folder in ``users/``: with that the user is there. A stop before it leaves no user, and the same
-import can be done again.
+import can be run again.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _must_be_free(root: Root, place: Place, receipts: Mapping[str, bytes]) -> No
         )
     for inside, data in {place.ledger.name: b"", place.baseline.name: b"", **receipts}.items():
         there = place.receipts / inside
-        # What an import that was cut short has left is the very same.
+        # An interrupted import has left the same bytes.
         if os.path.lexists(there) and (there.is_symlink() or not there.is_file() or there.read_bytes() != data):
             raise BadUser(user, f"has other files here: move {place.shown(there)} away first")
 
@@ -98,7 +98,7 @@ def _write(folder: Path, files: Mapping[str, bytes], *, sync: bool = True) -> No
 
 
 def _forget_others(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Remove from `folder` the files that another import, cut short, has left."""
+    """Remove from `folder` the files that another, interrupted import has left."""
     for above, _, names in os.walk(folder):
         for name in names:
             path = Path(above, name)

@@ -14,6 +14,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,12 +27,11 @@ from .pack import MANIFEST, BadArchive, is_safe
 __all__ = ["Packed", "unpack"]
 
 #: Limits: bytes of all files, files, bytes of the manifest. All of it is held in memory.
-_MOST_BYTES, _MOST_FILES, _MOST_MANIFEST = 4 << 30, 1_000_000, 256 << 20
+_BYTES_LIMIT, _FILES_LIMIT, _MANIFEST_LIMIT = 4 << 30, 1_000_000, 256 << 20
 _TOO_MUCH = "the archive exceeds the size limit"
 
-#: What the standard library's readers raise where the bytes are odd. An OSError is among them, since they read from
-#: memory: odd bytes can make them seek to where nothing is.
-_ODD = (
+#: What the standard library's readers raise on malformed bytes; OSError when such bytes make them seek out of bounds.
+_MALFORMED = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
@@ -44,20 +44,21 @@ _ODD = (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Packed:
-    """An archive that has been read and found whole: the manifest, and the files of ``users/`` and ``receipts/``."""
+    """A checked archive: the manifest, and the files of ``users/`` and ``receipts/``."""
 
-    def __init__(self, manifest: Manifest, files: dict[str, bytes]) -> None:
-        self.manifest, self.files = manifest, files
+    manifest: Manifest
+    files: dict[str, bytes]
 
 
 def unpack(path: Path) -> Packed:
     """Read and check the archive at `path`, in memory: nothing is written. Raises BadArchive, OSError."""
     with open(path, "rb") as file:
-        data = file.read(_MOST_BYTES)
+        data = file.read(_BYTES_LIMIT)
     try:
         found = dict(_in_zip(io.BytesIO(data)) if data.startswith(b"PK") else _in_tar(io.BytesIO(data)))
-    except _ODD as err:
+    except _MALFORMED as err:
         raise BadArchive(str(path), f"not a readable .tar.gz or .zip: {err}") from None
     except _Bad as err:
         raise BadArchive(str(path), str(err)) from None
@@ -66,8 +67,8 @@ def unpack(path: Path) -> Packed:
     except KeyError:
         raise BadArchive(str(path), f"it has no {MANIFEST}: 'recursion-gate export --all' did not write it") from None
     except ValidationError as err:
-        told = err.errors(include_url=False, include_input=False)[0]
-        raise BadArchive(str(path), f"{MANIFEST} is malformed: {told['msg']}") from None
+        error = err.errors(include_url=False, include_input=False)[0]
+        raise BadArchive(str(path), f"{MANIFEST} is malformed: {error['msg']}") from None
     problem = _problem(manifest, found)
     if problem:
         raise BadArchive(str(path), problem)
@@ -79,7 +80,7 @@ class _Bad(Exception):
 
 
 def _problem(manifest: Manifest, found: dict[str, bytes]) -> str:
-    """The fault of the archive as a whole; "" for none."""
+    """Why manifest and files do not agree; "" where they do."""
     user = manifest.user
     if not valid_user(user):
         return "its user has a name that no user can have"
@@ -103,7 +104,7 @@ def _in_tar(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
             if not entry.isfile():
                 if entry.isdir():
                     continue
-                raise _Bad(f"{_shown(entry.name)} in it is not a plain file")
+                raise _Bad(f"{_quoted(entry.name)} in it is not a plain file")
             room.take(entry.name, entry.size)
             content = tar.extractfile(entry)
             assert content is not None
@@ -118,12 +119,12 @@ def _in_zip(file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
             if entry.is_dir():
                 continue
             if entry.external_attr >> 28 not in (0, 8):
-                raise _Bad(f"{_shown(entry.filename)} in it is not a plain file")
+                raise _Bad(f"{_quoted(entry.filename)} in it is not a plain file")
             room.take(entry.filename, entry.file_size)
             with archive.open(entry) as content:
-                data = content.read(entry.file_size + 1)  # what the directory says may be a lie
+                data = content.read(entry.file_size + 1)  # the directory may lie about the size
             if len(data) != entry.file_size:
-                raise _Bad(f"{_shown(entry.filename)} is larger than it says")
+                raise _Bad(f"{_quoted(entry.filename)} is larger than it says")
             yield entry.filename, data
 
 
@@ -133,7 +134,7 @@ class _Bounded(io.BytesIO):
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         super().__init__()
-        self._stream, self._left = stream, 2 * _MOST_BYTES
+        self._stream, self._left = stream, 2 * _BYTES_LIMIT
 
     def read(self, size: int | None = -1) -> bytes:
         data = self._stream.read(self._left + 1 if size is None or size < 0 else min(size, self._left + 1))
@@ -144,22 +145,22 @@ class _Bounded(io.BytesIO):
 
 
 class _Room:
-    """How much an archive may still hold, and which paths it has had."""
+    """The bytes that an archive may still hold, and the paths that it has had."""
 
     def __init__(self) -> None:
-        self._left = _MOST_BYTES
+        self._left = _BYTES_LIMIT
         self._seen: set[str] = set()
 
     def take(self, path: str, size: int) -> None:
         self._left -= size
-        if self._left < 0 or len(self._seen) >= _MOST_FILES or (path == MANIFEST and size > _MOST_MANIFEST):
+        if self._left < 0 or len(self._seen) >= _FILES_LIMIT or (path == MANIFEST and size > _MANIFEST_LIMIT):
             raise _Bad(_TOO_MUCH)
         if not is_safe(path):
-            raise _Bad(f"{_shown(path)} is not an allowed path")
+            raise _Bad(f"{_quoted(path)} is not an allowed path")
         if path.casefold() in self._seen:
-            raise _Bad(f"it has {_shown(path)} twice")
+            raise _Bad(f"it has {_quoted(path)} twice")
         self._seen.add(path.casefold())
 
 
-def _shown(path: str) -> str:
+def _quoted(path: str) -> str:
     return repr(path[:100])

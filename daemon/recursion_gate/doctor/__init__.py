@@ -4,7 +4,7 @@ May import: core, disk, formats, permissions, store, audit, admin, engine.
 
 The checks are small functions in two tables, `CHECKS` for the root and `USER_CHECKS` for each user; add a new one to a
 module here and to its table. A check gets the `Context`, yields `Finding`s, and writes nothing. A fault that can be
-mended without harm carries a `fix`, which only `mend` calls. The diagnosis includes the findings of `verify`.
+repaired without harm carries a `fix`, which only `mend` calls. The diagnosis includes the findings of `verify`.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def doctor(
     prove: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Finding]:
-    """The findings about `root`, the gravest first; with `users` only about these, and the root itself. Without `prove`
-    the findings of `verify`, which reads each receipt, are left out; `progress` is as there.
+    """The findings about `root`, the most severe first; with `users`, only about these and the root itself. Without
+    `prove` the findings of `verify`, which reads each receipt, are left out; `progress` is that of `verify`.
 
     A note ``not-looked-at`` names a place that this account may not read, ``daemon-unknown`` says that it cannot tell
     whether the daemon runs: with one of these, no other finding does not mean that all is well.
@@ -86,7 +86,7 @@ def doctor(
 
 
 class _Diagnosis(Findings):
-    """The findings, each once, whether this account could look or not."""
+    """The findings, each once; those about unreadable places name the outermost one."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -96,21 +96,21 @@ class _Diagnosis(Findings):
 
     def add(self, finding: Finding) -> None:
         if finding.code == "not-looked-at":
-            shown = self._closed(finding.path)
-            if (finding.code, shown) in self._said:
+            where = self._closed(finding.path)
+            if (finding.code, where) in self._said:
                 return
-            finding = replace(finding, severity="note", path=shown, remedy=_run_as(self._context))
+            finding = replace(finding, severity="note", path=where, remedy=_run_as(self._context))
         self._said.add((finding.code, finding.path))
         super().add(finding)
 
-    def _closed(self, shown: str) -> str:
-        """The folder above `shown` that this account may not pass, if there is one."""
-        above = shown
+    def _closed(self, where: str) -> str:
+        """The folder above `where` that this account may not pass, if there is one."""
+        above = where
         while "/" in above:
             above = above.rpartition("/")[0]
             if not os.access(self._context.root.path / above, os.X_OK):
-                shown = above
-        return shown
+                where = above
+        return where
 
     def add_proof(self, finding: Finding) -> None:
         """Add a finding of `verify`, unless a check has it already."""
@@ -126,12 +126,12 @@ class _Diagnosis(Findings):
                 self.add(finding)
         except OSError as err:
             path = Path(os.fsdecode(err.filename)) if err.filename else root.path
-            shown = root.place(user or "").shown(path)
+            where = root.place(user or "").shown(path)
             if isinstance(err, PermissionError) and not self._context.may_look:
-                self.add(Finding("note", "not-looked-at", shown, "this account may not look at it", "", user))
+                self.add(Finding("note", "not-looked-at", where, "this account may not look at it", "", user))
                 return
             message = f"cannot be read: {(err.strerror or str(err)).lower()}"
-            self.add(Finding("warning", "unreadable", shown, message, _run_as(self._context), user))
+            self.add(Finding("warning", "unreadable", where, message, _run_as(self._context), user))
 
 
 def _run_as(context: Context) -> str:
@@ -142,7 +142,7 @@ def _run_as(context: Context) -> str:
 
 
 def _parked(context: Context, user: str, known: Iterable[Finding]) -> Iterator[Finding]:
-    """The daemon's own reason for a stop, unless a check has found it too."""
+    """The daemon's own reason for parking the user, unless a check has found it too."""
     why = context.said.get("parked", {}).get(user) if context.alive else None
     if why and not any(f.user == user and f.problem in why for f in known):
         yield Finding(

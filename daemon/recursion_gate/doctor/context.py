@@ -30,9 +30,9 @@ class Context:
     settings: Settings
     #: Why the settings file cannot be used; None when it can.
     bad_settings: BadSettings | None
-    #: Whether the daemon runs; None where it cannot be message.
+    #: Whether the daemon runs; None where this cannot be determined.
     alive: bool | None
-    #: Why a present daemon does no work here; "" where it does.
+    #: Why a daemon that holds the lock does no work here; "" where it does work.
     stuck: str
     #: Its last report on itself (`service`).
     said: dict[str, Any]

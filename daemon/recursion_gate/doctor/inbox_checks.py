@@ -18,10 +18,10 @@ from .context import Context
 
 __all__ = ["left_alone", "not_ours", "problems", "waits_too_long"]
 
-#: How long a drop or a decision may wait, in seconds, before it is asked why (beyond `patience_seconds`).
+#: How many seconds a drop or a decision may wait before there is a finding (at least; twice `patience_seconds`).
 _LONG = 600
 #: The most ignored files to name in one folder.
-_MOST_NAMED = 10
+_NAMED_LIMIT = 10
 _TAKE_AWAY = "It stays here, harmless, until its owner or root takes it away."
 
 
@@ -44,13 +44,13 @@ def not_ours(context: Context, place: Place) -> Iterator[Finding]:
             continue
         for entry in inside:
             if (why := _why_not_ours(entry, st, uid)) is not None:
-                shown = printable(place.shown(folder_path / entry.name))
-                yield Finding("warning", "cannot-move", shown, why, _TAKE_AWAY, place.user)
+                where = printable(place.shown(folder_path / entry.name))
+                yield Finding("warning", "cannot-move", where, why, _TAKE_AWAY, place.user)
 
 
 def _why_not_ours(entry: os.DirEntry[str], folder_st: os.stat_result, uid: int) -> str | None:
-    """Why the account `uid` may not move what lies in a folder that it may write; None where it may, or nobody wants
-    it moved."""
+    """Why the account `uid` may not move this entry out of a folder that it may write; None where it may, or need
+    not."""
     if is_ignored(entry.name):
         return None
     try:
@@ -64,7 +64,7 @@ def _why_not_ours(entry: os.DirEntry[str], folder_st: os.stat_result, uid: int) 
         return None
     if os.path.ismount(entry.path):
         return "another disk is mounted here; the daemon cannot move it"
-    # A folder that moves elsewhere has its ".." changed, which is to write in it (rename(2), EACCES).
+    # To move a folder elsewhere changes its "..", which needs write access to it (rename(2), EACCES).
     return None if _may_write(entry.path, st, uid) else f"the daemon may not move this folder, {whose}"
 
 
@@ -120,8 +120,8 @@ def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: st
             remedy = (
                 "'recursion-gate status' gives the reason: a program may have it open, or the daemon cannot move it."
             )
-        shown = printable(place.shown(path / entry.name))
-        yield Finding("warning", code, shown, message, remedy, place.user)
+        where = printable(place.shown(path / entry.name))
+        yield Finding("warning", code, where, message, remedy, place.user)
 
 
 def left_alone(context: Context, place: Place) -> Iterator[Finding]:
@@ -132,7 +132,7 @@ def left_alone(context: Context, place: Place) -> Iterator[Finding]:
             names = sorted(name for name in os.listdir(folder) if is_ignored(name) and not name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             continue
-        for name in names[:_MOST_NAMED]:
+        for name in names[:_NAMED_LIMIT]:
             message = "its name is that of an editor's backup or lock, or of an unfinished file: the daemon ignores it"
             remedy = "It decides nothing: delete it, or rename it if it is a card."
             yield Finding("note", "left-alone", printable(place.shown(folder / name)), message, remedy, place.user)
@@ -145,12 +145,12 @@ def problems(context: Context, place: Place) -> Iterator[Finding]:
             names = [(e.stat(follow_symlinks=False).st_ctime, e.name) for e in entries if not is_ignored(e.name)]
     except (FileNotFoundError, NotADirectoryError):
         return
-    kept = sorted(n for n in names if not n[1].endswith(".why.txt"))
-    if not kept:
+    refused = sorted(n for n in names if not n[1].endswith(".why.txt"))
+    if not refused:
         return
-    newest = kept[-1][1]
-    shown = printable(newest)
-    message = f"{count(len(kept), 'file')} {'was' if len(kept) == 1 else 'were'} refused, the last one {shown}"
+    newest = refused[-1][1]
+    were = "was" if len(refused) == 1 else "were"
+    message = f"{count(len(refused), 'file')} {were} refused, the last one {printable(newest)}"
     why = _why(place.problems, newest)
     remedy = "NAME.why.txt beside each has the remedy. Correct the file and drop it again, or delete both."
     message = f"{message}: {why}" if why else message

@@ -26,12 +26,12 @@ def lanes(context: Context) -> Iterator[Finding]:
 
     try:
         for found in deviations(context.root, context.settings.lanes):
-            shown = "" if found.path == context.root.path else context.root.place("").shown(found.path)
+            where = "" if found.path == context.root.path else context.root.place("").shown(found.path)
             if found.problem == "cannot be looked at by this account":
-                yield Finding("note", "not-looked-at", shown, "this account may not look at it", user=found.user)
+                yield Finding("note", "not-looked-at", where, "this account may not look at it", user=found.user)
                 continue
             severity: Severity = "fault" if found.fix else "warning" if found.remedy else "note"
-            yield Finding(severity, "lanes", shown, found.problem, found.remedy, found.user, fix=found.fix)
+            yield Finding(severity, "lanes", where, found.problem, found.remedy, found.user, fix=found.fix)
     except GateError as err:
         yield Finding("fault", "lanes", context.root.settings.name, str(err), "See docs/security.md.")
 

@@ -1,6 +1,6 @@
 """Faults of the machine under a root: disk, file system, file events, and rights to write.
 
-Linux tells more than other systems; where a system does not tell, there is no finding.
+Linux reports more than other systems; where a system reports nothing, there is no finding.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["disk", "file_system", "watches", "writable_by_all"]
 
 #: The disk is nearly full: less than this many bytes and this part of it are free.
 _FEW_BYTES, _SMALL_PART = 500_000_000, 0.05
-#: It is full for our purposes: a merge may need a copy of each file that it changes.
+#: The disk counts as full below this: a merge may need a copy of each file that it changes.
 _TOO_FEW_BYTES = 20_000_000
 _FEW_INODES = 1_000
 
@@ -114,6 +114,6 @@ def _if_writable(root: Root, path: Path, user: str | None) -> Iterator[Finding]:
         return
     if stat.S_ISLNK(st.st_mode) or not st.st_mode & stat.S_IWOTH:
         return
-    shown = root.place("").shown(path)
+    where = root.place("").shown(path)
     message = "every account of this machine may write this, and so forge the Record or the receipts"
-    yield Finding("warning", "writable-by-all", shown, message, f"chmod o-w {path}", user)
+    yield Finding("warning", "writable-by-all", where, message, f"chmod o-w {path}", user)

@@ -24,7 +24,7 @@ def put_back(root: Root, user: str, settings: Settings) -> None:
     try:
         with lock.hold(root):
             state = open_state(place, settings, decided)
-            missing = set(verify(root, [user])[0].missing)  # anew: now nobody else merges
+            missing = set(verify(root, [user])[0].missing)  # read again under the lock: now nobody else merges
             texts = RecordFiles(state)
             for _, data in jsonl.forwards(place.ledger, state.ledger.size) if missing else ():
                 try:

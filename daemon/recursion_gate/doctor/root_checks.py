@@ -18,7 +18,7 @@ from .context import Context
 
 __all__ = ["daemon", "folder", "folders", "inboxes", "receipts_of_nobody", "settings", "strays", "users"]
 
-#: How long, in seconds beyond the periodic look, the daemon may be silent.
+#: How many seconds the daemon may be silent, beyond three periodic full scans.
 _SILENT = 90
 
 
@@ -31,13 +31,13 @@ def settings(context: Context) -> Iterator[Finding]:
 
 def folder(root: Root, path: Path, user: str | None = None) -> Iterator[Finding]:
     """`path` is a folder, and a real one."""
-    shown = root.place("").shown(path)
+    where = root.place("").shown(path)
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         remedy = "'recursion-gate doctor --fix' makes it."
         yield Finding(
-            "warning", "folder-missing", shown, "this folder is missing", remedy, user, fix=partial(_make, path)
+            "warning", "folder-missing", where, "this folder is missing", remedy, user, fix=partial(_make, path)
         )
         return
     if stat.S_ISDIR(mode):
@@ -45,10 +45,10 @@ def folder(root: Root, path: Path, user: str | None = None) -> Iterator[Finding]
     word = untrusted.kind_of(mode)
     if stat.S_ISLNK(mode) and path.is_dir():
         message = "this is a symbolic link to a folder; whoever may change the link may replace the folder"
-        yield Finding("warning", "folder-is-link", shown, message, "Put the folder itself here.", user)
+        yield Finding("warning", "folder-is-link", where, message, "Put the folder itself here.", user)
     else:
         message = f"a {word} stands where a folder should be"
-        yield Finding("fault", "not-a-folder", shown, message, f"Move the {word} away, then run doctor --fix.", user)
+        yield Finding("fault", "not-a-folder", where, message, f"Move the {word} away, then run doctor --fix.", user)
 
 
 def _make(path: Path) -> None:
@@ -128,7 +128,7 @@ def receipts_of_nobody(context: Context) -> Iterator[Finding]:
 
 
 def daemon(context: Context) -> Iterator[Finding]:
-    """The daemon runs, speaks, and watches."""
+    """The daemon runs, reports, and has file events."""
     path = ".daemon"
     if context.alive is None:
         message = "cannot tell whether the daemon runs: this account may not read its lock"

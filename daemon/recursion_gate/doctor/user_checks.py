@@ -20,7 +20,7 @@ from .root_checks import folder
 
 __all__ = ["folders", "gate", "receipts", "record_files"]
 
-#: How much later than now, by this machine's clock, is still no wrong clock.
+#: A receipt may be this much later than this machine's clock.
 _SLACK = timedelta(minutes=5)
 _A_DAY = timedelta(days=1)
 
@@ -33,7 +33,7 @@ def folders(context: Context, place: Place) -> Iterator[Finding]:
 
 def gate(context: Context, place: Place) -> Iterator[Finding]:
     """The gate has room, and no candidate comes from the future."""
-    shown = place.shown(place.gate)
+    where = place.shown(place.gate)
     try:
         waiting = gate_reader.read(place)
     except Parked:
@@ -41,12 +41,12 @@ def gate(context: Context, place: Place) -> Iterator[Finding]:
     if len(waiting) >= context.settings.max_pending:
         message = f"the gate is full: {count(len(waiting), 'candidate')} wait, so no drop is staged"
         remedy = "Decide on some of them, or raise max_pending in recursion-gate.toml."
-        yield Finding("warning", "gate-full", shown, message, remedy, place.user)
+        yield Finding("warning", "gate-full", where, message, remedy, place.user)
     future = [c.id for c in waiting if _after(c.created_at, context.now + _A_DAY)]
     if future:
         message = f"{count(len(future), 'candidate')} with created_at in the future, for example {future[0]}"
         remedy = "Correct created_at in the card before approving, and the clock of the machine that dropped it."
-        yield Finding("warning", "future-created", shown, message, remedy, place.user)
+        yield Finding("warning", "future-created", where, message, remedy, place.user)
 
 
 def _after(instant: str, limit: datetime) -> bool:
@@ -59,7 +59,7 @@ def _after(instant: str, limit: datetime) -> bool:
 
 def receipts(context: Context, place: Place) -> Iterator[Finding]:
     """The last receipt was not made in the future. (All else about the receipts `verify` says.)"""
-    shown = place.shown(place.ledger)
+    where = place.shown(place.ledger)
     try:
         last = head(place)
     except (Parked, IsADirectoryError):
@@ -67,14 +67,14 @@ def receipts(context: Context, place: Place) -> Iterator[Finding]:
     if last.at and _after(last.at, context.now + _SLACK):
         message = f"the last decision was at {last.at}, which is in the future"
         remedy = "Set this machine's clock; the receipts keep their order all the same."
-        yield Finding("warning", "clock-went-back", shown, message, remedy, place.user)
+        yield Finding("warning", "clock-went-back", where, message, remedy, place.user)
 
 
 def record_files(context: Context, place: Place) -> Iterator[Finding]:
     """Each Record file is there, is text that the daemon can merge into, and has the heading that entries go under."""
     for name in RECORD_FILES:
         path = place.home / name
-        shown = place.shown(path)
+        where = place.shown(path)
         try:
             with open_plain(path) as file:
                 text = file.read()
@@ -82,19 +82,19 @@ def record_files(context: Context, place: Place) -> Iterator[Finding]:
         except FileNotFoundError:
             message = "this file is missing; the first merged entry makes it"
             if name in HEADINGS:
-                yield Finding("note", "record-missing", shown, message, "", place.user)
+                yield Finding("note", "record-missing", where, message, "", place.user)
             continue
         except IsADirectoryError:
             message = f"this is a {kind_of(os.lstat(path).st_mode)}, not a file, so nothing is merged"
-            yield Finding("fault", "record-unreadable", shown, message, "Put the file itself here.", place.user)
+            yield Finding("fault", "record-unreadable", where, message, "Put the file itself here.", place.user)
             continue
         except UnicodeDecodeError as err:
             message = f"this is not UTF-8 (byte {err.start + 1:,}), so nothing is merged into it"
-            yield Finding("fault", "record-unreadable", shown, message, "Save the file as UTF-8.", place.user)
+            yield Finding("fault", "record-unreadable", where, message, "Save the file as UTF-8.", place.user)
             continue
         if b"\0" in text:
             message = "this is not text: it holds NUL bytes, so nothing is merged into it"
-            yield Finding("fault", "record-unreadable", shown, message, "Restore an intact copy.", place.user)
+            yield Finding("fault", "record-unreadable", where, message, "Restore an intact copy.", place.user)
         elif name in HEADINGS and len(record_edit.insert(text, HEADINGS[name], ["-"])[1]) > 1:
             message = f'the heading "## {HEADINGS[name]}" is missing; the first merged entry adds it at the end'
-            yield Finding("note", "heading-missing", shown, message, "", place.user)
+            yield Finding("note", "heading-missing", where, message, "", place.user)

@@ -52,7 +52,7 @@ _NOW = datetime(2026, 11, 24, 16, 30, tzinfo=UTC)
 _FIRST_DROP = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)  # the mtime of the first drop; each next one is a second later
 _TICK = 0.012  # seconds: file systems stamp a change by a clock that ticks every 1 to 10 ms; no person is as fast
 
-_STEPS = {  # step: (fewest words, most words, how it is written)
+_STEPS = {  # step: (fewest words, limit, usage)
     "drop": (1, 2, "drop FILE [TO]"),
     "move": (2, 2, "move FILES TO"),
     "copy": (2, 2, "copy FILES TO"),
@@ -84,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case, read."""
+    """One case."""
 
     folder: Path
     groups: tuple[Group, ...]
@@ -92,9 +92,6 @@ class Case:
     @property
     def name(self) -> str:
         return self.folder.name
-
-
-# -- reading a case -----------------------------------------------------------------------------------------------
 
 
 def find_cases(folder: Path) -> list[Path]:
@@ -139,8 +136,8 @@ def _step(folder: Path, where: str, line: str, drops: int) -> Step:
             where,
             f"unknown step '{verb}'; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_STEPS)}"),
         )
-    fewest, most, usage = _STEPS[verb]
-    if not fewest <= len(words) <= most:
+    fewest, limit, usage = _STEPS[verb]
+    if not fewest <= len(words) <= limit:
         raise BadCase(where, f"usage: {usage}")
     for word in words[:1] if verb == "edit" else words:
         if ".." in PurePosixPath(word).parts or os.path.isabs(word):
@@ -148,9 +145,6 @@ def _step(folder: Path, where: str, line: str, drops: int) -> Step:
     if verb == "drop" and not (folder / "drops" / words[0]).is_file():
         raise BadCase(where, f"there is no file drops/{words[0]}")
     return Step(where, verb, tuple(words), drops)
-
-
-# -- playing it ---------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -193,7 +187,7 @@ def _settings(case: Case) -> bytes:
 def play(
     case: Case,
     root: Root,
-    work: Callable[[], None],
+    work: Callable[[], object],
     hold: Callable[[Group], AbstractContextManager[None]] = lambda group: nullcontext(),
 ) -> Iterator[Tree]:
     """Take the steps of the case at `root` and have `work` do the program's part after each group of them; gives the
@@ -263,8 +257,7 @@ def _matches(root: Root, step: Step) -> list[Path]:
         return [pattern]
     found = sorted(Path(p) for p in glob.glob(str(pattern)) if Path(p).name != READ_ME)
     if not found:
-        here = (p for p in tree(root) if p.startswith(f"inbox/{USER}/"))
-        there = sorted(p for p in here if not p.endswith(f"/{READ_ME}"))
+        there = sorted(p for p in tree(root) if p.startswith(f"inbox/{USER}/") and not p.endswith(f"/{READ_ME}"))
         raise BadCase(step.where, f"nothing matches {step.words[0]}; there is: {', '.join(there) or 'no file at all'}")
     return found
 
@@ -275,21 +268,18 @@ def put(path: Path, data: bytes) -> None:
     deliver(path.parent, path.name, data, over=True)
 
 
-# -- trees -----------------------------------------------------------------------------------------------------------
-
-
 def files_in(folder: Path) -> Tree:
-    """All files below `folder`; nothing where there is no such folder."""
+    """All files below `folder`; none where there is no such folder."""
     found: Tree = {}
     for above, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(above, name)
-            shown = os.path.relpath(path, folder).replace(os.sep, "/")
+            inside = os.path.relpath(path, folder).replace(os.sep, "/")
             with contextlib.suppress(FileNotFoundError):  # a daemon may be at work
                 if os.path.islink(path):
-                    found[shown] = f"a symbolic link to {os.readlink(path)}\n".encode()
+                    found[inside] = f"a symbolic link to {os.readlink(path)}\n".encode()
                 elif os.path.isfile(path):
-                    found[shown] = Path(path).read_bytes()
+                    found[inside] = Path(path).read_bytes()
     return found
 
 

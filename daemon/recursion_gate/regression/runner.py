@@ -16,7 +16,7 @@ from typing import Any
 
 from ..core.errors import GateError
 from ..core.paths import READ_ME, Root
-from ..core.settings import Settings, load_settings
+from ..core.settings import load_settings
 from ..disk import atomic
 from ..service.once import once
 from .cases import BadCase, Case, Tree, files_in, lay_out, play, put, read_case, stopped_clock
@@ -51,17 +51,14 @@ class Result:
     """The result of one case."""
 
     name: str
-    #: Why it could not be played, in words; or empty.
+    #: Why it could not be played; "" if it was.
     problem: str
     differences: list[Difference]
 
     @property
     def report(self) -> str:
-        """The differences in words; empty if there are none."""
+        """The problem and the differences as text; empty if there are none."""
         return (f"{self.problem}\n" if self.problem else "") + "".join(d.diff() for d in self.differences)
-
-
-# -- comparing ----------------------------------------------------------------------------------------------------
 
 
 def _compared(case: Case, start: Tree, after: Tree) -> Iterator[tuple[str, bytes | None, bytes | None]]:
@@ -73,9 +70,9 @@ def _compared(case: Case, start: Tree, after: Tree) -> Iterator[tuple[str, bytes
         if path.endswith(f"/{_RECEIPTS}"):
             want, have = _reduced(case, path, want, have)
         elif want is None and path.startswith("receipts/"):
-            continue  # the pictures and the baseline: compared where the case has them
+            continue  # cards and baseline: compared only where the case has them
         elif want is None and path.endswith("/recursion-gate.json") and have == b"[]\n":
-            continue  # nothing waits: as good as no gate
+            continue  # an empty gate equals no gate
         elif want is None and path.endswith(f"/{READ_ME}"):
             continue
         yield path, want, have
@@ -91,8 +88,8 @@ def _reduced(case: Case, path: str, want: bytes | None, have: bytes | None) -> t
         receipt = _object(line)
         names = (named[number] if number < len(named) else None) or _FIELDS
         made.append(line + b"\n" if receipt is None else _line({n: receipt[n] for n in names if n in receipt}))
-    shown = [_line(fields) for fields in named if fields is not None]
-    return None if want is None else b"".join(shown), None if have is None else b"".join(made)
+    wanted = [_line(fields) for fields in named if fields is not None]
+    return None if want is None else b"".join(wanted), None if have is None else b"".join(made)
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -119,11 +116,8 @@ def _lines(data: bytes | None) -> list[str]:
     last = lines.pop()
     if last:
         lines.append(last)
-    shown = ["".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line) for line in lines]
-    return [*shown[:-1], f"{shown[-1]}\n\\ No newline at end of file"] if last else shown
-
-
-# -- checking -----------------------------------------------------------------------------------------------------
+    visible = ["".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line) for line in lines]
+    return [*visible[:-1], f"{visible[-1]}\n\\ No newline at end of file"] if last else visible
 
 
 def check(folder: Path) -> Result:
@@ -134,14 +128,10 @@ def check(folder: Path) -> Result:
             root = Root(Path(temp).resolve() / "root")
             start = lay_out(case, root)
             settings = load_settings(root)
-            *_, after = play(case, root, lambda: _once(root, settings))
+            *_, after = play(case, root, lambda: once(root, settings))
         return Result(case.name, "", differences(case, start, after))
     except GateError as err:
         return Result(folder.name, str(err), [])
-
-
-def _once(root: Root, settings: Settings) -> None:
-    once(root, settings)
 
 
 def accept(folder: Path, found: Iterable[Difference]) -> None:
