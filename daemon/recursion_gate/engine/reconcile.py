@@ -176,8 +176,9 @@ class Reconciler(Hooks):
         return None
 
     def _sync_root(self) -> None:
-        """What others made and did not sync (a user's folders, the card of a decision) is taken for lasting from here
-        on: at the start, after an error, and when there is another user. Next to nothing where nothing has changed."""
+        """Sync what others made and did not sync (a user's folders, the card of a decision), since from here on it is
+        treated as durable: at the start, after an error, and when a user has come. Costs next to nothing if nothing has
+        changed."""
         folders = (self.root.path, self.root.inbox, self.root.homes, self.root.receipts)
         seen: list[object] = [untrusted.mark_at(folder) for folder in folders]
         if self._synced != seen:

@@ -133,7 +133,7 @@ class Settling:
         self._not_before[path] = (mark, time.monotonic() + seconds)
 
     def is_left(self, path: str) -> bool:
-        """Whether this file has been left alone, be it that its time is over by now."""
+        """Whether this file was left alone before; its time may be over."""
         return path in self._not_before
 
     def forget(self, path: str) -> None:
