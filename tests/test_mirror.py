@@ -17,7 +17,6 @@ PACKAGE = TESTS.parent / "daemon" / "recursion_gate"
 #: Module -> the file that proves it, and why no file of its package's folder names it. ``*``: all of the package
 #: that no test names.
 ELSEWHERE = {
-    "admin/setup": ("scenarios/test_isolation.py", "what it makes is cut at every step in test_power_loss, too"),
     "audit/differences": ("audit/test_verify.py", "what the edits of a person are called"),
     "cli/*": ("cli/test_cli.py", "a command is run by its name, as people do"),
     "clients/decide": ("cli/test_cli.py", "approve and reject, as commands"),

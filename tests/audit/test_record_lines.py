@@ -11,8 +11,6 @@ from recursion_gate.core.paths import Root
 from ..support.audited import EVIDENCE, KNOWLEDGE, SEED, codes, edit, faults, look
 from ..support.world import World
 
-CRANES = "Learned how cranes fly south."
-
 
 def _read(world: World) -> tuple[str, str]:
     """The line about the cranes, and its ACT id."""

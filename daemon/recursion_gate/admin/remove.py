@@ -25,12 +25,12 @@ def parts(root: Root, name: str) -> dict[str, Path]:
 
 
 def waiting(root: Root, name: str) -> str:
-    """What waits for this user, in words; "" where nothing does. Raises Parked, OSError."""
+    """How much waits for this user, in words; "" for nothing. Raises Parked, OSError."""
     place = root.place(name)
     entries, files = len(Gate.load(place)), sum(1 for _ in _undone(place))
-    told = [count(entries, "entry", "entries") + " at the gate"] * bool(entries)
-    told += [count(files, "file") + " in the inbox"] * bool(files)
-    return " and ".join(told)
+    parts = [count(entries, "entry", "entries") + " at the gate"] * bool(entries)
+    parts += [count(files, "file") + " in the inbox"] * bool(files)
+    return " and ".join(parts)
 
 
 def _undone(place: Place) -> list[Path]:

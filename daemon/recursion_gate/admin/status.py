@@ -1,4 +1,4 @@
-"""What `status` shows: whether the daemon is alive, what waits where, what it did last. Reads only."""
+"""The overview that `status` shows: whether the daemon is alive, what waits where, its last work. Reads only."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _LONG_TURN = 60
 def overview(root: Root) -> dict[str, Any]:
     """The state of `root`:
 
-    * ``alive`` (None where it cannot be told), ``stuck`` (why a daemon that is there does no work, or ""), ``pid`` of
-      the daemon, ``daemon`` (what it said of itself last), ``disk`` (what is wrong with it, or "");
+    * ``alive`` (None where this cannot be determined), ``stuck`` (why the lock's holder does no work, or ""),
+      ``pid`` of the daemon, ``daemon`` (its last report on itself), ``disk`` (its fault, or "");
     * by user ``waiting`` (what there is in which state), ``unseen`` (of which of these this account cannot tell, so
       that they are 0), ``parked`` (why) and ``resting`` (for how many seconds yet a decision can be taken back);
     * ``unknown``: inbox folders of no user.
@@ -82,7 +82,7 @@ def _settings(root: Root) -> Settings:
 
 
 def _stuck(root: Root, pid: int | None, said: dict[str, Any]) -> str:
-    """Why the daemon that holds the lock does no work here; "" where it does, as far as can be told."""
+    """Why the daemon that holds the lock does no work here; "" where it seems to work."""
     if pid is not None and pid == lock_holder(root):  # else it may be seen from here under another number, or not
         if _state_of(pid) in ("T", "t"):
             return f"it was paused (SIGSTOP): 'kill -CONT {pid}' resumes it"
@@ -120,7 +120,7 @@ def _said(root: Root) -> dict[str, Any]:
 
 
 def _disk(root: Root) -> str:
-    """What is wrong with the disk; a daemon that cannot write cannot say it either."""
+    """The disk's fault, if any; a daemon that cannot write cannot report it either."""
     try:
         st = os.statvfs(root.path)
     except (OSError, AttributeError):
@@ -138,7 +138,7 @@ def _disk(root: Root) -> str:
 
 @dataclass(slots=True)
 class _Look:
-    """What was seen of one user."""
+    """The findings about one user."""
 
     counts: dict[str, int]
     unseen: list[str] = field(default_factory=list)
@@ -212,7 +212,7 @@ def _with_receipt(place: Place, ids: set[str]) -> set[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    """What is in a folder; nothing where there is none. Raises OSError."""
+    """The entries of a folder; none where it is missing. Raises OSError."""
     try:
         return [name for name in os.listdir(folder) if not is_ignored(name)]
     except (FileNotFoundError, NotADirectoryError):
@@ -220,7 +220,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _ids(folder: Path) -> set[str]:
-    """What the cards in a folder stand for: a copy of a card is no other one. Raises OSError."""
+    """The candidates of the cards in a folder: copies of a card count once. Raises OSError."""
     return {id_in(folder / name, Settings().max_card_bytes) or name for name in _names(folder)}
 
 

@@ -67,12 +67,12 @@ class Filed:
             for receipt in receipts():
                 named.pop(receipt.candidate_id, None)  # a copy that somebody made
         for candidate_id, path in named.items():
-            shown = self._place.shown(self._place.receipts / path)
+            display_path = self._place.shown(self._place.receipts / path)
             self._found(
                 Finding(
                     "fault",
                     "card-without-receipt",
-                    shown,
+                    display_path,
                     f"the card of {candidate_id} is filed here as decided, but there is no receipt of it",
                     "Receipts are gone, or older than this: put back the newest copy of merge-receipts.jsonl.",
                     self._place.user,
@@ -90,11 +90,13 @@ def say_what_differs(place: Place, found: Callable[[Finding], None]) -> None:
         missing, extra = missing & again[0], extra & again[1]
     path = place.shown(place.pending)
     if missing:
-        told = f"{count(len(missing), 'candidate')} at the gate without a card: the daemon creates it again"
-        found(Finding("note", "card-missing", path, told, "", place.user))
+        message = f"{count(len(missing), 'candidate')} at the gate without a card: the daemon creates it again"
+        found(Finding("note", "card-missing", path, message, "", place.user))
     if extra:
-        told = f"{count(len(extra), 'file')} here of no candidate at the gate: the daemon stages it or clears it away"
-        found(Finding("note", "card-extra", path, told, "", place.user))
+        message = (
+            f"{count(len(extra), 'file')} here of no candidate at the gate: the daemon stages it or clears it away"
+        )
+        found(Finding("note", "card-extra", path, message, "", place.user))
 
 
 def _differing(place: Place) -> tuple[set[str], set[str]]:

@@ -23,7 +23,7 @@ __all__ = ["Chain", "Link", "inconsistent"]
 
 #: The longest line that is read; a receipt holds a drop (`max_drop_bytes`) a few times over.
 _LONGEST = 64 << 20
-#: What a power cut that keeps the length of a file but not all its bytes leaves of them: at least one sector.
+#: The least that a power cut zeroes in a file whose length it keeps: one sector.
 _HOLE = b"\0" * 512
 _BACKUP = "Put back a copy of the file that is whole; the lines before this one are in order."
 
@@ -40,7 +40,7 @@ class Link(NamedTuple):
 
 
 class Chain:
-    """The walk along one user's receipts. `found` is told what is wrong."""
+    """The walk along one user's receipts. `found` gets each finding."""
 
     def __init__(self, place: Place, found: Callable[[Finding], None], waiting: Collection[str] | None) -> None:
         """`waiting` are the ids at the gate, which tell an append that a stop cut short (its candidate still waits)
@@ -48,7 +48,7 @@ class Chain:
         self._place, self._found, self._waiting = place, found, waiting
         #: The number of the last receipt in the chain.
         self.seq = 0
-        #: What the next `prev_hash` may be; None: anything, since what stands before cannot be read.
+        #: The required next `prev_hash`; None: any, since the receipt before cannot be read.
         self._heads: set[str] | None = None
         self._gap = False  # lines that cannot be read stand before this one
         self._holes: list[int] = []  # of these, the ones that a power cut may have left
@@ -59,14 +59,14 @@ class Chain:
         self, file: BufferedReader, size: int, start: str | None, progress: Callable[[int], None] = lambda done: None
     ) -> Iterator[Link]:
         """Go through the first `size` bytes of `file`. `start` is the hash that the first receipt must follow, None
-        if that is not known. `progress` is told how many bytes are done."""
+        if that is not known. `progress` gets the number of bytes done."""
         self._heads = {start} if start else None
-        at = number = shown = 0
+        at = number = reported = 0
         while at < size and (line := file.readline(_LONGEST)):
             number += 1
             at += len(line)
-            if at - shown > 1 << 20:
-                shown = at
+            if at - reported > 1 << 20:
+                reported = at
                 progress(at)
             link = self._read(line[:-1], number, at) if line[-1] == 10 else self._last(line, number, at)
             if link is not None:
@@ -223,7 +223,7 @@ _TIMES = {"approved": ("merged_at", "rejected_at"), "rejected": ("rejected_at", 
 
 
 def inconsistent(receipt: Receipt) -> str | None:
-    """What in a receipt contradicts itself, in words. Pure."""
+    """A contradiction inside a receipt, in words. Pure."""
     try:
         staged = Candidate.model_validate(receipt.candidate)
         approved = staged if receipt.approved is None else Candidate.model_validate(receipt.approved)
@@ -231,8 +231,8 @@ def inconsistent(receipt: Receipt) -> str | None:
         return "what it calls a candidate is none"
     if not staged.id == approved.id == receipt.candidate_id:
         return "its candidate has another id"
-    told = (receipt.raw_text, receipt.skill_tag, receipt.suggested_ix_section)
-    if told != (approved.raw_text, approved.skill_tag, approved.suggested_ix_section):
+    outer = (receipt.raw_text, receipt.skill_tag, receipt.suggested_ix_section)
+    if outer != (approved.raw_text, approved.skill_tag, approved.suggested_ix_section):
         return "it does not say what its candidate says"
     at, not_at = _TIMES[receipt.action]
     if getattr(receipt, at) is None or getattr(receipt, not_at) is not None:

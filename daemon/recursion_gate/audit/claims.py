@@ -1,4 +1,4 @@
-"""What in a Record file looks approved: to our own readers (`record_parse`, the very same rule), and to the eye. Pure.
+"""The lines of a Record file that look approved: to our readers (`record_parse`, the same rule) and to the eye. Pure.
 
 A claim is some lines of a file that name an ACT id as approved entries do. Every claim needs a receipt, or must have
 stood there before the first one; `record_lines` compares them. To the readers a claim is an entry to which
@@ -45,7 +45,7 @@ class Claim:
     first: int
     last: int
     ids: frozenset[str]
-    #: What it says, on one line, without its bullet.
+    #: Its text, on one line, without its bullet.
     text: str
 
 
@@ -91,10 +91,10 @@ def claims(data: bytes) -> list[Claim]:
     where, lines = _lines(text)
     found: dict[tuple[int, int], tuple[set[str], str]] = {}
 
-    def add(first: int, last: int, ids: set[str], told: str) -> None:
+    def add(first: int, last: int, ids: set[str], raw: str) -> None:
         if ids:
             key = where[first - 1], where[last - 1]
-            found.setdefault(key, (set(), told))[0].update(ids)
+            found.setdefault(key, (set(), raw))[0].update(ids)
 
     # Any file as any reader would read it: which file is for whom may change, and a line may be moved.
     record = parse({"self-knowledge.md": text, "self-evidence.md": text})
@@ -112,8 +112,8 @@ def claims(data: bytes) -> list[Claim]:
             add(number, number, ids_at_the_ends(line), " ".join(line.split()))
     whole = {n: ids for (first, last), (ids, _) in found.items() if first < last for n in range(first, last + 1)}
     return [
-        Claim(first, last, frozenset(ids), told)
-        for (first, last), (ids, told) in sorted(found.items())
+        Claim(first, last, frozenset(ids), raw)
+        for (first, last), (ids, raw) in sorted(found.items())
         if first < last or not whole.get(first, set()) >= ids  # else it is the line of a longer one that has the id
     ]
 

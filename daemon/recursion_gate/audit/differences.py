@@ -99,8 +99,8 @@ class Differences:
         by_hand: dict[str, list[int]] = {}
         for e in extra:
             if e.claim and e.adds:
-                told = f"the entry {', '.join(sorted(e.claim.ids))} was made longer by hand"
-                self.say("edit", "line-changed", e.file, told, f"{WRITTEN_BY_YOU} Else take this line out.", e.line)
+                message = f"the entry {', '.join(sorted(e.claim.ids))} was made longer by hand"
+                self.say("edit", "line-changed", e.file, message, f"{WRITTEN_BY_YOU} Else take this line out.", e.line)
             elif e.claim is None or seeds[e.file].explain(e, e.claim):
                 by_hand.setdefault(e.file, []).append(e.line)
             else:
@@ -109,10 +109,12 @@ class Differences:
             if name not in RECORD_FILES and name not in self._seed:
                 continue  # a file of the person's own
             n = len(lines)
-            told = (
+            message = (
                 f"{count(n, 'line was', 'lines were')} added by hand: {'line' if n == 1 else 'lines'} {numbers(lines)}"
             )
-            self.say("edit", "lines-added", name, told, f"{WRITTEN_BY_YOU} Else take {'it' if n == 1 else 'them'} out.")
+            self.say(
+                "edit", "lines-added", name, message, f"{WRITTEN_BY_YOU} Else take {'it' if n == 1 else 'them'} out."
+            )
 
     def _seeds(self, name: str) -> _Seeds:
         try:
@@ -132,9 +134,9 @@ class Differences:
             if found:
                 e = found.pop()
                 used.add(id(e))
-                told = f"the line of receipt {m.seq} was moved here from {m.file} by hand"
+                message = f"the line of receipt {m.seq} was moved here from {m.file} by hand"
                 remedy = f"{WRITTEN_BY_YOU} Else move it back."
-                self.say("edit", "line-moved", e.file, told, remedy, e.line)
+                self.say("edit", "line-moved", e.file, message, remedy, e.line)
             else:
                 left.append(m)
         return left, [e for e in extra if id(e) not in used]
@@ -156,8 +158,8 @@ class Differences:
             used.add(id(e))
             done = "changed" if e.claim else "taken out, with a word left in its place,"
             remedy = f"{WRITTEN_BY_YOU} Else put it back: 'recursion-gate receipts --json' has the line as it was."
-            told = f"the line of receipt {m.seq} was {done} by hand"
-            self.say("edit", "line-changed", m.file, told, remedy, e.line)
+            message = f"the line of receipt {m.seq} was {done} by hand"
+            self.say("edit", "line-changed", m.file, message, remedy, e.line)
         return left, [e for e in extra if id(e) not in used]
 
     def _say_missing(self, missing: list[Missing]) -> None:
@@ -182,17 +184,17 @@ class Differences:
             )
 
     def _say_without_receipt(self, e: Extra, claim: Claim, *, twice: bool) -> None:
-        shown = claim.text[:400]
+        text = claim.text[:400]
         if twice:
-            told = f"this line stands here more often than receipts put it in: {shown}"
-            self.say("fault", "line-twice", e.file, told, "Take one of the two out.", e.line)
+            message = f"this line stands here more often than receipts put it in: {text}"
+            self.say("fault", "line-twice", e.file, message, "Take one of the two out.", e.line)
             return
         lines = "this line" if claim.first == claim.last else f"lines {claim.first} to {claim.last}"
-        told = f"no receipt accounts for {lines}: {shown}"
+        message = f"no receipt accounts for {lines}: {text}"
         if self.known_lost(claim):
-            told = f"this was approved here, as {self._witness} shows, and its receipt is gone: {shown}"
+            message = f"this was approved here, as {self._witness} shows, and its receipt is gone: {text}"
             remedy = f"Leave it. Put back the newest copy of {self._place.shown(self._place.receipts)}/."
-            self.say("fault", "line-without-receipt", e.file, told, remedy, e.line)
+            self.say("fault", "line-without-receipt", e.file, message, remedy, e.line)
             return
         remedy = (
             "If it was approved here, the receipts are older than the Record: put back the newest copy of "
@@ -203,7 +205,7 @@ class Differences:
             remedy += (
                 " If this file is not meant as a part of the Record, give it a name that does not begin with self."
             )
-        self.say("fault", "line-without-receipt", e.file, told, remedy, e.line)
+        self.say("fault", "line-without-receipt", e.file, message, remedy, e.line)
 
     def known_lost(self, claim: Claim) -> bool:
         """Whether something else than the Record knows that this was decided."""
@@ -212,7 +214,7 @@ class Differences:
 
 
 class _Seeds:
-    """What seed explains: its lines repeated, and claims that it had and that now read otherwise."""
+    """The lines that the seed explains: its lines repeated, and claims that it had and that now read otherwise."""
 
     def __init__(self, seed: bytes, now: bytes) -> None:
         self._lines = {line for _, line in numbered(seed)}

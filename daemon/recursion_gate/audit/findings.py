@@ -1,4 +1,4 @@
-"""What an audit finds, in words that a person can act on; shared by `verify` and `doctor`.
+"""Findings, in words that a person can act on; shared by `verify` and `doctor`.
 
 How grave a finding is:
 
@@ -30,12 +30,12 @@ class Finding:
     """One thing that was found."""
 
     severity: Severity
-    #: What sort of finding it is: a short, lasting name for programs.
+    #: The kind of finding: a short, stable name for programs.
     code: str
     #: The file or folder, from the root on, with ``/``; empty where it is the root or the machine.
     path: str
     problem: str
-    #: What to do about it; empty for a note.
+    #: The remedy; empty for a note.
     remedy: str = ""
     #: Whose part of the root it is in; None: nobody's.
     user: str | None = None
@@ -95,7 +95,7 @@ class Findings:
 
 @dataclass(slots=True)
 class Proof:
-    """What was counted and found for one user."""
+    """Counts and findings for one user."""
 
     user: str
     receipts: int = 0

@@ -126,9 +126,9 @@ class RecordLines:
                         missing.append(Missing(name, line, receipt.seq, receipt.evidence_id or ""))
         for name, n in gone.items():
             if n:
-                told = f"{count(n, 'line')} from before {'was' if n == 1 else 'were'} taken out or changed by hand"
+                message = f"{count(n, 'line')} from before {'was' if n == 1 else 'were'} taken out or changed by hand"
                 self.differences.say(
-                    "edit", "lines-removed", name, told, f"{WRITTEN_BY_YOU} Else put back a copy of the file."
+                    "edit", "lines-removed", name, message, f"{WRITTEN_BY_YOU} Else put back a copy of the file."
                 )
         return missing
 
@@ -171,7 +171,7 @@ class RecordLines:
         if not these:
             return
         n, files = len(these), ", ".join(dict.fromkeys(printable(name) for name, _ in these))
-        told = (
+        message = (
             f"{count(n, 'entry looks', 'entries look')} approved ({files}), and there is no receipt at all: with the "
             f"first decision {'it becomes a seed line' if n == 1 else 'they become seed lines'}"
         )
@@ -180,7 +180,7 @@ class RecordLines:
             f"where decisions were made here, put back a copy of {self._place.shown(self._place.receipts)}/."
         )
         path = self._place.shown(self._place.home)
-        self._found(Finding("edit", "entries-unproved", path, told, remedy, self._place.user))
+        self._found(Finding("edit", "entries-unproved", path, message, remedy, self._place.user))
 
 
 def _baseline(data: bytes | None) -> dict[str, str]:

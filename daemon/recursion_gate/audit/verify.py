@@ -10,11 +10,10 @@ So every line and card of 3 has its receipt in 4, and the lines of every receipt
 in 2 stand in 3. For the others a merge may be under way, and nothing is said of their lines. Where somebody else
 changes the files meanwhile (an editor, a backup that is put back), it is looked at again before it is called a fault.
 
-What cannot be told from the files alone: that receipts were cut off the end together with all they had left behind,
-and that a chain was computed anew from the first receipt on. Both are found with an `Anchor`: the number and hash of
-a receipt that somebody has written down elsewhere (`receipts head`). What the daemon keeps for itself (`.daemon/`)
-tells of receipts that are gone, too; but it may be of another root, so it makes a fault only where the Record bears it
-out.
+The files alone cannot show that receipts were cut off the end with all that they had caused, or that a chain was
+computed anew from the first receipt on. Both are found with an `Anchor`: the number and hash of a receipt that somebody
+has written down elsewhere (`receipts head`). The daemon's index (`.daemon/`) also knows of receipts that are gone; but
+it may be of another root, so it makes a fault only where the Record confirms it.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def verify(
     anchors: Sequence[Anchor] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Proof]:
-    """Check these users. `progress` is told how many bytes of receipts are done, and how many there are.
+    """Check these users. `progress` gets the bytes of receipts done, and those in all.
 
     The memory needed is some 100 bytes a receipt. Nothing is raised for what is wrong with the files: it is found.
     """
@@ -68,10 +67,10 @@ def verify(
     with index.copied(root) as known:  # before the receipts: it must not know of any that came later
         for user in users:
 
-            def told(n: int, here: int = done) -> None:
+            def advance(n: int, here: int = done) -> None:
                 progress(min(here + n, total), total)
 
-            proofs.append(_prove(root.place(user), anchors, known, told))
+            proofs.append(_prove(root.place(user), anchors, known, advance))
             done += sizes[user]
     look_for(anchors, root, proofs)
     return proofs
@@ -99,7 +98,7 @@ def _prove(place: Place, anchors: Sequence[Anchor], known: Decided, progress: Ca
 
 
 def _marks(place: Place) -> list[object]:
-    """What changes whenever one of the files does."""
+    """A value that changes whenever one of the files does."""
     marks: list[object] = []
     for path in (place.gate, place.ledger, place.baseline, *(place.home / name for name in RECORD_FILES)):
         with suppress(OSError):
@@ -127,8 +126,8 @@ class _Look:
         return not any(f.severity != "edit" for f in self.found.listed())
 
     def _add(self, severity: str, code: str, path: Any, problem: str, remedy: str = "") -> None:
-        shown = self.place.shown(path)
-        self.found.add(Finding(severity, code, shown, problem, remedy, self.place.user))  # type: ignore[arg-type]
+        display_path = self.place.shown(path)
+        self.found.add(Finding(severity, code, display_path, problem, remedy, self.place.user))  # type: ignore[arg-type]
 
     def run(self, progress: Callable[[int], None]) -> None:
         try:
@@ -243,12 +242,12 @@ class _Look:
     def _say_at_the_gate(self, unfinished: list[int], stale: list[int]) -> None:
         gate = self.place.gate
         if unfinished:
-            told = f"the merge of {_receipts(unfinished)} is not finished: the daemon does that at its next look"
-            self._add("note", "unfinished", gate, told)
+            message = f"the merge of {_receipts(unfinished)} is not finished: the daemon does that at its next look"
+            self._add("note", "unfinished", gate, message)
         if stale:
-            told = f"{count(len(stale), 'candidate')} at the gate decided long ago ({_receipts(stale)})"
+            message = f"{count(len(stale), 'candidate')} at the gate decided long ago ({_receipts(stale)})"
             remedy = "An older gate was put back. The daemon takes off it what was decided: start it."
-            self._add("fault", "gate-decided", gate, told, remedy)
+            self._add("fault", "gate-decided", gate, message, remedy)
 
     def _say_decided_twice(self) -> None:
         ordered = sorted(self._ids)
@@ -259,8 +258,8 @@ class _Look:
                 seqs.setdefault(receipt.candidate_id, []).append(receipt.seq)
         for candidate_id, those in seqs.items():
             if len(those) > 1:
-                told = f"{candidate_id} was decided more than once: {_receipts(those)}"
-                self._add("fault", "decided-twice", self.place.ledger, told, "Put back a copy that is whole.")
+                message = f"{candidate_id} was decided more than once: {_receipts(those)}"
+                self._add("fault", "decided-twice", self.place.ledger, message, "Put back a copy that is whole.")
 
     def _say_one_act_id(self) -> None:
         """An ACT id means one candidate for good: who reads the Record, and who links, could not tell two apart."""
@@ -276,13 +275,13 @@ class _Look:
             those.setdefault(act_id(candidate), set()).add(candidate.id)
         for act, ids in those.items():
             if len(ids) > 1:
-                told = f"{act} is the ACT id of {count(len(ids), 'candidate')}: {', '.join(sorted(ids)[:5])}"
-                self._add("fault", "act-id-twice", self.place.ledger, told, "Put back a copy that is whole.")
+                message = f"{act} is the ACT id of {count(len(ids), 'candidate')}: {', '.join(sorted(ids)[:5])}"
+                self._add("fault", "act-id-twice", self.place.ledger, message, "Put back a copy that is whole.")
 
     def _without_baseline(self) -> None:
-        """Without it seed lines cannot be told from others, so nothing is said of them."""
-        told = "this file is missing, so the first receipt and the seed lines of the Record cannot be checked"
-        self._add("fault", "baseline-missing", self.place.baseline, told, "Put back a copy.")
+        """Without it seed lines look like any others, so there is no finding about them."""
+        message = "this file is missing, so the first receipt and the seed lines of the Record cannot be checked"
+        self._add("fault", "baseline-missing", self.place.baseline, message, "Put back a copy.")
         self.found.drop({"lines-added", "line-without-receipt"})
 
     def _ask_the_daemon(self, unproved: Sequence[tuple[str, Claim]]) -> None:
@@ -295,7 +294,7 @@ class _Look:
             known = (i for i in self._known.ids(self.place) if id_hash(i) in there)
             some = list(islice(known, _ENOUGH))
             if some:
-                told = (
+                message = (
                     f"there is no receipt, but the Record has what was decided here ({', '.join(some[:3])}"
                     f"{', ...' if len(some) > 3 else ''}), as the daemon knows: all receipts are gone"
                 )
@@ -303,22 +302,22 @@ class _Look:
                     f"Put back a copy of {self.place.shown(self.place.receipts)}/ before anything else is decided: the "
                     "next decision would begin a chain anew, and take all that stands in the Record for seed lines."
                 )
-                self._add("fault", "receipts-missing", path, told, remedy)
+                self._add("fault", "receipts-missing", path, message, remedy)
                 return
-        told = "the daemon knows of receipts that are not here: they were cut off, or an older copy was put back"
+        message = "the daemon knows of receipts that are not here: they were cut off, or an older copy was put back"
         remedy = (
             f"The daemon does nothing for this user until you say which copy is right. Put back the newest copy of "
             f"{self.place.shown(self.place.receipts)}/; or, if these are the right ones, stop the daemon, delete "
             ".daemon/decided.sqlite and start it again."
         )
-        self._add("fault", "receipts-behind", path, told, remedy)
+        self._add("fault", "receipts-behind", path, message, remedy)
 
     def _look_at_cards(self) -> None:
         try:
             card_check.say_what_differs(self.place, self.found.add)
         except PermissionError:
-            told = "this account may not list it, so the cards were not looked at"
-            self._add("note", "cards-not-seen", self.place.inbox, told)
+            message = "this account may not list it, so the cards were not looked at"
+            self._add("note", "cards-not-seen", self.place.inbox, message)
         except Parked:
             pass  # said before
 

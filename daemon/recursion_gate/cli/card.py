@@ -42,7 +42,7 @@ def _first(lines: list[str], limit: int) -> list[str]:
 
 
 def hints_on(item: Any) -> list[Any]:
-    """What the person should know before deciding, as far as this account may read it."""
+    """The hints for the person who decides, as far as this account may read them."""
     from ..core.errors import GateError
     from ..core.paths import Root
     from ..reading import hints, snapshot

@@ -107,7 +107,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         reconciler = do_once(root, settings, lambda what: done.update([what]), progress)
     _write_down(root, reconciler)
 
-    def shown(user: str, path: str) -> str:
+    def display_path(user: str, path: str) -> str:
         return printable(root.place(user).shown(path))
 
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
@@ -116,7 +116,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
             {
                 "done": counts,
                 "parked": reconciler.problems,
-                "resting": {u: [shown(u, path) for path in paths] for u, paths in reconciler.resting.items()},
+                "resting": {u: [display_path(u, path) for path in paths] for u, paths in reconciler.resting.items()},
                 "unsettled": {u: round(s, 1) for u, s in reconciler.unsettled.items()},
                 "unknown": sorted(reconciler.unknown),
             }
@@ -124,7 +124,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     else:
         click.echo(", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing to do")
         for user, seconds in sorted(reconciler.unsettled.items()):
-            left = [one_line(shown(user, path), 200) for path in reconciler.resting.get(user, ())]
+            left = [one_line(display_path(user, path), 200) for path in reconciler.resting.get(user, ())]
             what = ", ".join(left[:5]) + (f" and {len(left) - 5:,} more" if len(left) > 5 else "") or "something"
             say(f"left: {what}: still being written, or rests; look again in {seconds:.0f} s", f"{user}: ")
         for user, why in sorted(reconciler.problems.items()):
@@ -221,8 +221,8 @@ def _print_user(seen: dict[str, Any], user: str, counts: dict[str, int]) -> None
     parts = [f"{n:,} {what.replace('_', ' ')}" for what, n in counts.items() if n]
     unseen = [what.replace("_", " ") for what in seen["unseen"].get(user, ())]
     blind = f"this account may not look at what is {', '.join(unseen)}" if unseen else ""
-    told = ", ".join(parts) or ("" if unseen else "nothing waits")
-    say("; ".join(filter(None, (told, blind))), f"{user}: ", "  ")
+    message = ", ".join(parts) or ("" if unseen else "nothing waits")
+    say("; ".join(filter(None, (message, blind))), f"{user}: ", "  ")
     for which, why in seen["daemon"].get("held", {}).get(user, {}).items():
         say(f"{which} {why}", "  ")
     if why := seen["daemon"].get("behind", {}).get(user):

@@ -37,8 +37,8 @@ def _anchors(ctx: click.Context, param: click.Parameter, values: Sequence[str]) 
             else:
                 anchors += _anchor(value)
         except (OSError, ValueError) as err:
-            told = err.strerror if isinstance(err, OSError) and err.strerror else str(err)
-            raise click.BadParameter(f"{value[:80]}: {told}") from None
+            message = err.strerror if isinstance(err, OSError) and err.strerror else str(err)
+            raise click.BadParameter(f"{value[:80]}: {message}") from None
     return anchors
 
 
@@ -69,7 +69,7 @@ def verify(ctx: click.Context, user: str | None, anchors: list[Anchor], strict: 
 
     Reads only, also while the daemon works. Checks that the chain of receipts is whole, byte for byte; that the lines
     of each receipt stand in the Record once; that no line looks approved and has no receipt; that nothing was decided
-    twice or waits though it was decided. What a person has edited by hand is told apart and is no fault.
+    twice or waits though it was decided. Edits by hand are listed apart and are no fault.
 
     Exits with 1 if it finds a fault. docs/verify.md explains each finding, and the limits of the proof.
 
@@ -107,16 +107,16 @@ def _print_proof(proof: Proof) -> None:
     from ..core.text import count
 
     faults = sum(f.severity == "fault" for f in proof.findings)
-    told = (
+    message = (
         f"{count(proof.receipts, 'receipt')} ({proof.approved:,} approved, {proof.rejected:,} rejected), "
         f"{count(proof.lines, 'line')} in the Record"
     )
     if proof.pending is not None:
-        told += f", {proof.pending:,} at the gate"
+        message += f", {proof.pending:,} at the gate"
     if faults:
-        click.secho(f"{proof.user}: {count(faults, 'fault')}. {told}", fg="red")
+        click.secho(f"{proof.user}: {count(faults, 'fault')}. {message}", fg="red")
     else:
-        click.secho(f"{proof.user}: holds. {told}", fg="green")
+        click.secho(f"{proof.user}: holds. {message}", fg="green")
         if proof.seq:
             click.echo(f"  last receipt: {proof.seq} {proof.head}")
 
@@ -203,9 +203,9 @@ def _verdict(findings: Sequence[Finding], unseen: int) -> str:
     from ..core.text import count
 
     counts = {s: sum(f.severity == s for f in findings) for s in SEVERITIES}
-    told = ", ".join(count(n, s) for s, n in counts.items() if n)
+    message = ", ".join(count(n, s) for s, n in counts.items() if n)
     act = counts["fault"] + counts["warning"]
     verdict = "There is something to do" if act else "Not everything could be read" if unseen else "All is well"
     if act and unseen:
-        told += "; not everything could be looked at"
-    return f"{verdict}{': ' if told else '.'}{told}"
+        message += "; not everything could be looked at"
+    return f"{verdict}{': ' if message else '.'}{message}"

@@ -138,8 +138,8 @@ def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | Non
         return
     for left in manifest.left_out:
         click.echo(f"left out: {left.path}: {left.why}", err=True)
-    told = f"{count(len(manifest.files), 'file')}, {count(len(data), 'byte')}"
-    click.echo(f"{file}: {manifest.user} as of receipt {manifest.seq}; {told}")
+    size = f"{count(len(manifest.files), 'file')}, {count(len(data), 'byte')}"
+    click.echo(f"{file}: {manifest.user} as of receipt {manifest.seq}; {size}")
 
 
 @click.command(name="import-archive")

@@ -177,11 +177,11 @@ class _Card:
 
     def __init__(self, item: Any, settings: Any) -> None:
         self._item, self._settings, self._left = item, settings, 0
-        #: What to know before deciding, once it was looked for.
+        #: The hints for the decision, once computed.
         self._hints: list[Any] | None = None
-        #: What stands for the card as it was seen: only that is decided on.
+        #: The digest of the card as it was seen: only that is decided on.
         self._shown: str | None = None
-        #: What was typed in the editor and could not be saved.
+        #: Text typed in the editor that could not be saved.
         self._typed: str | None = None
         self._is_old = True
         #: The card's bytes, and when it came on the screen.

@@ -1,4 +1,4 @@
-"""What a person decides from the command line or a page: the same move of one card that a file manager makes.
+"""A person's decision from the command line or a page: the same move of one card that a file manager makes.
 
 Nothing here merges: a card is put into approved/ or rejected/, and the daemon carries it out.
 """
@@ -54,7 +54,7 @@ class NoSuchCandidate(GateError):
 
 
 class Changed(Refusal):
-    """What the person has looked at is no longer what is there."""
+    """The card is no longer the one that the person looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Waiting:
         return None
 
     def diff(self, candidate: Candidate) -> Iterator[str]:
-        """What approving `candidate` would change in the Record, as a unified diff."""
+        """The change that approving `candidate` would make in the Record, as a unified diff."""
         for addition in self.effect(candidate):
             try:
                 old = (self.place.home / addition.file).read_bytes()
@@ -149,7 +149,7 @@ def waiting(
 
 
 def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:
-    """What has a card, by id."""
+    """The candidates that have a card, by id."""
     found: dict[str, Waiting] = {}
     for state in ("pending", "approved", "rejected"):
         folder = place.state(state)
@@ -170,7 +170,7 @@ def _cards(place: Place, gate: Gate, settings: Settings) -> dict[str, Waiting]:
 
 
 def _edits(card: bytes, candidate: Candidate, settings: Settings) -> tuple[Candidate | None, str]:
-    """What a person has made of a card, and why it cannot be read."""
+    """The card as a person has edited it, and why it cannot be read."""
     if cards.is_as_staged(card, candidate):
         return None, ""
     try:
@@ -191,14 +191,14 @@ def find(
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
-        told = _decided(root, users, given)
-        raise NoSuchCandidate(given, told or "is not at the gate. 'recursion-gate pending' lists what waits.")
+        problem = _decided(root, users, given)
+        raise NoSuchCandidate(given, problem or "is not at the gate. 'recursion-gate pending' lists what waits.")
     several = ", ".join(f"{w.candidate.id} ({w.place.user})" for w in found[:5])
     raise NoSuchCandidate(given, f"could be {len(found)} candidates: {several}. Give more of it, or --user.")
 
 
 def _decided(root: Root, users: list[str], given: str) -> str:
-    """What was decided of the candidate, or as the entry, that `given` means; "" where none was, or several were."""
+    """The decision on the candidate or the entry that `given` means, in words; "" for none or several."""
     found = []
     for user in users:
         with suppress(Parked, OSError):
@@ -253,7 +253,7 @@ def take_back(item: Waiting, action: Action, was: bytes) -> bool:
 
 
 def digest(card: bytes) -> str:
-    """What stands for a card as it is now."""
+    """A value that changes whenever the card does."""
     return hashlib.sha256(card).hexdigest()
 
 

@@ -42,7 +42,7 @@ _NO = {"", "0", "false", "no"}
 
 
 class NotAPerson(GateError):
-    """A command that is a person's alone was run by an agent. `agent` names it, `variable` is what told."""
+    """A command that is a person's alone was run by an agent. `agent` names it, `variable` showed it."""
 
     def __init__(self, agent: str, variable: str) -> None:
         super().__init__(agent, variable)
@@ -61,8 +61,8 @@ def agent_in(environ: Mapping[str, str]) -> tuple[str, str] | None:
     for name in _NAMED_BY_VALUE:
         value = environ.get(name, "").strip()
         if value.lower() not in _NO:
-            shown = value if value.isprintable() and value.lower() not in {"1", "true", "yes"} else "an agent"
-            return shown[:60], name
+            agent = value if value.isprintable() and value.lower() not in {"1", "true", "yes"} else "an agent"
+            return agent[:60], name
     return next(((agent, name) for name, agent in _SET_BY.items() if environ.get(name, "").lower() not in _NO), None)
 
 

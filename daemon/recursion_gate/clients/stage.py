@@ -1,4 +1,4 @@
-"""What an agent may do: write a drop. Nothing here can read or write anything else (lane: staging)."""
+"""The agents' lane: write a drop. Nothing here can read or write anything else."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class NoInbox(GateError):
     user: str
     path: str
     sentence = (
-        "there is no inbox of a user '{e.shown}' ({e.path}). Add the user with 'recursion-gate user add {e.shown}'."
+        "there is no inbox of a user '{e.name}' ({e.path}). Add the user with 'recursion-gate user add {e.name}'."
     )
 
     @property
-    def shown(self) -> str:
+    def name(self) -> str:
         return printable(self.user)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as types that read as a sentence and carry their data."""
+"""Errors, as types that read as a sentence and carry their data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NoRoot(GateError):
 
 @dataclass(eq=False)
 class AlreadyRunning(GateError):
-    """Another daemon works on this root (contract: promise 6). `pid` is None where it cannot be told."""
+    """Another daemon works on this root (contract: promise 6). `pid` is None where it is unknown."""
 
     root: str
     pid: int | None
@@ -54,7 +54,7 @@ class BadSettings(GateError):
 
 @dataclass(eq=False)
 class Refusal(GateError):
-    """What was dropped, or edited, cannot be used: `problem` says why and `remedy` what to do about it."""
+    """A drop or an edited card cannot be used: `problem` says why, `remedy` what to do about it."""
 
     problem: str
     remedy: str = ""

@@ -179,8 +179,8 @@ Link = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 class Drop(BaseModel):
-    """What an agent may write (contract, "A drop"). Unknown fields are refused: a typo that is quietly dropped files
-    the candidate in the wrong place."""
+    """The fields that an agent may write (contract, "A drop"). Unknown fields are refused: a misspelt one,
+    quietly dropped, would file the candidate in the wrong place."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="Drop")
 
@@ -254,7 +254,7 @@ class Candidate(BaseModel):
 _ALWAYS = {"mind_category", "suggested_ix_section"}
 
 
-#: What somebody can do who no longer wants a decision, or wants another one.
+#: The remedy for somebody who no longer wants a decision, or wants another one.
 TAKE_BACK = (
     "A decision cannot be taken back yet. To change it, stage a new entry, which waits like any other: "
     'recursion-gate stage "...".'
@@ -294,7 +294,7 @@ class Receipt(BaseModel):
 
     @property
     def told(self) -> str:
-        """What was decided, when, and as what."""
+        """The decision, its moment, and its ACT id, in words."""
         return f"{self.action} on {self.at[:10]}" + (f" as {self.evidence_id}" if self.evidence_id else "")
 
 

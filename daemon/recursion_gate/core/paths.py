@@ -44,10 +44,10 @@ GATE_NAME = "recursion-gate.json"
 #: The receipts of one user, in ``receipts/<user>/``.
 LEDGER_NAME = "merge-receipts.jsonl"
 
-#: What a file is called while it is being written by the daemon. One a folder is enough: there is one writer.
+#: The name of a file while the daemon writes it. One for each folder is enough: there is one writer.
 TEMP_NAME = ".recursion-gate.tmp"
 
-#: What a file is called while the daemon has taken it aside, to look at it once more before it removes or moves it.
+#: The name of a file that the daemon has taken aside, to check it once more before it removes or moves it.
 _ASIDE = re.compile(r"\.recursion-gate\.\d+\.(.+)", re.DOTALL)
 
 _IGNORED_ENDINGS = (
@@ -56,7 +56,7 @@ _IGNORED_ENDINGS = (
 )
 #: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
 NO_USERS = {*STATES, "undo"}
-#: What tells a person what the folders in an inbox are for.
+#: Explains the folders of an inbox to a person.
 READ_ME = "READ ME FIRST.txt"
 
 _IGNORED_NAMES = {"thumbs.db", "desktop.ini", READ_ME.lower()}
@@ -72,7 +72,7 @@ def is_ignored(name: str) -> bool:
 
 
 def aside_name(name: str, number: int = 0) -> str:
-    """What a file of this name is called while it is taken aside, in the same folder (see `aside.take_away`)."""
+    """The name of this file while it is taken aside, in the same folder (see `aside.take_away`)."""
     return f".recursion-gate.{number}.{name}"
 
 
@@ -201,7 +201,7 @@ class Root:
 
     @property
     def daemon(self) -> Path:
-        """What the daemon keeps for itself: its lock, its status, and an index that can be thrown away."""
+        """The daemon's own folder: its lock, its status, and an index that can be thrown away."""
         return self.path / ".daemon"
 
     @property

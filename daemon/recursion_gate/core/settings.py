@@ -62,7 +62,7 @@ class Settings:
     #: How long a file whose ending is none of a drop's must have been left alone before it is refused: a program may
     #: be writing it, to rename it at the end.
     unknown_ending_seconds: _Seconds = 60.0
-    #: The periodic look at everything, which finds what no file event told of.
+    #: The periodic full scan, which finds changes without a file event.
     look_seconds: _Interval = 30.0
     #: The same, where there are no file events (``run --poll``).
     poll_seconds: _Interval = 1.0
@@ -89,18 +89,18 @@ class Settings:
 
 def load_settings(root: Root) -> Settings:
     """The settings of `root`; the defaults where it has no file. Raises BadSettings."""
-    shown = root.settings.name
+    file = root.settings.name
     try:
         data = tomllib.loads(root.settings.read_text("utf-8-sig"))
         return TypeAdapter(Settings).validate_python(data)
     except FileNotFoundError:
         return Settings()
     except OSError as err:
-        raise BadSettings(shown, f"cannot be read: {err.strerror}") from err
+        raise BadSettings(file, f"cannot be read: {err.strerror}") from err
     except ValidationError as err:
-        raise BadSettings(shown, _in_words(err.errors()[0])) from None
+        raise BadSettings(file, _in_words(err.errors()[0])) from None
     except (ValueError, RecursionError) as err:
-        raise BadSettings(shown, f"is not valid TOML: {err}") from err
+        raise BadSettings(file, f"is not valid TOML: {err}") from err
 
 
 def _in_words(error: Any) -> str:
@@ -143,8 +143,8 @@ def with_lanes(text: str, lanes: Lanes) -> str:
         if TypeAdapter(Settings).validate_python(tomllib.loads(new)).lanes != lanes:
             raise ValueError
     except (TOMLKitError, ValueError, TypeError, AttributeError):
-        told = "its lanes are written in a way that cannot be changed here; put these lines there:\n"
-        raise BadSettings("recursion-gate.toml", told + tomlkit.dumps({"lanes": asdict(lanes)})) from None
+        problem = "its lanes are written in a way that cannot be changed here; put these lines there:\n"
+        raise BadSettings("recursion-gate.toml", problem + tomlkit.dumps({"lanes": asdict(lanes)})) from None
     return new
 
 

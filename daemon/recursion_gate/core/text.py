@@ -14,13 +14,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def numbers(these: Iterable[int], most: int = 10) -> str:
+def numbers(these: Iterable[int], limit: int = 10) -> str:
     """``3``, ``3 and 4``, ``1, 2, 3 and 12 more``."""
     ordered = sorted(set(these))
-    shown = [f"{n}" for n in ordered[:most]]
-    if len(ordered) > most:
-        return f"{', '.join(shown)} and {len(ordered) - most:,} more"
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else "none"
+    listed = [f"{n}" for n in ordered[:limit]]
+    if len(ordered) > limit:
+        return f"{', '.join(listed)} and {len(ordered) - limit:,} more"
+    return " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]])) if listed else "none"
 
 
 def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str | None:

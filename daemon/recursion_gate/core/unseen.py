@@ -63,7 +63,7 @@ _VIRAMA = (
     "\U000114c2\U000115bf\U0001163f\U000116b6\U0001172b\U00011839\U0001193d\U0001193e\U000119e0\U00011a34\U00011a47"
     "\U00011a99\U00011c3f\U00011d44\U00011d45\U00011d97"
 )
-#: What may stand before a sign, and what behind it (None: anything).
+#: The characters allowed before a sign, and behind it (None: any).
 _PLACES: tuple[tuple[str, str, str | None], ...] = (
     ("\u200d", f"[{_EMOJI}](?:\ufe0f|[\U0001f3fb-\U0001f3ff])?", f"[{_EMOJI}]"),
     ("\u200c\u200d", f"[{_CURSIVE}]", f"[{_CURSIVE}]"),

@@ -129,7 +129,7 @@ def _not_another_way(fd: int, root: Root) -> None:
 
 
 def _born(pid: int) -> str:
-    """What tells a process from a later one of the same number, and from one of another start of the machine; ""
+    """A value that differs for a later process of the same number, also after another start of the machine; ""
     where the system does not tell."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as boot, open(f"/proc/{pid}/stat") as file:

@@ -1,4 +1,4 @@
-"""What file systems a root is on, by ``/proc/self/mountinfo`` (proc(5)); elsewhere nothing is known."""
+"""The file systems that a root is on, by ``/proc/self/mountinfo`` (proc(5)); elsewhere nothing is known."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["NO_EXCHANGE", "NO_LINKS", "Calls"]
 
-#: What a disk or a system answers that has no such rename, and one that has no hard links (FAT, some shares).
+#: The errors of disks and systems without such a rename, and of those without hard links (FAT, some shares).
 NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 

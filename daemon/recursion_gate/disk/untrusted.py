@@ -45,7 +45,7 @@ _READ = (
 )
 
 
-#: What tells one content of one file from another without reading it: device, inode, mtime, size.
+#: Identifies the content of a file without reading it: device, inode, mtime, size.
 Mark = tuple[int, int, int, int]
 
 

@@ -13,7 +13,7 @@ from ..core.paths import STATES, Place, is_ignored
 from ..core.text import count, printable
 from ..disk.untrusted import kind_of, open_plain
 from ..permissions import acl
-from ..permissions.ownership import account
+from ..permissions.ownership import account, groups_of
 from .context import Context
 
 __all__ = ["left_alone", "not_ours", "problems", "waits_too_long"]
@@ -76,17 +76,7 @@ def _may_write(path: Path | str, st: os.stat_result, uid: int) -> bool:
     listed = acl.read(path, acl.ACCESS)
     group, users, groups = acl.writers(listed) if listed else (bool(st.st_mode & stat.S_IWGRP), [], [])
     gids = [st.st_gid, *groups] if group else groups
-    return uid in users or bool({*gids} & {*_groups_of(uid)}) or bool(st.st_mode & stat.S_IWOTH)
-
-
-def _groups_of(uid: int) -> list[int]:
-    import pwd
-
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        return []
-    return os.getgrouplist(entry.pw_name, entry.pw_gid)
+    return uid in users or bool({*gids} & {*groups_of(uid)}) or bool(st.st_mode & stat.S_IWOTH)
 
 
 def waits_too_long(context: Context, place: Place) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ _MOST_META = 1_000  # characters
 _MOST_NAME = 100  # bytes; contract, "A card"
 _MOST_SLUG = 60  # characters
 
-#: What a person is to do with a card; its first line but for the one that opens the front matter.
+#: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
 _SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
 _EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
@@ -112,14 +112,14 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
 
 
 def _below(candidate: Candidate, lines: Sequence[Addition]) -> str:
-    """What stands below the marker line: the reviewer's context, then what approving adds."""
+    """The text below the marker line: the reviewer's context, then the lines that approving adds."""
     said = context(candidate)
-    shown = f"\n\n{_CONTEXT}\n\n" + "\n".join(f"    > {line}" for line in said) if said else ""
-    return shown + _preview(lines)
+    quoted = f"\n\n{_CONTEXT}\n\n" + "\n".join(f"    > {line}" for line in said) if said else ""
+    return quoted + _preview(lines)
 
 
 def context(candidate: Candidate) -> list[str]:
-    """What the proposer says for the person who decides (contract: "reviewer's context"), line by line."""
+    """The proposer's words to the person who decides (contract: "reviewer's context"), line by line."""
     made = []
     for name in ("rationale", "excerpt", "url", "confidence", "tags", "meta"):
         value = getattr(candidate, name)
@@ -136,7 +136,7 @@ def context(candidate: Candidate) -> list[str]:
 
 
 def _preview(lines: Sequence[Addition]) -> str:
-    """What approving adds, file by file."""
+    """The lines that approving adds, file by file."""
     return "\n\n" + "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines) + "\n"
 
 
@@ -303,7 +303,7 @@ def ends_whole(data: bytes) -> bool:
 
 
 class Verdict:
-    """What a card says: the candidate as it stands in it, and the reason that the person gave, if any."""
+    """The content of a card: the candidate, and the person's reason, if any."""
 
     __slots__ = ("below", "candidate", "edited", "reason", "via")
 

@@ -22,7 +22,7 @@ from .marker import MARKER_LINE, as_typed
 
 __all__ = ["CARD_ONLY", "Proposal", "decode", "parse"]
 
-#: What a card's front matter may hold beside a drop's fields: the daemon's note, and how a person decided.
+#: Fields of a card's front matter beside a drop's: the daemon's note, and how a person decided.
 CARD_ONLY = ("note", "reason", "via")
 
 #: The most values (numbers, texts, lists, objects) in one drop: as objects in memory each takes up to forty times the

@@ -18,13 +18,13 @@ from .record_edit import fold
 
 __all__ = ["FIELDS", "PUT_BACK", "validate"]
 
-#: What to do about a drop, where nothing better can be said.
+#: The remedy for a drop without a more specific one.
 PUT_BACK = "Correct the file and put it back into the inbox folder."
 FIELDS = [*Drop.model_fields, "text"]
 _SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score", "rationale", "url")
 _MOST_SHORT = 2_000  # characters in each of these: they stand on the card
 _MOST_EXCERPT = 10_000
-#: What other programs call these fields, and a misspelling that means the same.
+#: Other programs' names for these fields, and a misspelling that means the same.
 _MEANT = {
     other: field
     for field, others in {
@@ -119,7 +119,7 @@ def validate(fields: Any, settings: Settings) -> Drop:
 
 
 def _check(name: str, value: Any, depth: int = 0) -> None:
-    """What JSON can hold but a file or another reader cannot: half characters, endless nesting."""
+    """Refuse values that JSON can hold but a file or another reader cannot: half characters, endless nesting."""
     if depth > 50:
         raise Refusal(f"{name} is nested too deeply", "Flatten it.")
     if isinstance(value, str):
@@ -153,21 +153,21 @@ def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
     # An unknown name comes before a missing one: it is most likely what is missing, misspelt.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name = str(first["loc"][0]) if first["loc"] else ""
-    shown = _shown(name)
+    name_in_reason = _quotable(name)
     if first["type"] == "extra_forbidden":
-        return f"unknown {shown}; {_hint(name)}"
+        return f"unknown {name_in_reason}; {_hint(name)}"
     if first["type"] == "missing":
-        return f"{shown} is missing"
+        return f"{name_in_reason} is missing"
     if name == "id" and first["type"] == "value_error" and looks_like_act_id(str(fields[name])):
         return "id must not begin with 'ACT-': that is how evidence is called"
-    return f"{shown} {_MUST.get(name, 'must be text')}"
+    return f"{name_in_reason} {_MUST.get(name, 'must be text')}"
 
 
 def _plain(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_").replace(" ", "_")
 
 
-def _shown(name: str) -> str:
+def _quotable(name: str) -> str:
     """The field `name` as a reason may name it: reasons are in the log, and other agents can read them, so one that is
     no field's, nor like one, is not repeated; it may be anybody's words."""
     if name in FIELDS:
@@ -178,7 +178,7 @@ def _shown(name: str) -> str:
 
 
 def _hint(name: str) -> str:
-    """What to write instead of the unknown field `name`: the nearest in meaning, else in spelling."""
+    """The field to write instead of the unknown `name`: the nearest in meaning, else in spelling."""
     plain = _plain(name)
     meant = _MEANT.get(plain)
     near = [meant] if meant else difflib.get_close_matches(plain, FIELDS, 1)

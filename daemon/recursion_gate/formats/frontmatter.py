@@ -77,7 +77,7 @@ def sentence(text: str, name: str) -> tuple[str, str | None]:
 
 
 def _plain(value: str) -> str:
-    """What is meant by what stands behind the colon of a line."""
+    """The value behind the colon of a line."""
     if value.lower() in _NULLS:
         return ""
     if value[0] in "\"'":
@@ -146,7 +146,7 @@ def _mapping(source: str, first_line: int) -> dict[str, Any]:
 
 
 def _in_words(problem: str) -> str:
-    """What a YAML reader says, for a person."""
+    """A YAML reader's error, in words for a person."""
     for part, words in (
         ("mapping values are not allowed", "a value holds a colon"),
         ("expected ',' or", "a bracket is not closed"),

@@ -41,10 +41,10 @@ def dump(candidates: Iterable[Candidate]) -> bytes:
     return join([element(candidate) for candidate in candidates])
 
 
-def parse(data: bytes, shown: str) -> Iterator[Candidate]:
+def parse(data: bytes, display_path: str) -> Iterator[Candidate]:
     """The candidates in a gate, in order; an id may stand twice. Those of a gate that is written as we write it are
     made one after the other, since all at once, as objects, they can take thirty times the room of their bytes. Raises
-    Parked, about the file `shown`, when it does not parse."""
+    Parked, about the file `display_path`, when it does not parse."""
     made = 0
     if data.startswith(_START) and data.endswith(END):
         try:
@@ -61,7 +61,7 @@ def parse(data: bytes, shown: str) -> Iterator[Candidate]:
         first = err.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Parked(
-            shown,
+            display_path,
             f"this is not a gate: {where + ': ' if where else ''}{first['msg']}",
             "Put back a copy that is whole, or delete the file: the cards in pending/ are then staged again",
         ) from None

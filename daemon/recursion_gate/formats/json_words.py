@@ -1,4 +1,4 @@
-"""What is wrong with JSON, in words for a person who has never heard of a delimiter. Pure."""
+"""JSON errors in words for a person who has never heard of a delimiter. Pure."""
 
 from __future__ import annotations
 

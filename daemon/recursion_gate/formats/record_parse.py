@@ -22,7 +22,7 @@ __all__ = ["Entry", "Evidence", "Record", "parse"]
 class Entry:
     """One list item of a Record file."""
 
-    #: What it says, without its bullet and without the evidence (or "seed") that it names at its end.
+    #: Its text, without its bullet and without the evidence (or "seed") named at its end.
     text: str
     #: The ACT ids named at its end; mostly one, none for what was written by hand.
     evidence_ids: tuple[str, ...]
@@ -57,7 +57,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Record:
-    """What has been approved about the companion, in the order in which it stands in the files."""
+    """The approved entries about the companion, in the order of the files."""
 
     knowledge: tuple[Entry, ...] = ()
     curiosity: tuple[Entry, ...] = ()

@@ -47,7 +47,7 @@ _GROUPS: tuple[Group, ...] = ("agents", "people", "readers")
 class Row:
     """One line of the table. The owner is the daemon's account, always."""
 
-    #: What it is for, as docs/security.md writes it.
+    #: Its purpose, in the words of docs/security.md.
     where: str
     group: Group
     #: The mode where the file system has no access control lists, and the setgid and sticky bits in any case.
@@ -55,7 +55,7 @@ class Row:
     why: str
     #: The access control list, where there are any, in place of the mode: see `acl.expand`.
     access: str = ""
-    #: What files that are made in the folder start with.
+    #: The initial rights of files made in the folder.
     default: str = ""
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import acl
 
-__all__ = ["account", "is_unmoved", "lane_of", "members", "stranger", "wrote"]
+__all__ = ["account", "groups_of", "is_unmoved", "lane_of", "members", "stranger", "wrote"]
 
 #: How long after its last write a file may get its name: `deliver` syncs it in between.
 _AT_ONCE_NS = 5_000_000_000
@@ -25,7 +25,8 @@ def account(uid: int) -> str:
         return str(uid)
 
 
-def _groups(uid: int) -> list[int]:
+def groups_of(uid: int) -> list[int]:
+    """The numbers of an account's groups; none where there is no such account."""
     import pwd
 
     try:
@@ -85,7 +86,7 @@ def _writers(card: Path | str, st: os.stat_result) -> tuple[bool, list[int], lis
 
 
 def _may_decide(uid: int, people: int) -> bool:
-    return uid in (0, os.geteuid()) or people in _groups(uid)
+    return uid in (0, os.geteuid()) or people in groups_of(uid)
 
 
 def _all_may_decide(gid: int, people: int) -> bool:

@@ -107,7 +107,7 @@ def _work(record: Record) -> Focus:
 
 
 def edge(snapshot: Snapshot) -> EdgeAnswer:
-    """What to do next, by the Record as of `snapshot`."""
+    """The next focus, by the Record as of `snapshot`."""
     found = focus(snapshot.record)
     return EdgeAnswer.model_validate(
         {

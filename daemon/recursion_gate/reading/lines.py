@@ -13,7 +13,7 @@ from ..core.tokens import tokens
 from ..core.words import SECTION_OF, SKILLS
 from ..formats.record_parse import Record
 
-__all__ = ["LEAST", "Line", "lines", "shown"]
+__all__ = ["LEAST", "Line", "as_text", "lines"]
 
 _NOTHING = "(nothing has been approved yet)"
 _LEFT_OUT = "- (older lines left out: {})"
@@ -24,7 +24,7 @@ LEAST = max(tokens(_NOTHING), tokens(_LEFT_OUT.format("9,999,999")))
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one or more entries of the Record say."""
+    """The text of one or more entries of the Record."""
 
     text: str
     #: The ACT ids that it rests on; none for what was written by hand.
@@ -91,7 +91,7 @@ def lines(record: Record) -> list[Line]:
     return sorted(found, key=lambda line: max((order.get(i, -1) for i in line.evidence_ids), default=-1))
 
 
-def shown(found: Sequence[Line], room: int | None) -> tuple[str, int]:
+def as_text(found: Sequence[Line], room: int | None) -> tuple[str, int]:
     """`found` as text, and how many of the oldest were left out so that it takes at most `room` tokens (None: all).
     `room` is LEAST or more."""
     if not found:

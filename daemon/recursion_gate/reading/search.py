@@ -50,7 +50,7 @@ def _words(*lists: str) -> frozenset[str]:
     return frozenset(word for words in lists for word in words.split())
 
 
-#: What a question is made of, whatever it asks for.
+#: The words of any question, whatever it asks for.
 _STOP = _words(
     "a about all also am an and any anybody anyone anything are as at be because been being but by can could did do",
     "does doing done each either else ever for from had happen happens happened has have having he her hers him his",
@@ -59,7 +59,7 @@ _STOP = _words(
     "their them then there these they thing things this those to too up us very was we were what whatever when where",
     "which while who whom whose why will with without would yet you your day days time times ask asks asked",
 )
-#: What says only that somebody did, knew or liked something.
+#: Words that say only that somebody did, knew or liked something.
 _WEAK = _words(
     "become begin call come do feel find found get give go keep know knew learn like liked look love make named name",
     "need put say see show start take talk teach tell think try understand understood use want way wish wonder",
@@ -88,7 +88,7 @@ _FORMS = {
     for form in forms.split()
 }  # fmt: skip
 _MONTHS = "January February March April May June July August September October November December".lower().split()
-#: What asks for a part of the Record, when nothing else is asked for.
+#: Words that ask for a part of the Record, if the question has no others.
 _PARTS = {
     word: part
     for part, words in {
@@ -103,7 +103,7 @@ _PARTS = {
     for word in words.split()
 }
 
-#: What asks for a number, after "how"; the words that are one.
+#: Words that ask for a number, after "how"; words that are one.
 _MEASURES = _words("far heavy high many old tall")
 _NUMBER = re.compile(
     r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"

@@ -61,7 +61,7 @@ class Snapshot:
     """One user as of one moment between two merges."""
 
     place: Place
-    #: What waits, in the order it was staged.
+    #: The waiting candidates, in the order they were staged.
     gate: tuple[Candidate, ...]
     #: The Record files that there are, by name, as they stand after the last of the receipts.
     texts: Mapping[str, str]
@@ -74,7 +74,7 @@ class Snapshot:
     read_at: str
     #: How many receipts had to be carried out here, in memory: a merge was under way, or was cut short.
     completed: int = 0
-    #: What is wrong with the Record files, in words. The rest is still good.
+    #: Faults of the Record files, in words. The rest is still good.
     problems: tuple[str, ...] = ()
 
     @property
@@ -188,7 +188,7 @@ class _Gate:
         return (now.st_dev, now.st_ino, now.st_mtime_ns) != (was.st_dev, was.st_ino, was.st_mtime_ns)
 
     def candidates(self) -> dict[str, Candidate]:
-        """What waits, by id, in order. Raises Parked when this is no gate."""
+        """The waiting candidates, by id, in order. Raises Parked when this is no gate."""
         if self._parsed is None:
             self._parsed = {candidate.id: candidate for candidate in gate_reader.each_once(self._place, self._data)}
         return self._parsed
@@ -213,14 +213,16 @@ def _texts(place: Place, found: Mapping[str, bytes | None]) -> tuple[dict[str, s
     texts: dict[str, str] = {}
     problems: list[str] = []
     for name, data in found.items():
-        shown = place.shown(place.home / name)
+        display_path = place.shown(place.home / name)
         if data is None:
-            problems.append(f"{shown}: this is not a plain file, so it was not read")
+            problems.append(f"{display_path}: this is not a plain file, so it was not read")
             continue
         try:
             texts[name] = data.decode()
         except UnicodeDecodeError as err:
-            problems.append(f"{shown}: this is not UTF-8 (byte {err.start + 1:,}); what cannot be read shows as \ufffd")
+            problems.append(
+                f"{display_path}: this is not UTF-8 (byte {err.start + 1:,}); what cannot be read shows as \ufffd"
+            )
             texts[name] = data.decode(errors="replace")
     return texts, problems
 

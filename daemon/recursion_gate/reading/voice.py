@@ -1,4 +1,4 @@
-"""What an assistant needs to speak from the Record, and only from it.
+"""A prompt with which an assistant speaks from the Record, and only from it.
 
 `prompt` gives its bounds and the Record in one text; `ask` finds the lines that answer a question, with the evidence
 they rest on, and says so when there are none. No model is asked: what comes back stands in the Record word for word.
@@ -13,13 +13,13 @@ from pydantic import ConfigDict, Field
 from ..core.tokens import TooSmall, tokens
 from ..core.words import Section, Skill
 from .answer import Answer, AsOf
-from .lines import LEAST, Line, lines, shown
+from .lines import LEAST, Line, as_text, lines
 from .search import search
 from .snapshot import Snapshot
 
 __all__ = ["UNKNOWN", "AskAnswer", "PromptAnswer", "ask", "prompt"]
 
-#: What is said when nothing in the Record answers.
+#: The answer when nothing in the Record answers.
 UNKNOWN = "I don't know: not in the Record"
 
 _BOUNDS = """\
@@ -87,15 +87,15 @@ def prompt(snapshot: Snapshot, budget: int | None = None) -> PromptAnswer:
     needed = tokens(head) + LEAST
     if budget is not None and budget < needed:
         raise TooSmall(budget, needed, "the bounds and self.md")
-    said, left = shown(lines(snapshot.record), None if budget is None else budget - tokens(head))
+    said, left = as_text(lines(snapshot.record), None if budget is None else budget - tokens(head))
     text = f"{head}{said}\n"
     return PromptAnswer(prompt=text, tokens=tokens(text), left_out=left, user=snapshot.user, as_of=AsOf.of(snapshot))
 
 
 def _quoted(identity: str) -> str:
     """self.md as a quotation, so that nothing in it can be taken for a part of the prompt."""
-    told = [line.rstrip() for line in identity.lstrip("\ufeff").split("\n")]
-    said = "\n".join(f"> {line}".rstrip() for line in told).strip("> \n")
+    stripped = [line.rstrip() for line in identity.lstrip("\ufeff").split("\n")]
+    said = "\n".join(f"> {line}".rstrip() for line in stripped).strip("> \n")
     return f"Who this is about (self.md):\n\n> {said}\n\n" if said else ""
 
 

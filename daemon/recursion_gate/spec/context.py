@@ -20,7 +20,7 @@ from ..core.tokens import HOW, TooSmall, tokens
 from ..formats.record_edit import fold
 from ..reading import snapshot
 from ..reading.answer import Answer, AsOf, cut
-from ..reading.lines import LEAST, lines, shown
+from ..reading.lines import LEAST, as_text, lines
 from . import texts
 
 __all__ = ["ROLES", "ContextAnswer", "pack"]
@@ -212,7 +212,7 @@ def _live(taken: snapshot.Snapshot, with_gate: bool, room: int | None) -> tuple[
         gate = [_part("gate", about[1], _GATE + text + "\n", left)]
         if room is not None:
             room = max(room + fixed + _LEAST_GATE - gate[0].tokens, 0)
-    text, left = shown(lines(taken.record), None if room is None else room + LEAST)
+    text, left = as_text(lines(taken.record), None if room is None else room + LEAST)
     return [_part("record", about[0], _RECORD + text + "\n", left), *gate], least
 
 

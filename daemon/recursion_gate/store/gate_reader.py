@@ -15,23 +15,23 @@ __all__ = ["each_once", "read"]
 
 def read(place: Place) -> list[Candidate]:
     """The candidates at the gate, in order; an id may stand twice. Raises Parked when it does not parse, OSError."""
-    shown = place.shown(place.gate)
+    display_path = place.shown(place.gate)
     try:
         with open_plain(place.gate) as file:
             data = file.read()
     except FileNotFoundError:
         return []
     except IsADirectoryError:
-        raise Parked(shown, "this is not a plain file", "Put the file itself here") from None
-    return list(gate_json.parse(data, shown))
+        raise Parked(display_path, "this is not a plain file", "Put the file itself here") from None
+    return list(gate_json.parse(data, display_path))
 
 
 def each_once(place: Place, data: bytes) -> Iterator[Candidate]:
     """The candidates in the bytes of a gate, in order. Raises Parked when it does not parse, or an id stands twice."""
-    shown = place.shown(place.gate)
+    display_path = place.shown(place.gate)
     seen: set[str] = set()
-    for candidate in gate_json.parse(data, shown):
+    for candidate in gate_json.parse(data, display_path):
         if candidate.id in seen:
-            raise Parked(shown, "an id stands twice in the gate", "Remove one of the two")
+            raise Parked(display_path, "an id stands twice in the gate", "Remove one of the two")
         seen.add(candidate.id)
         yield candidate

@@ -30,7 +30,7 @@ def decisions(
     """The receipts of `users`, oldest first: all, or the `last` so many; only of candidates whose id begins with
     `prefix`, and only those that `takes` accepts. Read as they are asked for.
 
-    Where a user's receipts cannot be read, or a line is none, `left_out` is told, and the others go on; without it
+    Where a user's receipts cannot be read, or a line is none, `left_out` is called, and the others go on; without it
     Parked or OSError is raised.
     """
 

@@ -221,7 +221,7 @@ class Decided:
         return bool(db.execute("SELECT token FROM who WHERE user = ?", (place.user,)).fetchone() != (token,))
 
     def forget(self, place: Place) -> None:
-        """What is known of this user is wrong (the file was replaced): read it again at the next question."""
+        """Forget this user (the file was replaced): it is read again at the next question."""
         with contextlib.suppress(sqlite3.Error):
             self._open().execute("DELETE FROM upto WHERE user = ?", (place.user,))
 
@@ -232,7 +232,7 @@ def _is_locked(err: sqlite3.Error) -> bool:
 
 
 def _token(place: Place) -> str:
-    """What `user add` has put there; "" where it is gone with the receipts, or the user is older than that."""
+    """The token that `user add` has put there; "" where it is gone with the receipts, or the user is older."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), open_plain(place.token) as file:
         return file.read(100).decode("ascii", "replace").strip()
     return ""

@@ -37,7 +37,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What came after an `End`: how far the file reaches now, and the receipts in between, oldest first."""
+    """The receipts after an `End`, oldest first, and the new end of the file."""
 
     size: int
     lines: list[bytes]
@@ -105,7 +105,7 @@ def end(path: Path) -> End:
 
 
 def since(path: Path, start: End) -> Since | None:
-    """What came after `start`; None when the file no longer reaches there, or holds something else there. Raises
+    """The receipts after `start`; None when the file no longer reaches there, or holds something else there. Raises
     OSError."""
     at = start.size - len(start.last)
     try:

@@ -80,9 +80,9 @@ class Ledger:
                     f"Put back the newest copy; or, if these are the right ones, move the cards that are newer out of"
                     f" {place.shown(place.receipts)}/ ('recursion-gate verify' names them)",
                 )
-            shown = _shown_as_approved(place)
+            approved = _shown_as_approved(place)
             # Noted before the index knows of these receipts, and so would not ask again.
-            decided.note_lost(place, shown - set(map(id_hash, _decided_in(place))) if shown else shown)
+            decided.note_lost(place, approved - set(map(id_hash, _decided_in(place))) if approved else approved)
         self.lost = decided.lost(place)
 
     def _read_end(self) -> None:

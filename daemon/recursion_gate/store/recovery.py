@@ -1,4 +1,4 @@
-"""What of the last receipts is not in the Record: what a stop, or a look in mid-merge, leaves to be put in."""
+"""Lines of the last receipts that the Record lacks: after a stop, or for a reader in mid-merge."""
 
 from __future__ import annotations
 
