@@ -117,12 +117,12 @@ def test_receipts_that_are_gone_still_park_the_user(world: World) -> None:
     one_decided(world)
     remove_user(world.root, "alex")
     add_user(world.root, "alex")
-    world.keep()
+    world.reconcile()
     world.stage("b")
     world.approve("b")
     os.rename(world.place.receipts, world.root.path / "elsewhere")
     world.drop("c.json", {"raw_text": "One more."})
-    world.keep()
+    world.reconcile()
     assert "the receipts are gone" in world.reconciler.problems["alex"]
 
 
@@ -130,7 +130,7 @@ def test_the_receipts_of_who_had_the_name_before_are_not_taken_for_the_new_users
     one_decided(world)
     old = remove_user(world.root, "alex")
     add_user(world.root, "alex")
-    world.keep()
+    world.reconcile()
     world.stage("a", "Another alex looked at the moon.")
     world.approve("a")
     assert [r["raw_text"] for r in world.receipts()] == ["Another alex looked at the moon."]

@@ -66,10 +66,10 @@ def test_an_archive_made_while_a_merge_is_cut_short_is_that_after_it(
     with monkeypatch.context() as patch:
         patch.setattr(atomic.calls, "rename", stop)
         with pytest.raises(Stopped):
-            world.keep()
+            world.reconcile()
     path = packed(world, tmp_path / "a.zip")
     world.restart()
-    world.keep()
+    world.reconcile()
     other = make_root(tmp_path / "other")
     restore.restore(other, path)
     assert of_user(other) == of_user(world.root)

@@ -39,13 +39,13 @@ def test_the_daemon_goes_on_with_a_restored_user_as_if_nothing_had_been(
     other = World(make_root(tmp_path / "other"))
     restore.restore(other.root, packed(world, tmp_path / name))
     for each in (other, world):
-        each.keep()
+        each.reconcile()
         each.approve("c3")
     assert other.record() == world.record()
     assert other.receipts()[2]["prev_hash"] == world.receipts()[1]["hash"]
     assert other.gate_ids() == ["c2"]
     other.drop("again.json", {"id": "c0", "raw_text": "Learned how tides work."})
-    other.keep()
+    other.reconcile()
     assert other.gate_ids() == ["c2"], "what was decided before the journey stays decided"
 
 

@@ -20,7 +20,7 @@ def test_an_older_gate_that_was_put_back_is_found(world: World) -> None:
     assert faults(proof) == ["gate-decided"]
     assert "receipt 9" in proof.findings[0].problem
     world.restart()
-    world.keep()
+    world.reconcile()
     assert look(world).findings == []
 
 

@@ -25,7 +25,7 @@ def test_a_merge_that_was_cut_short_is_a_note_until_the_daemon_has_finished_it(
     assert (finding.severity, finding.code) == ("note", "unfinished")
     assert "receipts 9 and 10" in finding.problem
     world.restart()
-    world.keep()
+    world.reconcile()
     assert look(world).findings == []
 
 
@@ -76,7 +76,7 @@ def test_a_hole_that_a_power_cut_left_in_an_append_is_a_note_until_the_daemon_ha
         assert proof.holds
         assert "append-cut-short" in codes(proof.findings)
     world.restart()
-    world.keep()
+    world.reconcile()
     assert look(world).findings == []
     world.place.ledger.write_bytes(hole + ledger[512:])  # the same among receipts that were long on the disk
     assert "receipt-unreadable" in faults(look(world))

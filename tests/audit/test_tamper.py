@@ -486,7 +486,7 @@ def test_an_index_that_knows_of_more_is_a_fault_until_it_is_thrown_away_and_one_
     other.root.index.write_bytes(newer)
     proof = look(other)
     assert [(f.severity, f.code) for f in proof.findings] == [("fault", "receipts-behind")]
-    other.keep()
+    other.reconcile()
     assert "the receipts are older" in other.reconciler.problems["alex"]
     forget_the_index(other)
     other.restart()

@@ -104,7 +104,7 @@ def test_a_merge_at_any_moment_of_a_look_is_not_worth_a_word(
         opened += 1
         if opened == at + 1:
             monkeypatch.undo()
-            world.keep()
+            world.reconcile()
             world.stage("newer", "Learned it even later.")
             world.approve("newer")
             world.stage("newest", "Learned it last.")
@@ -137,7 +137,7 @@ def test_a_merge_that_is_finished_at_any_moment_of_a_look_makes_no_fault(
         opened += 1
         if opened == at + 1:
             monkeypatch.undo()
-            world.keep()
+            world.reconcile()
         return plain(path, flags, *args, **more)
 
     monkeypatch.setattr(verify_module, "_LOOKS", 1)

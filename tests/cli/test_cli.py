@@ -200,13 +200,13 @@ def test_stage_writes_a_drop_and_prints_its_path(world: World) -> None:
     drop = json.loads(path.read_text())
     assert drop == {"raw_text": "Built a box.", "skill_tag": "WORK", "suggested_ix_section": None, "source": "me"}
     assert not world.place.gate.exists()
-    world.keep()
+    world.reconcile()
     assert world.gate()[0]["suggested_ix_section"] is None
 
 
 def test_stage_reads_standard_input_and_knows_the_only_user(world: World) -> None:
     assert run(world.root, "stage", "-", stdin="From a pipe.\n").exit_code == 0
-    world.keep()
+    world.reconcile()
     assert world.gate()[0]["raw_text"] == "From a pipe."
     assert run(world.root, "stage", "-", stdin="  \n").exit_code == 2
     add_user(world.root, "sam")
@@ -331,7 +331,7 @@ def test_approve_moves_one_card_and_the_receipt_says_how_and_by_whom(world: Worl
     assert result.exit_code == 0
     assert "when the daemon runs next" in result.output
     assert world.gate_ids() == ["a-1", "a-2"], "approve itself merges nothing"
-    world.keep()
+    world.reconcile()
     (receipt,) = world.receipts()
     assert (receipt["candidate_id"], receipt["via"], receipt["reason"]) == ("a-1", "cli", 'Because: "yes"')
     assert receipt["approved"] is None, "the card was not edited"
@@ -341,7 +341,7 @@ def test_approve_moves_one_card_and_the_receipt_says_how_and_by_whom(world: Worl
 def test_reject_keeps_the_reason(world: World) -> None:
     world.stage("a", "One.")
     assert run(world.root, "reject", "a", "--reason", "Said twice.").exit_code == 0
-    world.keep()
+    world.reconcile()
     (receipt,) = world.receipts()
     assert (receipt["action"], receipt["reason"], receipt["lines"]) == ("rejected", "Said twice.", {})
 
@@ -353,7 +353,7 @@ def test_an_unknown_or_decided_id_is_not_so(world: World) -> None:
     again = run(world.root, "approve", "a")
     assert again.exit_code == 1
     assert "in approved/ already" in again.output
-    world.keep()
+    world.reconcile()
     assert run(world.root, "approve", "a").exit_code == 1
     assert run(world.root, "approve").exit_code == 2
     assert len(world.receipts()) == 1
@@ -372,7 +372,7 @@ def test_what_a_person_wrote_into_the_card_is_approved_and_shown(world: World) -
     card.write_text(card.read_text().replace("Frist words.", "First words.", 1))
     assert "First words." in run(world.root, "show", "a").output
     run(world.root, "approve", "a")
-    world.keep()
+    world.reconcile()
     assert world.receipts()[0]["approved"]["raw_text"] == "First words."
 
 
@@ -385,7 +385,7 @@ def test_review_goes_card_by_card(world: World, monkeypatch: pytest.MonkeyPatch)
     assert "4 left" in result.output
     assert "1 left" in result.output
     assert "2 approved, 1 rejected, 1 skipped, 0 left" in result.output
-    world.keep()
+    world.reconcile()
     assert {r["candidate_id"]: (r["action"], r["raw_text"], r["reason"]) for r in world.receipts()} == {
         "a": ("approved", "I learned a.", None),
         "b": ("rejected", "I learned b.", "No."),
@@ -413,7 +413,7 @@ def test_review_takes_single_keys_on_a_terminal(world: World) -> None:
     terminal.type_until("a", "1 left · b · [a]pprove")
     terminal.type_until("q", "1 approved, 0 rejected, 0 skipped, 1 left")
     assert terminal.end()[0] == 0
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
 
 
@@ -428,7 +428,7 @@ def test_ctrl_c_at_a_reason_leads_back_to_the_card_and_at_a_card_ends_with_the_s
     code, said = terminal.end()
     assert code == 130
     assert "Aborted" not in said
-    world.keep()
+    world.reconcile()
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "approved")]
 
 
@@ -448,7 +448,7 @@ def test_ctrl_c_in_the_editor_is_the_editors(world: World, tmp_path: Path) -> No
 def test_on_a_small_terminal_the_prompt_names_the_card_and_no_word_is_broken(world: World) -> None:
     words = [f"word{number}" * 2 for number in range(400)]
     world.drop("a.json", {"text": " ".join(words)})
-    world.keep()
+    world.reconcile()
     (made,) = world.gate_ids()
     terminal = Terminal(world.root, "review")
     terminal.type_until("m", "## Activity")
@@ -477,7 +477,7 @@ def test_an_edit_that_cannot_be_read_is_opened_again_as_it_was_typed(world: Worl
     assert "The card is as it was. 'e' opens what you typed once more." in result.output
     assert "inbox folder" not in result.output
     assert "1 approved" in result.output
-    world.keep()
+    world.reconcile()
     approved = world.receipts()[0]["approved"]
     assert (approved["raw_text"], approved["skill_tag"]) == ("I wrote three pages.", "WORK")
 
@@ -610,7 +610,7 @@ def test_a_full_disk_is_one_line_that_says_where_and_what_to_do(
 def test_listings_fit_a_terminal_of_80_columns_with_made_ids_and_wide_letters(world: World) -> None:
     world.drop("a.json", {"text": "龍の本の第二章を読んで、渡りの習慣をまとめた。" * 3})
     world.drop("b.json", {"text": "Read chapter 2 of Dragon Guide; summarized migration habits, and more."})
-    world.keep()
+    world.reconcile()
     ids = world.gate_ids()
     _fits(world, "pending", "IX-", "SECTION")
     world.approve(*ids)
@@ -629,7 +629,7 @@ def _fits(world: World, command: str, value: str, head: str) -> None:
 def test_a_shortened_id_in_a_listing_can_be_typed(world: World) -> None:
     world.drop("b.json", {"text": "Read chapter 2 of Dragon Guide; summarized migration habits, and more."})
     world.drop("long.json", {"id": "a-long-id-that-somebody-gave-it-by-hand", "text": "Long."})
-    world.keep()
+    world.reconcile()
     _, said = Terminal(world.root, "pending").end()
     for line in said.rstrip("\n").split("\n")[1:]:
         assert run(world.root, "show", line.split()[1]).exit_code == 0, line

@@ -34,10 +34,10 @@ def test_a_key_that_is_held_down_decides_on_one_card_only(world: World) -> None:
         said = terminal.end()[1]
         if held:
             break
-        world.keep()  # a busy machine let the key go meanwhile: that is no test of a key that is held down
+        world.reconcile()  # a busy machine let the key go meanwhile: that is no test of a key that is held down
     assert held
     assert f"1 approved, 0 rejected, 0 skipped, {left} left" in said
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == decided + 1
 
 
@@ -63,7 +63,7 @@ def test_b_goes_back_and_takes_back_what_is_not_carried_out(world: World) -> Non
     terminal.type_until("q", "0 approved, 0 rejected, 0 skipped, 2 left")
     assert terminal.end()[0] == 0
     assert card.read_bytes() == before
-    world.keep()
+    world.reconcile()
     assert world.receipts() == []
     assert world.gate_ids() == ["a", "b"]
 
@@ -73,7 +73,7 @@ def test_b_tells_that_a_decision_is_carried_out(world: World) -> None:
     world.stage("b", "Two.")
     terminal = Terminal(world.root, "review")
     terminal.type_until("a", "1 left · b · [a]pprove")
-    world.keep()
+    world.reconcile()
     terminal.type_until("b", "is carried out")
     terminal.type_until("q", "1 approved, 0 rejected, 0 skipped, 1 left")
     assert terminal.end()[0] == 0

@@ -44,7 +44,7 @@ def test_each_line_is_a_decision_of_its_own(world: World, editor: Path) -> None:
     _edits(editor, ("skip a", "approve a"), ("skip b", "reject b said: twice # really"))
     done = run(world.root, "review", "--list")
     assert (done.exit_code, "1 approved, 1 rejected, 1 skipped" in done.output) == (0, True)
-    world.keep()
+    world.reconcile()
     assert [(r["candidate_id"], r["action"], r["reason"], r["via"]) for r in world.receipts()] == [
         ("a", "approved", None, "cli"),
         ("b", "rejected", "said: twice # really", "cli"),
@@ -59,7 +59,7 @@ def test_a_card_that_has_changed_since_it_was_listed_is_not_decided_on(world: Wo
     done = run(world.root, "review", "--list")
     assert done.exit_code == 1
     assert "a: its card was changed since it was shown" in done.output
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["b"]
 
 
@@ -70,7 +70,7 @@ def test_a_list_that_cannot_be_read_decides_nothing(world: World, editor: Path) 
     done = run(world.root, "review", "--list")
     assert done.exit_code == 1
     assert "'aprove' is none of approve, reject, edit, skip; nothing was decided" in done.output
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["a", "b"]
 
 
@@ -78,7 +78,7 @@ def test_a_list_that_is_left_as_it_was_decides_nothing(world: World, editor: Pat
     world.stage("a")
     editor.write_text("")
     assert "0 approved, 0 rejected, 1 skipped" in run(world.root, "review", "--list").output
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["a"]
 
 

@@ -46,7 +46,7 @@ def test_a_persons_command_refuses_an_agent_and_changes_nothing(
     assert result.exit_code == 1
     assert "only a person decides, and Claude Code runs this (CLAUDECODE is set)" in result.output
     assert card.read_bytes() == before
-    world.keep()
+    world.reconcile()
     assert (world.gate_ids(), world.receipts()) == (["c0"], [])
 
 

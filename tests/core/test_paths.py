@@ -108,8 +108,8 @@ def test_inboxes_are_the_folders_in_inbox_whether_or_not_there_is_such_a_user(ro
 
 
 def test_a_path_is_shown_from_the_root_on(place: Place) -> None:
-    assert place.shown(place.gate) == "users/alex/recursion-gate.json"
-    assert place.shown(Path("/elsewhere/x")) == "/elsewhere/x"
+    assert place.display_path(place.gate) == "users/alex/recursion-gate.json"
+    assert place.display_path(Path("/elsewhere/x")) == "/elsewhere/x"
 
 
 # -- which root is meant --------------------------------------------------------------------------------------------

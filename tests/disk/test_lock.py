@@ -60,7 +60,7 @@ def test_a_holder_that_has_lost_its_place_ends_before_the_next_write(
         world.reconciler.check = held.check
         monkeypatch.setattr(atomic, "calls", At("fsync", ending, another_takes_it))
         with pytest.raises(AlreadyRunning):
-            world.keep()
+            world.reconcile()
     second[0].release()
     assert len(world.receipts()) == receipts
     assert any("Learned of the moon." in line for line in world.lines("self-knowledge.md")) == merged
@@ -68,7 +68,7 @@ def test_a_holder_that_has_lost_its_place_ends_before_the_next_write(
     assert not list(world.place.home.glob(".recursion-gate*"))
     monkeypatch.undo()
     world.restart()
-    world.keep()
+    world.reconcile()
     assert [line.count("Learned of the moon.") for line in world.lines("self-knowledge.md")].count(1) == 1
     assert (len(world.receipts()), world.gate_ids()) == (1, [])
 
@@ -83,7 +83,7 @@ def test_with_the_lock_deleted_in_mid_turn_the_turn_begins_anew(root: Root, monk
         world.reconciler.reconcile(world.user)
         assert "taken away in mid-work" in world.reconciler.problems[world.user]
         world.reconciler.reconcile(world.user)
-        world.keep()
+        world.reconcile()
         assert root.lock.exists()
     assert (world.reconciler.problems, len(world.receipts()), world.gate_ids()) == ({}, 1, [])
 

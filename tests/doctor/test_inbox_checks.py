@@ -87,7 +87,7 @@ def test_what_the_daemon_may_not_move_is_named_at_once(whole: Root, by: int) -> 
 def test_what_was_refused_is_counted_and_the_newest_explained(world: World) -> None:
     world.drop("first.json", {"raw_text": "x", "skilltag": "WORK"})
     world.drop("second.json", "{}")
-    world.keep()
+    world.reconcile()
     finding = found(world.root, "problems")
     assert "2 files were refused, the last one" in finding.problem
     assert "raw_text is missing" in finding.problem or "did you mean" in finding.problem

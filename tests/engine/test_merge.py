@@ -103,7 +103,7 @@ def test_a_deleted_card_comes_back(world: World) -> None:
     card = world.stage("d")
     data = card.read_bytes()
     card.unlink()
-    world.keep()
+    world.reconcile()
     assert world.card("d").read_bytes() == data
     assert world.receipts() == []
 
@@ -113,7 +113,7 @@ def test_copies_of_a_card_are_one_decision(world: World, name: str) -> None:
     card = world.stage("c")
     shutil.copy2(card, world.place.approved / name.format(card.stem))
     world.move(card, "approved")
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == 1
     assert world.names("approved") == world.names("pending") == []
 
@@ -121,7 +121,7 @@ def test_copies_of_a_card_are_one_decision(world: World, name: str) -> None:
 def test_a_copied_card_decides_and_the_one_left_in_pending_goes(world: World) -> None:
     card = world.stage("c")
     shutil.copy(card, world.place.approved)
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == 1
     assert world.names("pending") == world.names("approved") == []
 
@@ -132,7 +132,7 @@ def test_a_card_approved_again_later_changes_nothing(world: World) -> None:
     world.approve("c")
     after = world.record()
     (world.place.approved / "again.md").write_bytes(data)
-    world.keep()
+    world.reconcile()
     assert world.record() == after
     assert len(world.receipts()) == 1
     assert world.names("approved") == []
@@ -143,7 +143,7 @@ def test_both_folders_at_once_merge_nothing_and_return_with_a_note(world: World)
     card = world.stage("x")
     shutil.copy(card, world.place.rejected)
     world.move(card, "approved")
-    world.keep()
+    world.reconcile()
     assert world.record() == before
     assert world.receipts() == []
     assert "in approved/ and in rejected/ at once" in world.card("x").read_text()
@@ -156,21 +156,21 @@ def test_a_card_taken_back_in_the_grace_time_is_not_merged(root: Root) -> None:
     world = World(root, Settings(grace_seconds=60))
     card = world.stage("g")
     moved = world.move(card, "approved")
-    outcome = world.keep()
+    outcome = world.reconcile()
     assert world.receipts() == []
     assert outcome.due is not None
     assert 0 < outcome.due <= 60
     world.move(moved, "pending")
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["g"]
     assert world.names("approved") == []
 
 
 def test_what_was_never_staged_is_staged_from_approved_first(world: World) -> None:
     before = world.record()
-    world.keep()
+    world.reconcile()
     (world.place.approved / "new.json").write_text('{"id": "new", "text": "Straight to approved."}')
-    world.keep()
+    world.reconcile()
     assert world.record() == before
     assert world.gate_ids() == ["new"]
     assert world.card("new")
@@ -205,7 +205,7 @@ def test_a_linked_entry_goes_second_when_both_are_approved_at_once(world: World)
     world.stage("tides", "Tides.", link_to_evidence_id="quiz")
     world.move(world.card("tides"), "approved")
     world.move(world.card("quiz"), "approved")
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["quiz", "tides"]
 
 
@@ -222,10 +222,10 @@ def test_links_in_a_circle_return_with_a_note(world: World) -> None:
     world.drop(
         "a.jsonl", '{"id":"a","text":"A.","link_to_evidence_id":"b"}\n{"id":"b","text":"B.","link_to_evidence_id":"a"}'
     )
-    world.keep()
+    world.reconcile()
     for which in ("a", "b"):
         world.move(world.card(which), "approved")
-    world.keep()
+    world.reconcile()
     assert world.receipts() == []
     assert "circle" in world.card("a").read_text() + world.card("b").read_text()
 
@@ -251,7 +251,7 @@ def test_decisions_are_carried_out_in_the_order_they_were_made(world: World) -> 
     for which in order:
         _tick(world)
         world.move(world.card(which), "approved")
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == order
     assert [r["seq"] for r in world.receipts()] == list(range(1, 7))
 
@@ -268,13 +268,13 @@ def test_one_move_of_many_gives_the_bytes_of_one_at_a_time(
         for number in range(12):
             path = world.drop(f"{number}.json", {"id": f"c{number}", "text": f"I love number {number}.", "source": "s"})
             os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
-        world.keep()
+        world.reconcile()
     for number in range(12):
         state = "approved" if number % 3 else "rejected"
         worlds[0].move(worlds[0].card(f"c{number}"), state)
         worlds[1].move(worlds[1].card(f"c{number}"), state)
-        worlds[1].keep()
-    worlds[0].keep()
+        worlds[1].reconcile()
+    worlds[0].reconcile()
     assert worlds[0].record() == worlds[1].record()
     assert worlds[0].place.gate.read_bytes() == worlds[1].place.gate.read_bytes()
     chains = [[{k: v for k, v in r.items() if k not in ("hash", "prev_hash")} for r in w.receipts()] for w in worlds]
@@ -311,11 +311,11 @@ def test_a_card_that_is_still_written_is_waited_for(world: World) -> None:
     with open(world.place.approved / "w.md", "wb") as file:
         file.write(data[:60])
         file.flush()
-        world.keep()
+        world.reconcile()
         assert world.receipts() == []
         assert world.names("problems") == []
         file.write(data[60:])
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == 1
 
 
@@ -376,7 +376,7 @@ def test_a_decided_card_that_cannot_be_removed_stops_nobody(world: World, monkey
     assert world.names("approved") == [stuck]
     monkeypatch.undo()
     world.restart()
-    world.keep()
+    world.reconcile()
     assert world.names("approved") == []
 
 
@@ -412,7 +412,7 @@ def test_a_card_put_into_both_while_they_are_listed_counts_for_neither(
         card.rename(world.place.rejected / card.name)
 
     _between_the_looks(monkeypatch, both, after)
-    world.keep()
+    world.reconcile()
     assert world.receipts() == []
     assert world.gate_ids() == ["a"]
     assert "was in approved/ and in rejected/ at once" in world.card("a").read_text()
@@ -423,7 +423,7 @@ def test_a_card_approved_while_they_are_listed_is_approved_in_the_next_turn(
 ) -> None:
     card = world.stage("a", "I learned it.")
     _between_the_looks(monkeypatch, lambda: world.move(card, "approved"), "rejected")
-    world.keep()
+    world.reconcile()
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "approved")]
 
 
@@ -432,7 +432,7 @@ def test_that_a_decision_waits_is_logged_once(world: World, caplog: pytest.LogCa
     world.stage("target", "I learned it.")
     world.move(world.stage("a", "Linked.", link_to_evidence_id="target"), "approved")
     for _ in range(3):
-        world.keep()
+        world.reconcile()
     told = [r.getMessage() for r in caplog.records if "event=waits" in r.getMessage()]
     assert told == ['event=waits user=alex id=a why="waits until target is decided"']
 
@@ -449,12 +449,12 @@ def test_an_unedited_card_of_a_decided_entry_is_answered_wherever_it_is_put(
     card = world.stage("moon")
     data = card.read_bytes()
     world.move(card, decision)
-    world.keep()
+    world.reconcile()
     (receipt,) = world.receipts()
     record = world.record()
     _tick(world)
     (world.place.state(put) / card.name).write_bytes(data)
-    world.keep()
+    world.reconcile()
     assert (world.record(), world.receipts(), world.gate()) == (record, [receipt], [])
     assert world.names(put) == []
     assert world.names("problems") == [card.name, f"{card.name}.why.txt"]
@@ -473,11 +473,11 @@ def test_the_filed_card_itself_put_back_into_approved_is_answered(world: World) 
     filed = world.place.month(world.receipts()[0]["merged_at"]) / card.name
     _tick(world)
     shutil.copy2(filed, world.place.approved)
-    world.keep()
+    world.reconcile()
     assert world.names("problems") == [card.name, f"{card.name}.why.txt"]
     _tick(world)
     filed.rename(world.place.approved / "again.md")  # and where nothing is filed any more
-    world.keep()
+    world.reconcile()
     assert "again.md" in world.names("problems")
 
 
@@ -492,7 +492,7 @@ def test_what_a_stop_leaves_in_approved_is_cleared_without_a_word(
     assert len(world.receipts()) == 1
     monkeypatch.undo()
     world.restart()
-    world.keep()
+    world.reconcile()
     assert world.names("approved") == world.names("problems") == []
 
 
@@ -507,7 +507,7 @@ def test_what_a_person_types_below_the_marker_comes_back_with_a_note_that_says_w
     below = f"{below}\nIt was full.\n" if where == "end" else below.replace("the moon", "the full moon", 1)
     card.write_text(head + marker + below)
     name = world.move(card, state).name
-    world.keep()
+    world.reconcile()
     assert world.receipts() == []
     assert world.names(state) == []
     assert "type above that line" in world.card("moon").read_text()
@@ -550,7 +550,7 @@ def test_a_reason_written_on_a_card_is_in_the_receipt_whichever_folder_it_goes_t
     card = world.stage("moon")
     card.write_text(card.read_text().replace("---\n", f"---\n{line}\n", 1))
     world.move(card, state)
-    world.keep()
+    world.reconcile()
     (receipt,) = world.receipts()
     told = {"reason: 'it''s right'": "it's right", "reason: >\n  over two\n  lines": "over two lines"}
     assert (receipt["action"], receipt["reason"]) == (state, told.get(line, line.partition(": ")[2]))

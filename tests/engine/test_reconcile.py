@@ -1,4 +1,4 @@
-"""keep(user): one way for all work; a user that cannot be worked on stops nobody else (promises 5, 8, 9)."""
+"""reconcile(user): one way for all work; a user that cannot be worked on stops nobody else (promises 5, 8, 9)."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def test_a_gate_that_does_not_parse_is_never_overwritten_and_parks_its_user_only
     world.place.gate.write_bytes(data)
     world.drop("a.json", {"id": "a", "text": "Waits."})
     sam.drop("b.json", {"id": "b", "text": "Goes on."})
-    world.keep()
+    world.reconcile()
     sam.reconciler = world.reconciler
-    sam.keep()
+    sam.reconcile()
     assert world.place.gate.read_bytes() == data
     assert world.names() == ["a.json"]
     assert "users/alex/recursion-gate.json" in world.reconciler.problems["alex"]
     assert sam.gate_ids() == ["b"]
     world.place.gate.unlink()
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["a"]
     assert world.reconciler.problems == {}
 
@@ -53,7 +53,7 @@ def test_a_record_file_that_is_no_text_is_never_overwritten(world: World, data: 
     assert world.receipts() == []
     assert "self-knowledge.md" in world.reconciler.problems["alex"]
     path.write_bytes(b"## Topics / Understanding\n")
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == 1
 
 
@@ -64,7 +64,7 @@ def test_receipts_that_do_not_parse_park_the_user(world: World) -> None:
     broken = world.place.ledger.read_bytes() + b'{"seq": 2}\n'
     world.place.ledger.write_bytes(broken)
     world.move(world.card("b"), "approved")
-    world.keep()
+    world.reconcile()
     assert world.place.ledger.read_bytes() == broken
     assert "merge-receipts.jsonl" in world.reconciler.problems["alex"]
 
@@ -83,7 +83,7 @@ def test_an_inbox_of_nobody_is_left_alone_and_named(world: World, monkeypatch: p
     add_user_home(world.root, "robin")
     robin = World(world.root, user="robin")
     robin.reconciler = world.reconciler
-    robin.keep()
+    robin.reconcile()
     assert world.reconciler.unknown == set()
     assert [c["raw_text"] for c in robin.gate()] == ["For Robin."]
 
@@ -97,8 +97,8 @@ def test_folders_that_were_taken_away_are_made_again(world: World) -> None:
 
     world.stage("a")
     shutil.rmtree(world.place.inbox)
-    world.keep()
-    world.keep()
+    world.reconcile()
+    world.reconcile()
     assert world.card("a")
     assert world.place.approved.is_dir()
 
@@ -109,7 +109,7 @@ def test_an_older_gate_that_is_put_back_decides_nothing_anew(world: World) -> No
     world.approve("a")
     after = world.record()
     world.place.gate.write_bytes(older)
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert world.record() == after
     assert len(world.receipts()) == 1
@@ -120,7 +120,7 @@ def test_a_lost_gate_is_made_again_from_the_cards(world: World) -> None:
     world.stage("b", "The second.", skill_tag="WORK")
     before = world.gate()
     world.place.gate.unlink()
-    world.keep()
+    world.reconcile()
     assert sorted(c["id"] for c in world.gate()) == ["a", "b"]
     kept = ("id", "raw_text", "skill_tag", "suggested_ix_section", "mind_category", "created_at")
     assert sorted([c[k] for k in kept] for c in world.gate()) == sorted([c[k] for k in kept] for c in before)
@@ -136,7 +136,7 @@ def test_a_lost_index_costs_nothing(world: World) -> None:
         path.write_bytes(b"garbage")
     world.restart()
     world.drop("again.json", {"id": "a", "raw_text": "Looked at the moon."})
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
 
 
@@ -149,7 +149,7 @@ def test_keeping_again_changes_no_byte(world: World) -> None:
     before = tree(world.root.path)
     for _ in range(3):
         world.restart()
-        world.keep()
+        world.reconcile()
     assert tree(world.root.path) == before
 
 
@@ -178,7 +178,7 @@ def test_a_card_left_over_that_may_still_be_written_is_waited_for_not_spun_on(wo
         turns = [world.reconciler.reconcile("alex") for _ in range(5)]
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
     assert not turns[-1].more
-    world.keep()
+    world.reconcile()
     assert world.names("pending") == []
 
 
@@ -191,18 +191,18 @@ def test_what_only_waits_is_not_announced_at_each_look(root: Root) -> None:
     world.drop("target.json", {"id": "target", "text": "What the others link to."})
     for number in range(5):
         world.drop(f"{number}.json", {"id": f"c{number}", "text": f"Number {number}.", "link_to_evidence_id": "target"})
-    world.keep()
+    world.reconcile()
     for number in range(5):
         world.move(world.card(f"c{number}"), "approved")
     found: list[int] = []
     world.reconciler.found = found.append
-    world.keep()
+    world.reconcile()
     assert sum(found) == 5
     found.clear()
-    world.keep()
+    world.reconcile()
     assert sum(found) == 0
     world.move(world.card("target"), "approved")
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == 6
 
 
@@ -219,14 +219,14 @@ def test_a_file_name_cannot_write_lines_of_its_own_into_the_log(
     os.utime(world.place.inbox / "a\nevent=approved user=alex id=x.json", (0, 0))
     with monkeypatch.context() as patch:
         patch.setattr(Settling, "check", lambda *args, **more: None)
-        world.keep()
+        world.reconcile()
     assert world.reconciler.problems
     for told in [*world.reconciler.problems.values(), *(r.getMessage() for r in caplog.records)]:
         assert "\n" not in told
 
 
 def test_the_states_of_users_who_are_left_alone_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recursion_gate.engine.reconcile._MOST_STATES", 3)
+    monkeypatch.setattr("recursion_gate.engine.reconcile._STATES_LIMIT", 3)
     users = [f"user{n}" for n in range(8)]
     root = make_root(tmp_path / "many", *users)
     reconciler = Reconciler(root, Settings())

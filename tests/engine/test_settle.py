@@ -47,7 +47,7 @@ def test_a_clock_that_differs_or_jumps_gets_no_half_sentence_staged(
     assert world.gate() == []
     with open(path, "a") as more:
         more.write(" for the tide.")
-    wait_for(lambda: world.keep() and world.gate())
+    wait_for(lambda: world.reconcile() and world.gate())
     assert [c["raw_text"] for c in world.gate()] == ["I learned to wait for the tide."]
 
 
@@ -55,7 +55,7 @@ def test_a_clock_that_is_set_back_holds_nothing_up(world: World, monkeypatch: py
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 3600)
     world.drop("notes.txt", "Fine.")
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["Fine."]
 
 
@@ -64,10 +64,10 @@ def test_a_clock_that_jumps_does_not_end_the_grace_time(root: Root, monkeypatch:
     world.move(world.stage("a"), "approved")
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 3600)
-    world.keep()
+    world.reconcile()
     assert world.receipts() == []
     world.move(world.card("a", "approved"), "pending")
-    world.keep()
+    world.reconcile()
     assert (world.gate_ids(), world.receipts()) == (["a"], [])
 
 
@@ -134,7 +134,7 @@ def queue(request: pytest.FixtureRequest, root: Root, monkeypatch: pytest.Monkey
 
 def _comes_back(world: World, *ids: str) -> None:
     def there() -> bool:
-        world.keep()
+        world.reconcile()
         return all(world.cards(i) for i in ids)
 
     wait_for(there, 5)
@@ -143,7 +143,7 @@ def _comes_back(world: World, *ids: str) -> None:
 def test_a_deleted_card_comes_back_where_times_are_coarse(queue: World) -> None:
     for _ in range(2):  # the folder's time is the same before and after
         os.utime(queue.place.pending, (_WHEN, _WHEN))
-        queue.keep()
+        queue.reconcile()
     queue.card("b").unlink()
     os.utime(queue.place.pending, (_WHEN, _WHEN))
     _comes_back(queue, "a", "b")
@@ -153,7 +153,7 @@ def test_a_deleted_card_comes_back_where_times_are_coarse(queue: World) -> None:
 def test_a_card_that_another_one_was_put_over_comes_back(queue: World, how: str) -> None:
     for _ in range(2):
         os.utime(queue.place.pending, (_WHEN, _WHEN))
-        queue.keep()
+        queue.reconcile()
     a, b = queue.card("a"), queue.card("b")
     if how == "mv":
         a.rename(b)
@@ -168,7 +168,7 @@ def test_of_very_many_cards_a_part_is_looked_at_each_time_and_all_in_the_end(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending, "_FEW_CARDS", 0)
-    monkeypatch.setattr(pending, "_MOST_CHECKED", 3)
+    monkeypatch.setattr(pending, "_CHECKED_LIMIT", 3)
     world = World(root, Settings(look_seconds=0.05))
     ids = [f"c{number}" for number in range(10)]
     for i in ids:
@@ -186,11 +186,11 @@ def test_of_very_many_cards_a_part_is_looked_at_each_time_and_all_in_the_end(
 def test_a_file_of_an_unknown_ending_may_still_be_renamed(world: World, ending: str) -> None:
     path = world.place.inbox / f"upload{ending}"
     path.write_text('{"id": "a", "text": "Uploaded."}')
-    due = world.keep().due
+    due = world.reconcile().due
     assert due is not None
     assert 50 < due <= 60
     path.rename(world.place.inbox / "upload.json")
-    world.keep()
+    world.reconcile()
     assert (world.gate_ids(), world.names("problems")) == (["a"], [])
 
 
@@ -199,7 +199,7 @@ def test_a_file_of_an_unknown_ending_is_refused_when_it_has_rested(root: Root) -
     world.drop("picture.png", b"\x89PNG")
     assert world.reconciler.reconcile("alex").due is not None
     assert world.names("problems") == []
-    world.keep()
+    world.reconcile()
     assert world.names("problems") == ["picture.png", "picture.png.why.txt"]
 
 
@@ -218,13 +218,13 @@ def test_a_drop_that_is_cut_short_is_given_patience_also_where_nobody_has_it_ope
     world = World(root, Settings(settle_seconds=0.0, patience_seconds=30.0))
     path = world.place.inbox / name
     path.write_text(first)
-    due = world.keep().due
+    due = world.reconcile().due
     assert due is not None
     assert 20 < due <= 30
     assert world.names("problems") == []
     with open(path, "a") as more:
         more.write(rest)
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["a"]
 
 
@@ -257,7 +257,7 @@ def test_a_broken_list_of_looks_only_makes_files_rest_anew(root: Root, text: str
 
 
 def test_however_many_files_wait_each_has_rested_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settle, "_MOST", 3)
+    monkeypatch.setattr(settle, "_LIMIT", 3)
     clock = _Clock()
     monkeypatch.setattr(settle, "time", clock)
     seen, waiting = Looks(), {f"{number}.txt" for number in range(20)}
@@ -275,7 +275,7 @@ def test_however_many_files_wait_each_has_rested_in_the_end(monkeypatch: pytest.
 def test_the_doctor_names_what_an_editor_has_left_beside_the_cards(world: World) -> None:
     card = world.stage("a")
     shutil.copy(card, f"{card}~")
-    world.keep()
+    world.reconcile()
     assert world.names("pending") == [card.name, f"{card.name}~"]
     (finding,) = [f for f in doctor(world.root) if f.code == "left-alone"]
     assert finding.path == f"inbox/alex/pending/{card.name}~"

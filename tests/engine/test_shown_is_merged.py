@@ -99,7 +99,7 @@ def test_a_card_that_shows_what_is_no_longer_so_returns_with_a_note(world: World
     world.approve("a")
     (world.place.approved / world.card("b").name).write_bytes(old)
     world.card("b").unlink()
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
     assert "came after this card was made" in (cards.note_in(world.card("b").read_bytes()) or "")
     shown = previewed(world.card("b").read_bytes())
@@ -124,8 +124,8 @@ def test_in_any_order_of_staging_and_deciding_the_card_shows_what_is_merged(
             assert [a.line for a in item(world, name).effect(item(world, name).candidate)] == shown[name]
             world.move(card, "approved")
             if not at_once:
-                world.keep()
-        world.keep()
+                world.reconcile()
+        world.reconcile()
         for name in "abc":
             assert merged(world, name) == shown[name]
         world.reconciler.close()
@@ -139,7 +139,7 @@ def test_a_long_chain_of_links_is_approved_at_once_as_its_cards_show(world: Worl
     ]
     for part in (lines[:1_000], lines[1_000:]):
         world.drop("chain.jsonl", "\n".join(map(json.dumps, part)))
-        world.keep()
+        world.reconcile()
     names = world.names("pending")
     random.Random(1).shuffle(names)
     shown = {}
@@ -148,7 +148,7 @@ def test_a_long_chain_of_links_is_approved_at_once_as_its_cards_show(world: Worl
         data = card.read_bytes()
         shown[cards.id_of(data)] = previewed(data)
     record_gets.clear()
-    world.keep()
+    world.reconcile()
     receipts = world.receipts()
     assert [r["candidate_id"] for r in receipts] == ids
     assert {r["evidence_id"] for r in receipts} == {receipts[0]["evidence_id"]}
@@ -204,7 +204,7 @@ def test_the_card_of_an_edited_entry_is_made_anew_when_its_link_becomes_known(wo
 def test_the_card_of_an_entry_that_was_linked_in_review_is_made_anew_when_its_link_becomes_known(world: World) -> None:
     stage(world, "b")
     edited(world, "b", "review", link_to_evidence_id="a")
-    world.keep()
+    world.reconcile()
     stage(world, "a")
     shown = previewed(world.card("b").read_bytes())
     assert "— ACT-" in shown[0]
@@ -221,9 +221,9 @@ def test_an_edited_card_that_shows_other_evidence_than_it_would_be_merged_with_r
     stage(world, "a")
     stage(world, "b", link_to_evidence_id="a")
     edited(world, "b", how, **change)
-    world.keep()
+    world.reconcile()
     world.move(world.card("b"), "approved")
-    world.keep()
+    world.reconcile()
     edited(world, "a", "review", link_to_evidence_id="z")
     world.approve("z", "a")
     assert [r["candidate_id"] for r in world.receipts()] == ["z", "a"]
@@ -246,7 +246,7 @@ def test_an_entry_that_was_linked_in_review_returns_when_its_link_means_somethin
 def test_the_text_that_a_person_typed_below_the_marker_of_a_linked_card_is_not_erased(world: World) -> None:
     card = stage(world, "b", link_to_evidence_id="a")
     card.write_text(card.read_text() + "Really?\n")
-    world.keep()
+    world.reconcile()
     stage(world, "a")
     assert "Really?" in world.card("b").read_text()
 
@@ -294,9 +294,9 @@ class Shown:
         if what == "stage":
             fields = {"raw_text": "Understood.", **{k: v for k, v in changes.items() if v is not None}}
             world.drop(f"{name}.json", {"id": name, **fields})
-            world.keep()
+            world.reconcile()
         elif what == "keep":
-            world.keep()
+            world.reconcile()
         elif world.cards(name):
             getattr(self, {"review": "edit", "by hand": "edit"}.get(what, "decide"))(what, name, changes)
 
@@ -323,7 +323,7 @@ class Shown:
         else:
             self.world.move(self.world.card(name), "rejected" if what == "reject" else "approved")
         if name in self.by_hand:  # nothing on the card tells what it was said to add: carried out before all else
-            self.world.keep()
+            self.world.reconcile()
 
     def check(self) -> None:
         for receipt in self.world.receipts():
@@ -344,6 +344,6 @@ def test_whatever_is_edited_in_whatever_order_only_what_was_shown_is_merged(
         for step in (*staged[:early], *steps, *staged[early:], *(("approve", name, {}) for name in names)):
             shown.do(*step)
             shown.check()
-        world.keep()
+        world.reconcile()
         shown.check()
         world.reconciler.close()

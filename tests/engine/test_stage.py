@@ -28,7 +28,7 @@ def world(root: Root) -> World:
 
 def test_a_json_drop_is_staged_and_has_a_card(world: World) -> None:
     world.drop("quiz.json", {"text": "I learned why the moon changes.", "skill_tag": "think"})
-    world.keep()
+    world.reconcile()
     (candidate,) = world.gate()
     assert candidate["raw_text"] == "I learned why the moon changes."
     assert (candidate["skill_tag"], candidate["suggested_ix_section"], candidate["mind_category"]) == (
@@ -53,7 +53,7 @@ def test_a_json_drop_is_staged_and_has_a_card(world: World) -> None:
 )
 def test_every_form_of_drop_is_staged(world: World, name: str, data: str | bytes, texts: list[str]) -> None:
     world.drop(name, data)
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == texts
     assert world.names() == []
 
@@ -62,7 +62,7 @@ def test_the_gate_is_indented_by_two_and_newest_last(world: World) -> None:
     for number in range(3):
         path = world.drop(f"{number}.json", {"id": f"c{number}", "text": f"Number {number}."})
         os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
-    world.keep()
+    world.reconcile()
     text = world.place.gate.read_text()
     assert world.gate_ids() == ["c0", "c1", "c2"]
     assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
@@ -71,9 +71,9 @@ def test_the_gate_is_indented_by_two_and_newest_last(world: World) -> None:
 def test_the_same_drop_twice_is_staged_once(world: World) -> None:
     drop = {"id": "once", "text": "Said once."}
     world.drop("a.json", drop)
-    world.keep()
+    world.reconcile()
     world.drop("b.json", drop)
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["once"]
     assert world.names() == world.names("problems") == []
 
@@ -82,7 +82,7 @@ def test_a_decided_candidate_is_not_staged_again(world: World) -> None:
     world.stage("old", "Done.")
     world.approve("old")
     world.drop("again.json", {"id": "old", "raw_text": "Done."})
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert world.names() == world.names("problems") == []
 
@@ -90,14 +90,14 @@ def test_a_decided_candidate_is_not_staged_again(world: World) -> None:
 def test_another_text_under_a_taken_id_is_refused(world: World) -> None:
     world.stage("mine", "The first.")
     world.drop("b.json", {"id": "mine", "text": "Another one."})
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["The first."]
     assert "the id 'mine' is taken" in world.why("b.json")
 
 
 def test_jsonl_is_staged_as_a_whole_or_not_at_all(world: World) -> None:
     world.drop("a.jsonl", '{"text": "Good."}\n{"txt": "Bad."}\n')
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert "line 2: unknown field 'txt'; did you mean 'text'?" in world.why("a.jsonl")
 
@@ -131,7 +131,7 @@ def test_bad_input_is_refused_with_a_reason(world: World, name: str, data: bytes
     world.restart()
     world.drop(name, data)
     world.drop("good.json", {"id": "good", "text": "This one is fine."})
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["good"]
     assert world.names("problems") == sorted([name, f"{name}.why.txt"])
     assert (world.place.problems / name).read_bytes() == data
@@ -149,7 +149,7 @@ IGNORED = (
 @pytest.mark.parametrize("name", IGNORED.split())
 def test_what_a_file_manager_leaves_is_ignored(world: World, name: str) -> None:
     world.drop(name, b"anything")
-    world.keep()
+    world.reconcile()
     assert world.names() == [name]
     assert world.names("problems") == []
 
@@ -164,7 +164,7 @@ def test_links_pipes_sockets_and_folders_are_refused_not_followed(world: World, 
     (inbox / "folder.json" / "inside.json").write_text('{"text": "Inside."}')
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(inbox / "socket.json"))
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert secret.read_text() == '{"text": "Not for the inbox."}'
     for name, word in [("link", "symbolic link"), ("pipe", "pipe"), ("folder", "folder"), ("socket", "socket")]:
@@ -187,10 +187,10 @@ def test_any_file_name_is_staged_or_refused(world: World, name: str) -> None:
     world.settings = Settings(settle_seconds=0.0)
     world.restart()
     world.drop(name, {"text": "Fine."})
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["Fine."]
     world.drop(name, {"tex": "Not fine."})
-    world.keep()
+    world.reconcile()
     assert len(world.names("problems")) == 2
     assert world.names() == []
 
@@ -199,7 +199,7 @@ def test_a_name_that_is_not_utf8_is_staged(world: World) -> None:
     path = os.fsencode(world.place.inbox) + b"/caf\xe9.json"
     with open(path, "wb") as file:
         file.write(b'{"text": "Fine."}')
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["Fine."]
 
 
@@ -207,7 +207,7 @@ def test_two_refused_files_of_one_name_are_both_kept(root: Root) -> None:
     world = World(root, Settings(unknown_ending_seconds=0.0))
     for text in ("one", "two"):
         world.drop("x.png", text)
-        world.keep()
+        world.reconcile()
     assert world.names("problems") == ["x-2.png", "x-2.png.why.txt", "x.png", "x.png.why.txt"]
 
 
@@ -217,12 +217,12 @@ def test_a_file_that_is_still_written_is_neither_staged_nor_refused(world: World
         file.write(b'{"raw_text": "A slow')
         file.flush()
         world.drop("quick.json", {"id": "quick", "text": "Not held up."})
-        outcome = world.keep()
+        outcome = world.reconcile()
         assert world.gate_ids() == ["quick"]
         assert world.names() == ["slow.json"]
         assert outcome.due is not None
         file.write(b' writer."}')
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["Not held up.", "A slow writer."]
 
 
@@ -230,7 +230,7 @@ def test_a_drop_at_a_full_gate_waits_in_refused_with_the_remedy(root: Root) -> N
     world = World(root, Settings(max_pending=2))
     for number in range(3):
         world.drop(f"{number}.json", {"id": f"c{number}", "text": "x"})
-    world.keep()
+    world.reconcile()
     assert len(world.gate()) == 2
     assert "the gate is full" in world.why(world.names("problems")[0])
 
@@ -241,7 +241,7 @@ def test_a_turn_stages_at_most_max_per_turn(root: Root) -> None:
         world.drop(f"{number}.json", {"text": f"Number {number}."})
     assert world.reconciler.reconcile("alex").more
     assert len(world.gate()) == 4
-    world.keep()
+    world.reconcile()
     assert len(world.gate()) == 10
 
 
@@ -255,7 +255,7 @@ def test_unfinished_files_do_not_use_up_the_turns_of_those_behind_them(root: Roo
         files.append(file)
     path = world.drop("whole.json", {"id": "whole", "text": "x"})
     os.utime(path, (4_000_000_000, 4_000_000_000))  # the newest of all
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["whole"]
     for file in files:
         file.close()
@@ -263,16 +263,16 @@ def test_unfinished_files_do_not_use_up_the_turns_of_those_behind_them(root: Roo
 
 def test_a_reason_never_takes_the_place_of_a_refused_file_that_is_called_like_it(world: World) -> None:
     world.drop("typo.json.why.txt", "\x00 mine")
-    world.keep()
+    world.reconcile()
     world.drop("typo.json", {"raw_text": "x", "skilltag": "THINK"})
-    world.keep()
+    world.reconcile()
     assert (world.place.problems / "typo.json.why.txt").read_text() == "\x00 mine"
     assert "skilltag" in world.why("typo-2.json")
 
 
 def test_a_name_that_was_refused_often_is_not_counted_through(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(root, Settings(unknown_ending_seconds=0.0))
-    world.keep()
+    world.reconcile()
     for number in range(1, 400):
         name = "x.png" if number == 1 else f"x-{number}.png"
         (world.place.problems / name).write_text("x")
@@ -281,7 +281,7 @@ def test_a_name_that_was_refused_often_is_not_counted_through(root: Root, monkey
     real = os.lstat
     monkeypatch.setattr(os, "lstat", lambda path, **more: looks.append(str(path)) or real(path, **more))  # type: ignore[func-returns-value]
     world.drop("x.png", "x")
-    world.keep()
+    world.reconcile()
     assert "x-400.png" in world.names("problems")
     assert sum("/problems/" in path for path in looks) < 60
 
@@ -295,9 +295,9 @@ def test_a_staged_drop_that_cannot_be_removed_stops_nobody(world: World, monkeyp
 
     monkeypatch.setattr(atomic, "calls", Sticky())
     world.drop("stuck.json", {"id": "a", "text": "Stays."})
-    world.keep()
+    world.reconcile()
     world.drop("b.json", {"id": "b", "text": "Goes on."})
-    world.keep()
+    world.reconcile()
     assert world.reconciler.problems == {}
     assert (world.gate_ids(), world.names()) == (["a", "b"], ["stuck.json"])
     assert len(world.names("pending")) == 2
@@ -308,7 +308,7 @@ def test_a_thousand_cards_that_want_one_name_each_get_their_own(root: Root) -> N
     ids = [f"cand-{number}-aaaaaaa" for number in range(1_010)]
     for part, some in enumerate((ids[:600], ids[600:])):
         world.drop(f"{part}.jsonl", "\n".join(json.dumps({"id": i, "text": "The same."}) for i in some))
-    world.keep()
+    world.reconcile()
     assert world.reconciler.problems == {}
     assert len(world.names("pending")) == len(ids)
 
@@ -316,7 +316,7 @@ def test_a_thousand_cards_that_want_one_name_each_get_their_own(root: Root) -> N
 def test_all_missing_cards_are_created_by_one_run_of_once(root: Root) -> None:
     world = World(root)
     world.drop("all.jsonl", "\n".join(json.dumps({"id": f"c{n}", "text": f"Thing {n}."}) for n in range(5)))
-    world.keep()
+    world.reconcile()
     for card in world.place.pending.iterdir():
         card.unlink()
     once(root, Settings(max_per_turn=1))
@@ -364,7 +364,7 @@ def test_what_would_share_an_act_id_is_not_staged(world: World, monkeypatch: pyt
         world.root.index.unlink(missing_ok=True)
         world.restart()
     world.drop("second.json", {"id": second, "raw_text": "Looked at the sun."})
-    world.keep()
+    world.reconcile()
     assert second not in world.gate_ids()
     assert f"the id '{second}' gives the same ACT id as '{first}'" in world.why("second.json")
 
@@ -374,13 +374,13 @@ def test_two_of_one_file_that_would_share_an_act_id_are_not_staged(
 ) -> None:
     first, second = _only_two_characters(monkeypatch)
     world.drop("both.jsonl", f'{{"id": "{first}", "text": "One."}}\n{{"id": "{second}", "text": "Two."}}\n')
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert f"gives the same ACT id as '{first}'" in world.why("both.jsonl")
 
 
 def test_a_drop_that_is_called_like_evidence_is_refused_in_words(world: World) -> None:
     world.drop("x.json", {"id": "ACT-2026-11-24-p436yg2x1bp436yg", "raw_text": "Looked at the moon."})
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert "id must not begin with 'ACT-': that is how evidence is called" in world.why("x.json")

@@ -44,7 +44,7 @@ def chain(world: World, count: int) -> list[str]:
         for n, name in enumerate(ids)
     ]
     world.drop("chain.jsonl", "\n".join(map(json.dumps, lines)))
-    world.keep()
+    world.reconcile()
     return ids
 
 
@@ -67,7 +67,7 @@ def test_linked_decisions_are_put_in_order_in_one_walk(root: Root, monkeypatch: 
     ids = chain(world, 90)
     for name in reversed(ids):  # the last of the chain was decided first
         world.move(world.card(name), "approved")
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ids
     assert asked[0] <= 4 * len(ids)
 
@@ -85,9 +85,9 @@ def test_where_a_turn_ends_changes_neither_the_order_nor_the_bytes(
         world = World(root, Settings(max_per_turn=limit), user)
         chain(world, 30)
         world.drop("alone.jsonl", "\n".join(json.dumps({"id": f"a{n}", "raw_text": f"Alone {n}."}) for n in range(10)))
-        world.keep()
+        world.reconcile()
         move_all(world)
-        world.keep()
+        world.reconcile()
         results.append(([r["candidate_id"] for r in world.receipts()], world.record()))
     (ids, record), (limited_ids, limited_record) = results
     assert limited_ids == ids
@@ -102,12 +102,12 @@ def test_a_turn_without_time_still_gets_on_and_comes_to_the_same(root: Root, no_
     for number in range(5):
         world.drop(f"bad{number}.json", "{}")
         world.drop(f"good{number}.json", {"id": f"g{number}", "raw_text": "Fine."})
-    world.keep()
+    world.reconcile()
     assert set(world.gate_ids()) == {*ids, *(f"g{number}" for number in range(5))}
     assert len(world.names("problems")) == 10
     move_all(world)
     (world.place.approved / "never-staged.txt").write_text("A text.")
-    world.keep()
+    world.reconcile()
     done = [r["candidate_id"] for r in world.receipts()]
     assert [name for name in done if name in ids] == ids
     assert len(done) == 45
@@ -123,7 +123,7 @@ def test_nothing_is_merged_on_half_a_look(root: Root, no_time: None) -> None:
     (world.place.rejected / card.name).write_bytes(card.read_bytes())
     world.move(card, "approved")
     world.move(world.card("two"), "approved")
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["two"]
     assert "at once" in world.card("one").read_text()
 
@@ -139,7 +139,7 @@ def test_a_card_that_is_edited_between_two_turns_is_merged_as_edited(root: Root,
     seen = sorted(world.reconciler._states["alex"].read_cards)[0]
     [edited] = [card for card in cards if os.fspath(card) == seen]
     edited.write_bytes(edited.read_bytes().replace(b"Text ", b"Changed ", 1))
-    world.keep()
+    world.reconcile()
     assert sorted(r["raw_text"].split()[0] for r in world.receipts()) == ["Changed", "Text", "Text", "Text"]
 
 
@@ -209,8 +209,8 @@ def test_drops_that_are_refused_for_a_full_gate_are_refused_a_few_in_a_turn(root
 
 
 def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe_drops, "_MOST_BYTES", 2_000)
-    monkeypatch.setattr(turn, "_MOST_BYTES", 3_000)
+    monkeypatch.setattr(observe_drops, "_BYTES_LIMIT", 2_000)
+    monkeypatch.setattr(turn, "_BYTES_LIMIT", 3_000)
     monkeypatch.setattr(UserState, "late", lambda self, until: False)
     world = World(root, Settings(max_per_turn=10))
     for number in range(12):
@@ -227,7 +227,7 @@ def test_what_a_turn_reads_and_makes_has_a_limit(root: Root, monkeypatch: pytest
 
     wait_for(all_staged)
     assert max(b - a for a, b in pairwise(sizes)) <= 12
-    world.keep()
+    world.reconcile()
     move_all(world)
     done = [0]
     while len(done) < 2 or done[-1] < 42:
@@ -243,7 +243,7 @@ def _logged(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
 def _a_look_later(world: World) -> None:
     """Another turn, when `look_seconds` are over for what is counted."""
     world.reconciler._states[world.user].events.said_until = 0.0
-    world.keep()
+    world.reconcile()
 
 
 def test_thousands_of_folders_that_cannot_be_moved_hold_up_nobody_and_fill_no_log(
@@ -275,7 +275,7 @@ def test_thousands_of_folders_that_cannot_be_moved_hold_up_nobody_and_fill_no_lo
     assert len(_logged(caplog, "cannot-move")) == 6, "what is known is not told again"
     world.place.inbox.joinpath("f7").chmod(0o755)
     world.restart()
-    world.keep()
+    world.reconcile()
     assert world.names("problems") == ["f7.why.txt"]
 
 
@@ -285,7 +285,7 @@ def test_thousands_of_decisions_that_wait_fill_no_log(root: Root, caplog: pytest
     ids = chain(world, 60)
     for name in ids[1:]:
         world.move(world.card(name), "approved")
-    world.keep()
+    world.reconcile()
     assert len(world.reconciler.held()["alex"]) == 59
     assert len(_logged(caplog, "waits")) == 5
     _a_look_later(world)

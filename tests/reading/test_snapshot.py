@@ -135,15 +135,15 @@ def story(tmp_path: Path) -> tuple[list[Path], Truth]:
         world.approve("c0")
         drops = [{"id": i, "raw_text": f"Text {i}.", "suggested_ix_section": "IX-C"} for i in ids[1:5]]
         world.drop("more.jsonl", "\n".join(map(json.dumps, drops)))
-        world.keep()
+        world.reconcile()
         world.move(world.card("c2"), "approved")
         world.move(world.card("c4"), "rejected")
         world.move(world.card("c1"), "approved")
         world.drop("c5.json", {"id": "c5", "raw_text": "Fixed a bike.", "suggested_ix_section": None})
-        world.keep()
+        world.reconcile()
         world.move(world.card("c5"), "approved")
         world.drop("c6.json", {"id": "c6", "raw_text": "Wrote a letter.", "skill_tag": "WRITE"})
-        world.keep()
+        world.reconcile()
     return film.frames, Truth(world.place, ids)
 
 
@@ -249,13 +249,13 @@ def test_a_merge_cut_short_by_a_kill_reads_as_before_or_after_it_and_stays_so(
         with monkeypatch.context() as patch:
             patch.setattr(atomic, "calls", Killed(at))
             try:
-                world.keep()
+                world.reconcile()
                 survived = True
             except Kill:
                 survived = False
         there = seen(snapshot.snapshot(world.root, "alex"))
         world.restart()
-        world.keep()
+        world.reconcile()
         truth = Truth(world.place, ids)
         assert truth.problem(there) == "", f"killed at call {at}"
         states.add((there.seq, there.completed))

@@ -42,7 +42,7 @@ def test_a_record_file_that_is_being_saved_in_place_is_waited_for(world: World) 
         world.reconciler.reconcile("alex")
         assert world.gate_ids() == ["c1", "c2"]
         editor.write(before[len(before) // 2 :] + b"mine\n")
-    world.keep()
+    world.reconcile()
     assert _merged(world) == 1
     lines = world.lines(KNOWLEDGE)
     lines.remove(next(line for line in lines if "Learned c1." in line))
@@ -73,7 +73,7 @@ def test_with_the_receipt_there_and_the_file_being_saved_the_merge_is_finished_l
         assert calls.opened is not None
         os.write(calls.opened, before + b"mine\n")
         os.close(calls.opened)
-    world.keep()
+    world.reconcile()
     assert (world.reconciler.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
     assert "mine" in world.lines(KNOWLEDGE)
 
@@ -120,7 +120,7 @@ def test_a_save_while_a_merge_is_under_way_is_kept(world: World, save: Callable[
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(atomic, "calls", Meanwhile())
-        world.keep()
+        world.reconcile()
     assert saved
     assert (world.reconciler.problems, world.gate_ids(), _merged(world)) == ({}, [], 1)
     lines = world.lines(KNOWLEDGE)

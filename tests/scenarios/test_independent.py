@@ -169,7 +169,7 @@ def test_both_read_alike_whatever_was_dropped_edited_linked_and_decided(story: l
             if link < number:
                 drop["link_to_evidence_id"] = f"c{link}"
             world.drop(f"{number}.json", drop)
-        world.keep()
+        world.reconcile()
         assert world.names("problems") == []
         assert len(compare(world.root.path, "alex").gate) == len(story)
         order = list(range(len(story)))
@@ -181,7 +181,7 @@ def test_both_read_alike_whatever_was_dropped_edited_linked_and_decided(story: l
                 edit(card, number)
             if fate != "wait":
                 world.move(card, "rejected" if fate == "reject" else "approved")
-        world.keep()
+        world.reconcile()
         world.reconciler.close()
         mine = compare(world.root.path, "alex")
         accounted(mine)

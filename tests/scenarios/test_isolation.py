@@ -55,12 +55,12 @@ def test_no_field_of_a_drop_leads_elsewhere(root: Root) -> None:
     for field in ("id", "link_to_evidence_id", "source_id", "topic", "source"):
         for number, value in enumerate(values):
             world.drop(f"{field}-{number}.json", {"raw_text": "x", field: value})
-    world.keep()
+    world.reconcile()
     assert set(world.gate_ids()) >= {"CON", "merge-receipts.jsonl"}
     cards = list(world.place.pending.iterdir())
     for card in cards:
         card.rename(world.place.approved / card.name)
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) + len(world.gate()) == len(cards)
     assert "alex" not in world.reconciler.problems
     assert everything(root.path.parent, but="alex") == before
@@ -72,12 +72,12 @@ def test_no_name_of_a_drop_or_card_leads_elsewhere(root: Root) -> None:
              "\u202enosj.json", "receipts%2f..%2fbob.json", "merge-receipts.json", "2026-11.json"]  # fmt: skip
     for name in names:
         world.drop(name, '{"raw_text": "x"}' if name.endswith(".json") else "x")
-    world.keep()
+    world.reconcile()
     cards = sorted(world.place.pending.iterdir())
     assert len(cards) + len([n for n in world.names("problems") if not n.endswith(".why.txt")]) == len(names)
     for card, name in zip(cards, names, strict=False):
         card.rename(world.place.approved / name)
-    world.keep()
+    world.reconcile()
     assert world.gate() == []
     assert everything(root.path.parent, but="alex") == before
 
@@ -89,7 +89,7 @@ def test_links_between_users_are_not_followed(root: Root) -> None:
     alex.inbox.joinpath("record.md").symlink_to(bob.home / "self.md")
     alex.inbox.joinpath("folder.json").symlink_to(bob.home, target_is_directory=True)
     alex.approved.joinpath("card.md").symlink_to(bob.home / "self.md")
-    world.keep()
+    world.reconcile()
     assert everything(root.path, but="alex") == before
     assert len([p for p in alex.problems.iterdir() if p.is_symlink()]) == 4
     assert world.gate() == []
@@ -106,9 +106,9 @@ def test_the_same_id_is_another_candidate_for_another_user(root: Root) -> None:
     worlds = [World(root, user=user) for user in ("alex", "bob")]
     for world in worlds:
         world.drop("same.json", {"id": "same", "raw_text": f"Of {world.user}."})
-        world.keep()
+        world.reconcile()
     worlds[0].card("same").rename(worlds[0].place.approved / "card.md")
-    worlds[0].keep()
+    worlds[0].reconcile()
     assert worlds[0].gate() == []
     assert [c["raw_text"] for c in worlds[1].gate()] == ["Of bob."]
 
@@ -183,10 +183,10 @@ def test_what_parks_one_user_does_not_hold_up_another(root: Root, broken: str) -
     else:
         {"gate": alex.place.gate, "ledger": alex.place.ledger}[broken].write_bytes(b"{torn\n")
     alex.card("one").rename(alex.place.approved / "one.md")
-    alex.keep()
+    alex.reconcile()
     assert "alex" in alex.reconciler.problems
     bob.stage("two").rename(bob.place.approved / "two.md")
-    bob.keep()
+    bob.reconcile()
     assert bob.gate() == []
     assert "bob" not in bob.reconciler.problems
     assert alex.place.approved.joinpath("one.md").exists()

@@ -117,7 +117,7 @@ def test_a_user_whose_folders_nobody_has_synced_loses_nothing_either(
         patch.setattr(atomic, "calls", boundary)
         assert not reconciler.reconcile("alex").failed
     reconciler.close()
-    home = place.shown(place.home)
+    home = place.display_path(place.home)
     disk = Disk(place.root, Tree(tuple(item for item in chapter.before.items if not item[0].startswith(home))))
     disk.apply(Op("mkdir", str(place.home)))
     for number, (path, data, _) in enumerate(chapter.before.items):
@@ -130,7 +130,7 @@ def test_a_user_whose_folders_nobody_has_synced_loses_nothing_either(
         for tree in disk.after_power_cut(200, random.Random(0)):
             trees += 1
             drops = [p for p in tree.files if p.endswith("/a.json")]
-            gate = tree.files.get(place.shown(place.gate))
+            gate = tree.files.get(place.display_path(place.gate))
             assert drops or (gate and b"moon" in gate), f"lost after {op.name} {op.path}"
     assert trees > 20
 
@@ -157,7 +157,7 @@ def test_a_drop_that_was_staged_is_on_disk_when_the_command_returns(
     place = ground(folder / "root")
     boundary, disk = _noted(place.root, monkeypatch)
     path = stage.stage("I learned why the moon changes.", user="alex", root=place.root)
-    whole, shown = path.read_bytes(), place.shown(path)
+    whole, shown = path.read_bytes(), place.display_path(path)
     for done, tree in _cuts(boundary, disk):
         there = [p for p, data in tree.items() if data is not None and "inbox/" in p and not is_ignored(Path(p).name)]
         assert all(tree[p] == whole for p in there), "a torn drop has a name at which the daemon looks"
@@ -178,7 +178,7 @@ def test_a_decision_that_was_typed_is_on_disk_when_the_command_returns(
     for done, tree in _cuts(boundary, disk):
         cards = {p: data for p, data in tree.items() if data is not None and p.endswith(".md") and "inbox/" in p}
         assert cards, "the card is gone from both folders"
-        approved = cards.get(place.shown(place.approved / card.name))
+        approved = cards.get(place.display_path(place.approved / card.name))
         assert approved == decided or (approved is None and not done)
 
 

@@ -32,7 +32,7 @@ def _step(world: World, step: str) -> None:
     what, which = step.split()
     if what == "drop":
         _drop(world, which)
-        world.keep()
+        world.reconcile()
     elif what == "approve":
         world.approve(which)
     else:
@@ -69,14 +69,14 @@ def _doubled(world: World) -> list[str]:
 
 def _go_on(world: World) -> None:
     """All that was dropped is dropped again, and all that waits is approved."""
-    world.keep()
+    world.reconcile()
     for which in IDS:
         _drop(world, which)
-    world.keep()
+    world.reconcile()
     for card in list(world.place.pending.iterdir()) if world.place.pending.exists() else []:
         world.move(card, "approved")
-    world.keep()
-    world.keep()
+    world.reconcile()
+    world.reconcile()
 
 
 def _merged(world: World) -> set[str]:
@@ -90,7 +90,7 @@ def _put_back(newer: Path, older: Path, part: str, target: Path, *, at_work: boo
     world = World(Root(target))
     if at_work:
         _drop(world, "other")
-        world.keep()
+        world.reconcile()
     _copy(older / part, target / part)
     return world
 
@@ -158,7 +158,7 @@ def test_a_candidate_that_the_record_shows_as_approved_is_refused_where_all_othe
     _copy(moments[4] / "receipts", world.root.receipts)  # before a2 was approved
     for _ in range(2):
         _drop(world, "a2")
-        world.keep()
+        world.reconcile()
         assert "the Record shows it, but the receipts do not" in world.why("a2.json")
         assert "a2" not in world.gate_ids()
         (world.place.problems / "a2.json").unlink()
@@ -174,7 +174,7 @@ def test_decided_cards_that_are_newer_than_the_receipts_park_the_user_and_move_a
     older = World(Root(moments[4])).place.ledger.read_bytes()
     world.place.ledger.write_bytes(older)
     for _ in range(2):
-        world.keep()
+        world.reconcile()
         assert "older than the decided cards" in world.reconciler.problems["alex"]
         world.restart()
     assert "Leave it. Put back the newest copy" in _call(world.root, "verify")[1]  # not: take it out
@@ -205,6 +205,6 @@ def test_a_card_that_is_staged_again_out_of_pending_gets_its_card_in_the_same_tu
     world.stage("a1")
     shutil.rmtree(world.root.homes)
     make_root(tmp_path / "other", "alex").homes.rename(world.root.homes)  # as it was before a1 came
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["a1"]
     world.card("a1")

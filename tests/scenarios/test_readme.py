@@ -76,7 +76,7 @@ def test_the_one_liners_for_agents_stage_what_they_say(copy: Root) -> None:
     (sample,) = blocks(README, "json")
     world.drop("sample.json", sample)
     expected.add(json.loads(sample)["raw_text"])
-    world.keep()
+    world.reconcile()
     assert {c["raw_text"] for c in world.gate()} == expected
     assert world.names("problems") == []
 

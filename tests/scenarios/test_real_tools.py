@@ -109,11 +109,11 @@ ways = pytest.mark.parametrize("put", WAYS, ids=[way.__name__.strip("_") for way
 @ways
 def test_a_drop_and_its_decision_by_any_tool(world: World, outside: Path, put: Callable[[Path, Path], None]) -> None:
     put(outside, world.place.inbox)
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["quiz"]
     assert world.names() == world.names("problems") == []
     put(world.card("quiz"), world.place.approved)
-    world.keep()
+    world.reconcile()
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("quiz", "approved")]
     assert world.gate_ids() == world.names("approved") == world.names("pending") == []
 
@@ -124,10 +124,10 @@ def test_a_card_taken_to_another_disk_and_brought_back_is_the_same_card(
 ) -> None:
     card = world.stage("a", "I learned to fold a crane.")
     put(card, other_disk)
-    world.keep()
+    world.reconcile()
     assert world.card("a")  # deleted, or copied: it is there
     put(other_disk / card.name, world.place.rejected)
-    world.keep()
+    world.reconcile()
     assert [(r["candidate_id"], r["action"]) for r in world.receipts()] == [("a", "rejected")]
     assert world.names("pending") == world.names("problems") == []
 
@@ -139,7 +139,7 @@ def test_gio_trash_decides_nothing(world: World, monkeypatch: pytest.MonkeyPatch
     card = world.stage("a")
     if subprocess.run([gio, "trash", str(card)], capture_output=True, check=False).returncode:
         pytest.skip("no trash here")
-    world.keep()
+    world.reconcile()
     assert world.card("a")
     assert world.receipts() == []
 
@@ -204,13 +204,13 @@ def test_a_card_edited_with_an_editor_and_approved(world: World, which: str, liv
             wait_for(lambda: len(world.receipts()) == 1)
     else:
         _at_a_terminal([program, *options, str(card)], keys, tmp_path)
-        world.keep()
+        world.reconcile()
         assert "Wrote the story." in card.read_text()
         world.approve("a")
     (receipt,) = world.receipts()
     assert receipt["raw_text"] == "Wrote the story."
     assert receipt["candidate"]["raw_text"] == "Wrote teh story."
-    world.keep()
+    world.reconcile()
     assert world.names("problems") == []
     assert world.gate_ids() == []
 
@@ -224,9 +224,9 @@ def test_a_card_edited_by_a_command_in_its_folder(world: World, command: list[st
     _tool(command[0], {"unix2dos": "dos2unix"}.get(command[0], command[0]))
     card = world.stage("a", "Wrote teh story.")
     _run(*command, card)
-    world.keep()
+    world.reconcile()
     world.move(card, "approved")
-    world.keep()
+    world.reconcile()
     (receipt,) = world.receipts()
     assert receipt["raw_text"] == ("Wrote teh story." if command[0] == "unix2dos" else "Wrote the story.")
     assert "\r" not in json.dumps(receipt["lines"])
@@ -240,7 +240,7 @@ def test_mc_moves_a_card_as_a_person_does(world: World, tmp_path: Path) -> None:
     # Down from "..", F6, yes to the target it proposes (the other panel), F10 to leave.
     keys = [("Hint", b"\x1bOB"), ("think_", b"\x1b6"), ("[< OK", b"\r"), ("think_", b"\x1b0")]
     _at_a_terminal(command, keys, tmp_path)
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
 
 
@@ -295,7 +295,7 @@ def test_a_copy_under_any_sync_tools_name_is_still_one_decision(world: World, na
     card = world.stage("a")
     shutil.copy(card, world.place.approved / name.format(card.stem))
     world.move(card, "approved")
-    world.keep()
+    world.reconcile()
     assert [r["candidate_id"] for r in world.receipts()] == ["a"]
     assert len([line for line in world.lines("self-evidence.md") if line.startswith("- ACT-")]) == 1
     assert world.names("approved") == world.names("pending") == world.names("problems") == []
@@ -304,7 +304,7 @@ def test_a_copy_under_any_sync_tools_name_is_still_one_decision(world: World, na
 def test_a_hard_link_is_a_drop_of_its_own_and_its_other_name_stays(world: World, outside: Path) -> None:
     before = outside.read_bytes()
     os.link(outside, world.place.inbox / "linked.json")
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["quiz"]
     assert outside.read_bytes() == before
     assert world.names() == []
@@ -314,6 +314,6 @@ def test_a_huge_sparse_file_is_refused_at_once(world: World) -> None:
     with open(world.place.inbox / "huge.json", "wb") as file:
         file.truncate(10 << 30)
     world.drop("good.json", {"id": "good", "text": "Fine."})
-    world.keep()
+    world.reconcile()
     assert world.gate_ids() == ["good"]
     assert "10,737,418,240 bytes" in world.why("huge.json")

@@ -69,7 +69,7 @@ def test_a_drop_renamed_over_another_between_look_and_removal_is_staged_too(
 ) -> None:
     path = world.drop("latest.json", _drop("The first."))
     monkeypatch.setattr(atomic, "calls", Meanwhile(path, lambda: _over(path, _drop("The second."))))
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["The first.", "The second."]
     assert world.names() == []
 
@@ -82,23 +82,23 @@ def test_a_stop_at_that_very_moment_loses_and_doubles_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "calls", Meanwhile(path, lambda: _over(path, _drop("The second.")), calls))
         try:
-            world.keep()
+            world.reconcile()
         except Killed:
             world.restart()
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["The first.", "The second."]
     assert world.names() == []
 
 
 def test_what_a_stop_left_aside_is_read_under_its_own_name_though_that_is_taken(world: World) -> None:
     world.drop("latest.json", _drop("The first."))
-    world.keep()
+    world.reconcile()
     (first,) = world.gate_ids()
     again = world.drop("x.json", _drop("The second."))
     again.rename(world.place.inbox / aside_name("latest.json"))
     world.drop("latest.json", _drop("The third."))
     world.restart()
-    world.keep()
+    world.reconcile()
     assert [c["source"] for c in world.gate()] == ["latest.json"] * 3
     assert world.gate_ids()[0] == first
     assert world.names() == []
@@ -109,7 +109,7 @@ def test_a_good_drop_renamed_over_a_bad_one_is_staged_and_the_bad_ones_reason_go
 ) -> None:
     path = world.drop("latest.json", b'{"raw_text": "", "nonsense": 1}')
     monkeypatch.setattr(atomic, "calls", Meanwhile(path, lambda: _over(path, _drop("Good."))))
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["Good."]
     assert (world.names(), world.names("problems")) == ([], [])
 
@@ -132,7 +132,7 @@ def test_a_good_drop_put_in_the_place_of_what_is_no_file_is_staged(
     with monkeypatch.context() as patch:
         patch.setattr(untrusted, "look", look_and_replace)
         world.reconciler.reconcile(world.user)
-    world.keep()
+    world.reconcile()
     assert [c["raw_text"] for c in world.gate()] == ["Good."]
     assert (world.names(), world.names("problems")) == ([], [])
 
@@ -143,7 +143,7 @@ def test_an_edit_saved_over_a_card_as_it_is_cleared_from_approved_is_kept(
     card = world.move(world.stage("c1", "Learned of the moon."), "approved")
     edited = card.read_bytes().replace(b"the moon", b"the sun")
     monkeypatch.setattr(atomic, "calls", Meanwhile(card, lambda: _over(card, edited)))
-    world.keep()
+    world.reconcile()
     assert [r["raw_text"] for r in world.receipts()] == ["Learned of the moon."]
     assert world.names("approved") == []
     (kept,) = [n for n in world.names("problems") if not n.endswith(".why.txt")]
@@ -157,7 +157,7 @@ def test_a_card_that_a_stop_left_aside_counts_where_it_lies(world: World) -> Non
         if taken:
             card.write_text("Something else.")
     world.restart()
-    world.keep()
+    world.reconcile()
     assert sorted(r["candidate_id"] for r in world.receipts()) == ["c1", "c2"]
     assert world.names("approved") == []
 

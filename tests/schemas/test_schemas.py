@@ -54,7 +54,7 @@ def world(root: Root) -> World:
     world.reject("c3")
     knowledge = world.place.home / "self-knowledge.md"
     knowledge.write_text(knowledge.read_text() + "* by hand\n")
-    world.keep()
+    world.reconcile()
     return world
 
 

@@ -146,7 +146,7 @@ def test_a_stop_lets_the_work_in_hand_finish(world: World) -> None:
     receipts = {r["candidate_id"] for r in world.receipts()}
     assert receipts.isdisjoint(world.gate_ids())
     assert len(receipts) + len(world.gate()) == 200
-    world.keep()
+    world.reconcile()
     assert len(world.receipts()) == 200
 
 

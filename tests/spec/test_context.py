@@ -31,10 +31,10 @@ def world(root: Root) -> World:
         for n in range(23)
     ]
     world.drop("all.jsonl", "\n".join(map(json.dumps, drops)))
-    world.keep()
+    world.reconcile()
     for n in range(20):
         world.move(world.card(f"c{n:02}"), "approved")
-        world.keep()
+        world.reconcile()
     return world
 
 

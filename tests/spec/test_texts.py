@@ -118,7 +118,7 @@ def test_the_acceptance_criteria_hold_for_an_approval_and_a_rejection(root: Root
     world.drop("b.json", {**drop, "id": "b"})
     world.drop("c.json", {**drop, "id": "c", "link_to_evidence_id": "a", "suggested_ix_section": None})
     world.drop("d.json", {**drop, "skilltag": "WORK"})
-    world.keep()
+    world.reconcile()
     assert (world.gate_ids(), world.names(), world.names("problems")) == (
         ["a", "b", "c"],
         [],
@@ -183,7 +183,7 @@ def test_agents_md_says_in_ten_lines_how_to_stage_and_it_works(root: Root) -> No
     paths = [hidden.replace("demo", "alex"), final.replace("demo", "alex")]
     subprocess.run([sys.executable, "-c", code, drop, *paths], cwd=root.path, check=True)
     world = World(root)
-    world.keep()
+    world.reconcile()
     assert [(c["raw_text"], c["source"]) for c in world.gate()] == [("TEXT", "YOUR-NAME")] * 2
     assert {p: b for p, b in tree(root.path).items() if p in before and not p.endswith("gate.json")} == before
     for call in re.findall(r"`recursion-gate ([^`]+)`", text):

@@ -11,7 +11,7 @@ from ..support.world import World
 
 
 def test_an_inbox_explains_itself_from_the_first_turn_on(root: Root, place: Place) -> None:
-    World(root).keep()
+    World(root).reconcile()
     text = place.read_me.read_text()
     for state in ("pending", "approved", "rejected", "problems"):
         assert f'"{state}"' in text
@@ -27,8 +27,8 @@ def test_a_page_that_a_person_has_written_stays(place: Place) -> None:
 
 def test_the_page_is_no_drop(root: Root, place: Place) -> None:
     world = World(root)
-    world.keep()
+    world.reconcile()
     world.restart()
-    world.keep()
+    world.reconcile()
     assert place.read_me.exists()
     assert (world.gate(), world.names("problems")) == ([], [])

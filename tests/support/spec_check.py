@@ -176,10 +176,10 @@ def _folders(texts: Mapping[str, str]) -> list[str]:
     root = Root(Path("/r"))
     place = root.place("USER")
     folders = [place.inbox, *(place.state(s) for s in STATES), place.home, root.template, place.receipts, root.daemon]
-    so = {f"{place.shown(p)}/" for p in folders} | {root.settings.name}
+    so = {f"{place.display_path(p)}/" for p in folders} | {root.settings.name}
     table = {words(row[0])[0] for row in rows(section(texts["lanes"], "The tree"))}
     found = _differ("the tree", table, so)
-    files = {place.shown(place.gate), place.shown(place.ledger)}
+    files = {place.display_path(place.gate), place.display_path(place.ledger)}
     some = {f"{state}/" for state in STATES} | {
         "inbox/USER/pending/NAME.md",
         "inbox/USER/NAME.json",

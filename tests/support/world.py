@@ -53,12 +53,12 @@ class World:
     def stage(self, candidate_id: str, text: str = "Looked at the moon.", **fields: Any) -> Path:
         """Drop a candidate, have it staged, and give its card."""
         self.drop(f"{candidate_id}.json", {"id": candidate_id, "raw_text": text, **fields})
-        self.keep()
+        self.reconcile()
         return self.card(candidate_id)
 
     # -- the daemon ---------------------------------------------------------------------------------------------------
 
-    def keep(self) -> Outcome:
+    def reconcile(self) -> Outcome:
         """Turns until nothing more can be done now; short waits (a file just written) are waited for."""
         while True:
             outcome = self.reconciler.reconcile(self.user)
@@ -88,12 +88,12 @@ class World:
     def approve(self, *ids: str) -> None:
         for candidate_id in ids:
             self.move(self.card(candidate_id), "approved")
-        self.keep()
+        self.reconcile()
 
     def reject(self, *ids: str) -> None:
         for candidate_id in ids:
             self.move(self.card(candidate_id), "rejected")
-        self.keep()
+        self.reconcile()
 
     def move(self, card: Path, state: str, name: str | None = None) -> Path:
         return card.rename(self.place.state(state) / (name or card.name))

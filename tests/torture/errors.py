@@ -69,7 +69,7 @@ class _Work:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.reconciler = Reconciler(Root(place.root), _SETTINGS)
-        self.told: list[str] = []  # what was wrong with it
+        self.faults: list[str] = []  # what was wrong with it
 
     def turn(self) -> Outcome:
         """One turn; what it gives is checked: after a failure it must say so, and rest."""
@@ -77,9 +77,9 @@ class _Work:
         problem = self.reconciler.problems.get(self.place.user)
         least = 0.5 if outcome.failed else _SETTINGS.look_seconds
         if problem and (outcome.more or outcome.due is None or outcome.due < least):
-            self.told.append(f"it does not rest after '{problem}': {outcome}")
+            self.faults.append(f"it does not rest after '{problem}': {outcome}")
         if problem and "internal error" in problem:
-            self.told.append(problem)
+            self.faults.append(problem)
         return outcome
 
     def to_the_end(self) -> None:
@@ -91,7 +91,7 @@ class _Work:
             if outcome.due is None:
                 return
             time.sleep(min(outcome.due, 0.1))
-        self.told.append(f"there is no end to it: {self.reconciler.problems}")
+        self.faults.append(f"there is no end to it: {self.reconciler.problems}")
 
 
 def each_call(chapter: Chapter, folder: Path, name: str, *, lasting: bool) -> Count:
@@ -106,10 +106,10 @@ def each_call(chapter: Chapter, folder: Path, name: str, *, lasting: bool) -> Co
         count.points += 1
         broken = _Broken(number, name, lasting)
         place = start_again(chapter.before, folder)
-        told = _through(place, broken, Boundary(broken))
-        told += _differences(chapter, place, name)
+        found = _through(place, broken, Boundary(broken))
+        found += _differences(chapter, place, name)
         at = f"{chapter.story}/{chapter.act}, {name} {'from' if lasting else 'at'} call {number}: "
-        count.broken += [at + t for t in told]
+        count.broken += [at + t for t in found]
     return count
 
 
@@ -139,15 +139,15 @@ def _through(place: Place, broken: _Broken, boundary: Boundary) -> list[str]:
             if place.user in work.reconciler.problems:
                 waits.append(outcome.due or 0)
                 if os.strerror(getattr(errno, broken.name)).lower() not in work.reconciler.problems[place.user]:
-                    work.told.append(f"it says '{work.reconciler.problems[place.user]}'")
+                    work.faults.append(f"it says '{work.reconciler.problems[place.user]}'")
         if broken.lasting and not waits and not _bears(broken):
-            work.told.append("it does not say that anything is wrong")
+            work.faults.append("it does not say that anything is wrong")
         if waits != sorted(waits):
-            work.told.append(f"it rests shorter and shorter: {waits}")
+            work.faults.append(f"it rests shorter and shorter: {waits}")
         broken.over = True
         work.to_the_end()
         work.reconciler.close()
-        return work.told
+        return work.faults
     finally:
         atomic.calls = before
 
@@ -160,12 +160,12 @@ def _bears(broken: _Broken) -> bool:
 def _differences(chapter: Chapter, place: Place, name: str) -> list[str]:
     """As `differences`. A file that may not be moved is passed by, so those behind it may get into problems/ before it,
     and have the names that it would have had."""
-    told = differences(chapter.after, place)
-    if name != "EACCES" or not all("/problems/" in line for line in told):
-        return told
-    folder = place.shown(place.problems) + "/"
+    found = differences(chapter.after, place)
+    if name != "EACCES" or not all("/problems/" in line for line in found):
+        return found
+    folder = place.display_path(place.problems) + "/"
     wanted = Counter(data for path, data in chapter.after.items() if path.startswith(folder))
-    return told if wanted != Counter(p.read_bytes() for p in place.problems.iterdir()) else []
+    return found if wanted != Counter(p.read_bytes() for p in place.problems.iterdir()) else []
 
 
 # -- calls that only look ---------------------------------------------------------------------------------------------
@@ -186,8 +186,8 @@ def each_look(chapter: Chapter, folder: Path, name: str) -> Count:
         if not failed:
             return count
         count.points += 1
-        told = work.told + (_unaccounted(chapter, place) if name == "EACCES" else differences(chapter.after, place))
-        count.broken += [f"{chapter.story}/{chapter.act}, {name} at look {number} ({failed[0]}): {t}" for t in told]
+        found = work.faults + (_unaccounted(chapter, place) if name == "EACCES" else differences(chapter.after, place))
+        count.broken += [f"{chapter.story}/{chapter.act}, {name} at look {number} ({failed[0]}): {t}" for t in found]
 
 
 @contextmanager
@@ -225,11 +225,11 @@ def _looks(folder: Path, number: int, name: str) -> Iterator[list[str]]:
 def _unaccounted(chapter: Chapter, place: Place) -> list[str]:
     """What may not be read may be refused: then each text must still stand in one place, and what is refused have its
     reason."""
-    told = []
+    found = []
     names = {p.name for p in place.problems.iterdir()}
     refused = {n for n in names if f"{n}.why.txt" in names}  # one may be called like a reason itself
-    told += [f"{n} has no reason" for n in names - refused if not n.endswith(".why.txt")]
-    told += [f"{n} has no file" for n in names - refused if n.removesuffix(".why.txt") not in refused]
+    found += [f"{n} has no reason" for n in names - refused if not n.endswith(".why.txt")]
+    found += [f"{n} has no file" for n in names - refused if n.removesuffix(".why.txt") not in refused]
     ended = Counter((place.problems / n).read_bytes() for n in refused)
     inbox = f"inbox/{place.user}/"
     wanted = [d for p, d in chapter.before.files.items() if d and p.startswith(inbox) and "/pending/" not in p]
@@ -238,8 +238,8 @@ def _unaccounted(chapter: Chapter, place: Place) -> list[str]:
     for data in wanted:
         words = [w for w in _WORDS if w.encode() in data]
         if data not in ended and words and not all(w in work for w in words):
-            told.append(f"lost: {data!r}")
-    return told
+            found.append(f"lost: {data!r}")
+    return found
 
 
 @click.command()
@@ -258,10 +258,10 @@ def main(stories: tuple[str, ...], names: tuple[str, ...]) -> None:
                         "looks": each_look(chapter, folder / "run", name),
                     }
                     total.update({what: count.points for what, count in counts.items()})
-                    broken = [told for count in counts.values() for told in count.broken]
+                    broken = [fault for count in counts.values() for fault in count.broken]
                     total["broken"] += len(broken)
-                    told = ", ".join(f"{count.points} {what}" for what, count in counts.items())
-                    click.echo(f"{story}/{number} {name}: {told}, {len(broken)} broken")
+                    points = ", ".join(f"{count.points} {what}" for what, count in counts.items())
+                    click.echo(f"{story}/{number} {name}: {points}, {len(broken)} broken")
                     for line in broken:
                         click.echo(f"  {line}")
     tried = total["once"] + total["lasting"] + total["looks"]

@@ -325,7 +325,7 @@ class _Cuts:
 
     def _come_up(self, tree: Tree, when: str) -> None:
         place = start_again(tree, self._folder)
-        ledger = place.shown(place.ledger)
+        ledger = place.display_path(place.ledger)
         if self.count.states % 2 and tree.files.get(ledger) == self._chapter.after.get(ledger):
             shutil.copytree(self.index, self._folder / ".daemon", dirs_exist_ok=True)
         self.count.states += 1

@@ -93,7 +93,7 @@ def decide(root: Path, users: list[str], stop: Event, rests: Event, out: mp.Simp
 
 
 #: Enough of them: then the daemon is let finish.
-_MOST_KILLS = 40
+_KILLS_LIMIT = 40
 
 
 def _all_looked_at(worlds: dict[str, World]) -> bool:
@@ -116,7 +116,7 @@ def run(folder: Path, writers: int, users: int, drops: int, seed: int) -> list[s
     for process in [script, *agents]:
         process.start()
     kills, written = 0, 0.0
-    while kills < 5 or (kills < _MOST_KILLS and not (_all_looked_at(worlds) and rests.is_set())):
+    while kills < 5 or (kills < _KILLS_LIMIT and not (_all_looked_at(worlds) and rests.is_set())):
         if not written and not any(agent.is_alive() for agent in agents):
             written = time.monotonic() - began
         time.sleep(dice.uniform(1, 3))  # however far it has come: most of what it does then is to make good

@@ -173,7 +173,7 @@ def _killed_and_started(root: Path, others: list[BaseProcess], dice: random.Rand
 def _round(folder: Path, renames: int, seed: int, result: Result, *, kill: bool) -> None:
     root = make_root(folder, "alex")
     world = World(root, _SETTINGS)
-    world.keep()
+    world.reconcile()
     world.reconciler.close()
     versions: mp.SimpleQueue[dict[str, bool]] = _CONTEXT.SimpleQueue()
     edits: mp.SimpleQueue[list[str]] = _CONTEXT.SimpleQueue()
@@ -191,7 +191,7 @@ def _round(folder: Path, renames: int, seed: int, result: Result, *, kill: bool)
         replaced |= versions.get()
     saved = edits.get()
     world.restart()
-    world.keep()
+    world.reconcile()
     result.problems += [f"{user}: {why}" for user, why in world.reconciler.problems.items()]
     world.reconciler.close()
     _count(world, replaced, saved, result)

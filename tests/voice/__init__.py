@@ -60,11 +60,11 @@ def sample(root: Root) -> tuple[World, dict[str, str]]:
     world = World(root, user="mira")
     drops = (HERE / "record.jsonl").read_text("utf-8")
     world.drop("record.jsonl", drops)
-    world.keep()
+    world.reconcile()
     ids = {c["id"]: act_id(Candidate.model_validate(c)) for c in world.gate()}
     for card in sorted(world.place.pending.iterdir()):
         world.move(card, "approved")
-    world.keep()
+    world.reconcile()
     return world, ids
 
 

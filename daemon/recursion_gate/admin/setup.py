@@ -85,7 +85,7 @@ def add_user(root: Root, name: str, *, agents: str | None = None) -> list[Path]:
     check_name(name)
     place = root.place(name)
     if os.path.lexists(place.home):
-        raise BadUser(name, f"is there already: {place.shown(place.home)}/")
+        raise BadUser(name, f"is there already: {place.display_path(place.home)}/")
     taken = [user for user in root.users() if user.casefold() == name.casefold()]
     if taken:
         raise BadUser(name, f"differs only in upper and lower case from the user '{taken[0]}'")

@@ -195,7 +195,7 @@ def _at_gate(place: Place, look: _Look) -> set[str] | None:
         look.parked = str(err)
     except OSError as err:
         if err.errno not in (errno.EACCES, errno.EPERM):
-            look.parked = f"{place.shown(place.gate)}: {(err.strerror or str(err)).lower()}"
+            look.parked = f"{place.display_path(place.gate)}: {(err.strerror or str(err)).lower()}"
     return None
 
 

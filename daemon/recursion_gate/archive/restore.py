@@ -58,13 +58,14 @@ def _must_be_free(root: Root, place: Place, receipts: Mapping[str, bytes]) -> No
     taken = [known for known in root.users() if known.casefold() == user.casefold()]
     if taken or os.path.lexists(place.home):
         raise BadUser(
-            user, f"exists already ({place.shown(place.home)}/): an archive only restores a user who does not exist"
+            user,
+            f"exists already ({place.display_path(place.home)}/): an archive only restores a user who does not exist",
         )
     for inside, data in {place.ledger.name: b"", place.baseline.name: b"", **receipts}.items():
         there = place.receipts / inside
         # An interrupted import has left the same bytes.
         if os.path.lexists(there) and (there.is_symlink() or not there.is_file() or there.read_bytes() != data):
-            raise BadUser(user, f"has other files here: move {place.shown(there)} away first")
+            raise BadUser(user, f"has other files here: move {place.display_path(there)} away first")
 
 
 def _try(packed: Packed, path: Path) -> None:

@@ -68,7 +68,7 @@ def look_for(anchors: Sequence[Anchor], root: Root, proofs: list[Proof]) -> None
         if anchor.user is None:
             if not any(anchor.hash in p.anchored for p in proofs):
                 whose = "the chain" if len(proofs) == 1 else "any chain"
-                path = root.place(proofs[0].user).shown(root.receipts)
+                path = root.place(proofs[0].user).display_path(root.receipts)
                 _say_gone(proofs[0], path, f"the receipt with the hash {anchor.hash[:16]}... is not in {whose}")
         elif proof is None:
             if not root.place(anchor.user).home.is_dir():
@@ -78,7 +78,9 @@ def look_for(anchors: Sequence[Anchor], root: Root, proofs: list[Proof]) -> None
             gone = anchor.seq is not None and anchor.seq > proof.seq
             why = f"is gone: the chain ends at {proof.seq}" if gone else "is not the one that was noted"
             place = root.place(anchor.user)
-            _say_gone(proof, place.shown(place.ledger), f"{which} {why if anchor.seq else 'is not in the chain'}")
+            _say_gone(
+                proof, place.display_path(place.ledger), f"{which} {why if anchor.seq else 'is not in the chain'}"
+            )
 
 
 def _say_gone(proof: Proof, path: str, problem: str) -> None:

@@ -67,7 +67,7 @@ class Filed:
             for receipt in receipts():
                 named.pop(receipt.candidate_id, None)  # a copy that somebody made
         for candidate_id, path in named.items():
-            display_path = self._place.shown(self._place.receipts / path)
+            display_path = self._place.display_path(self._place.receipts / path)
             self._found(
                 Finding(
                     "fault",
@@ -88,7 +88,7 @@ def say_what_differs(place: Place, found: Callable[[Finding], None]) -> None:
     if missing or extra:  # it may just be at it
         again = _differing(place)
         missing, extra = missing & again[0], extra & again[1]
-    path = place.shown(place.pending)
+    path = place.display_path(place.pending)
     if missing:
         message = f"{count(len(missing), 'candidate')} at the gate without a card: the daemon creates it again"
         found(Finding("note", "card-missing", path, message, "", place.user))

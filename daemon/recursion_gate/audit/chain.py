@@ -77,7 +77,7 @@ class Chain:
 
     def _fault(self, code: str, line: int | None, problem: str, remedy: str = _BACKUP) -> None:
         place = self._place
-        self._found(Finding("fault", code, place.shown(place.ledger), problem, remedy, place.user, line))
+        self._found(Finding("fault", code, place.display_path(place.ledger), problem, remedy, place.user, line))
 
     def _read(self, line: bytes, number: int, end: int) -> Link | None:
         try:
@@ -138,7 +138,7 @@ class Chain:
             Finding(
                 "fault",
                 "baseline-changed",
-                place.shown(place.baseline),
+                place.display_path(place.baseline),
                 "this is not the file that the first receipt names: one of the two was changed or exchanged",
                 "Put back the copies that belong together.",
                 place.user,
@@ -194,7 +194,7 @@ class Chain:
 
     def _note_cut_short(self, problem: str) -> None:
         place = self._place
-        path = place.shown(place.ledger)
+        path = place.display_path(place.ledger)
         self._found(
             Finding(
                 "note", "append-cut-short", path, f"{problem}. The daemon mends it at its next look", "", place.user

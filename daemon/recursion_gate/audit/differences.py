@@ -81,7 +81,7 @@ class Differences:
         self.missing: list[tuple[int, str]] = []
 
     def say(self, severity: str, code: str, name: str, problem: str, remedy: str = "", line: int | None = None) -> None:
-        path = printable(self._place.shown(self._place.home / name))
+        path = printable(self._place.display_path(self._place.home / name))
         self._found(Finding(severity, code, path, problem, remedy, self._place.user, line))  # type: ignore[arg-type]
 
     def believe(self, lost: Iterable[str], witness: str) -> None:
@@ -193,13 +193,13 @@ class Differences:
         message = f"no receipt accounts for {lines}: {text}"
         if self.known_lost(claim):
             message = f"this was approved here, as {self._witness} shows, and its receipt is gone: {text}"
-            remedy = f"Leave it. Put back the newest copy of {self._place.shown(self._place.receipts)}/."
+            remedy = f"Leave it. Put back the newest copy of {self._place.display_path(self._place.receipts)}/."
             self.say("fault", "line-without-receipt", e.file, message, remedy, e.line)
             return
         remedy = (
             "If it was approved here, the receipts are older than the Record: put back the newest copy of "
-            f"{self._place.shown(self._place.receipts)}/. If you wrote it yourself, write it without the ACT id. Else "
-            "take it out."
+            f"{self._place.display_path(self._place.receipts)}/. If you wrote it yourself, write it without the ACT "
+            "id. Else take it out."
         )
         if e.file not in RECORD_FILES:
             remedy += (

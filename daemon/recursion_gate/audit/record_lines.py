@@ -177,9 +177,9 @@ class RecordLines:
         )
         remedy = (
             "Nothing, if they came with the folder or from another program. Else take them out before you decide; "
-            f"where decisions were made here, put back a copy of {self._place.shown(self._place.receipts)}/."
+            f"where decisions were made here, put back a copy of {self._place.display_path(self._place.receipts)}/."
         )
-        path = self._place.shown(self._place.home)
+        path = self._place.display_path(self._place.home)
         self._found(Finding("edit", "entries-unproved", path, message, remedy, self._place.user))
 
 

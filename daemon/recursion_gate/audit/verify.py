@@ -126,7 +126,7 @@ class _Look:
         return not any(f.severity != "edit" for f in self.found.listed())
 
     def _add(self, severity: str, code: str, path: Any, problem: str, remedy: str = "") -> None:
-        display_path = self.place.shown(path)
+        display_path = self.place.display_path(path)
         self.found.add(Finding(severity, code, display_path, problem, remedy, self.place.user))  # type: ignore[arg-type]
 
     def run(self, progress: Callable[[int], None]) -> None:
@@ -299,16 +299,17 @@ class _Look:
                     f"{', ...' if len(some) > 3 else ''}), as the daemon knows: all receipts are gone"
                 )
                 remedy = (
-                    f"Put back a copy of {self.place.shown(self.place.receipts)}/ before anything else is decided: the "
-                    "next decision would begin a chain anew, and take all that stands in the Record for seed lines."
+                    f"Put back a copy of {self.place.display_path(self.place.receipts)}/ before anything else is "
+                    "decided: the next decision would begin a chain anew, and take all that stands in the Record for "
+                    "seed lines."
                 )
                 self._add("fault", "receipts-missing", path, message, remedy)
                 return
         message = "the daemon knows of receipts that are not here: they were cut off, or an older copy was put back"
         remedy = (
             f"The daemon does nothing for this user until you say which copy is right. Put back the newest copy of "
-            f"{self.place.shown(self.place.receipts)}/; or, if these are the right ones, stop the daemon, delete "
-            ".daemon/decided.sqlite and start it again."
+            f"{self.place.display_path(self.place.receipts)}/; or, if these are the right ones, stop the daemon, "
+            "delete .daemon/decided.sqlite and start it again."
         )
         self._add("fault", "receipts-behind", path, message, remedy)
 

@@ -55,7 +55,7 @@ def hints_on(item: Any) -> list[Any]:
 
 
 def _hints(found: Sequence[Any]) -> list[str]:
-    lines = [part for hint in found for part in wrapped(one_line(hint.told, 500), "! ", "  ").split("\n")]
+    lines = [part for hint in found for part in wrapped(one_line(hint.message, 500), "! ", "  ").split("\n")]
     return [click.style(line, fg="yellow") for line in lines]
 
 

@@ -108,7 +108,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     _write_down(root, reconciler)
 
     def display_path(user: str, path: str) -> str:
-        return printable(root.place(user).shown(path))
+        return printable(root.place(user).display_path(path))
 
     counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
     if as_json:

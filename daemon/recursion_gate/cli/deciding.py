@@ -90,7 +90,7 @@ def _as_json(item: Any) -> dict[str, Any]:
 
 
 def _shown(item: Any) -> str | None:
-    return item.place.shown(item.card) if item.card else None
+    return item.place.display_path(item.card) if item.card else None
 
 
 @click.command()

@@ -211,7 +211,7 @@ def _decided(root: Root, users: list[str], given: str) -> str:
     candidate_id, user, receipt = exact[0]
     which = "" if candidate_id == given else f"({candidate_id}) "
     why = f" ({receipt.reason})" if receipt.reason else ""
-    return f"{which}waits no longer: it was {receipt.told}{why}, for {user}. {TAKE_BACK}"
+    return f"{which}waits no longer: it was {receipt.message}{why}, for {user}. {TAKE_BACK}"
 
 
 def _means(given: str, candidate_id: str) -> bool:

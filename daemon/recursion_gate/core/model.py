@@ -293,7 +293,7 @@ class Receipt(BaseModel):
         return self.merged_at or self.rejected_at or ""
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """The decision, its moment, and its ACT id, in words."""
         return f"{self.action} on {self.at[:10]}" + (f" as {self.evidence_id}" if self.evidence_id else "")
 

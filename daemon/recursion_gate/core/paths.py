@@ -160,7 +160,7 @@ class Place:
     def state(self, name: str) -> Path:
         return self.inbox / name
 
-    def shown(self, path: Path | str) -> str:
+    def display_path(self, path: Path | str) -> str:
         """`path` as messages name it: from the root on, with ``/``."""
         try:
             return Path(path).relative_to(self.root).as_posix()

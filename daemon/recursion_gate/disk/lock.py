@@ -34,7 +34,7 @@ _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | _NO_LINK
 _TRY, _AGAIN = 0.5, 0.05
 
 #: More than stands in the file.
-_MOST = 200
+_LIMIT = 200
 
 
 class Held:
@@ -68,7 +68,7 @@ class Held:
                 return False
         except FileNotFoundError:
             return False
-        said = os.pread(self._fd, _MOST, 0)
+        said = os.pread(self._fd, _LIMIT, 0)
         if self._word and not said:  # somebody has emptied it
             os.pwrite(self._fd, self._word, 0)
         elif self._word and said != self._word:
@@ -77,7 +77,7 @@ class Held:
 
     def release(self) -> None:
         with contextlib.suppress(OSError):  # nobody is to take us for alive here, who can see only our process
-            if self._word and os.pread(self._fd, _MOST, 0) == self._word:
+            if self._word and os.pread(self._fd, _LIMIT, 0) == self._word:
                 os.ftruncate(self._fd, len(_first(self._word)))
         os.close(self._fd)
 
@@ -121,7 +121,7 @@ def _lock(fd: int, root: Root) -> None:
 
 def _not_another_way(fd: int, root: Root) -> None:
     """We have the lock; but one who has the same file by another way may live. Raises AlreadyRunning."""
-    said = os.pread(fd, _MOST, 0)
+    said = os.pread(fd, _LIMIT, 0)
     pid, _, rest = said.partition(b"\n")
     born = rest.rpartition(b" ")[0]
     if born and pid.isdigit() and int(pid) != os.getpid() and born.decode(errors="replace") == _born(int(pid)):
@@ -160,7 +160,7 @@ def hold(root: Root) -> Iterator[Held]:
 def holder(root: Root) -> int | None:
     """The pid that the last holder wrote. Says nothing of whether it still runs: see `is_held`."""
     try:
-        return _pid(root.lock.read_bytes()[:_MOST])
+        return _pid(root.lock.read_bytes()[:_LIMIT])
     except OSError:
         return None
 

@@ -126,7 +126,7 @@ class _Diagnosis(Findings):
                 self.add(finding)
         except OSError as err:
             path = Path(os.fsdecode(err.filename)) if err.filename else root.path
-            where = root.place(user or "").shown(path)
+            where = root.place(user or "").display_path(path)
             if isinstance(err, PermissionError) and not self._context.may_look:
                 self.add(Finding("note", "not-looked-at", where, "this account may not look at it", "", user))
                 return

@@ -40,11 +40,11 @@ def not_ours(context: Context, place: Place) -> Iterator[Finding]:
         if not _may_write(folder_path, st, uid):
             message = f"the daemon's account, '{account(uid)}', may not take anything out of this folder"
             remedy = "Give it the right to write here."
-            yield Finding("fault", "cannot-move", place.shown(folder_path), message, remedy, place.user)
+            yield Finding("fault", "cannot-move", place.display_path(folder_path), message, remedy, place.user)
             continue
         for entry in inside:
             if (why := _why_not_ours(entry, st, uid)) is not None:
-                where = printable(place.shown(folder_path / entry.name))
+                where = printable(place.display_path(folder_path / entry.name))
                 yield Finding("warning", "cannot-move", where, why, _TAKE_AWAY, place.user)
 
 
@@ -110,7 +110,7 @@ def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: st
             remedy = (
                 "'recursion-gate status' gives the reason: a program may have it open, or the daemon cannot move it."
             )
-        where = printable(place.shown(path / entry.name))
+        where = printable(place.display_path(path / entry.name))
         yield Finding("warning", code, where, message, remedy, place.user)
 
 
@@ -125,7 +125,9 @@ def left_alone(context: Context, place: Place) -> Iterator[Finding]:
         for name in names[:_NAMED_LIMIT]:
             message = "its name is that of an editor's backup or lock, or of an unfinished file: the daemon ignores it"
             remedy = "It decides nothing: delete it, or rename it if it is a card."
-            yield Finding("note", "left-alone", printable(place.shown(folder / name)), message, remedy, place.user)
+            yield Finding(
+                "note", "left-alone", printable(place.display_path(folder / name)), message, remedy, place.user
+            )
 
 
 def problems(context: Context, place: Place) -> Iterator[Finding]:
@@ -144,7 +146,7 @@ def problems(context: Context, place: Place) -> Iterator[Finding]:
     why = _why(place.problems, newest)
     remedy = "NAME.why.txt beside each has the remedy. Correct the file and drop it again, or delete both."
     message = f"{message}: {why}" if why else message
-    yield Finding("warning", "problems", place.shown(place.problems), message, remedy, place.user)
+    yield Finding("warning", "problems", place.display_path(place.problems), message, remedy, place.user)
 
 
 def _why(folder_path: Path, name: str) -> str:

@@ -114,6 +114,6 @@ def _if_writable(root: Root, path: Path, user: str | None) -> Iterator[Finding]:
         return
     if stat.S_ISLNK(st.st_mode) or not st.st_mode & stat.S_IWOTH:
         return
-    where = root.place("").shown(path)
+    where = root.place("").display_path(path)
     message = "every account of this machine may write this, and so forge the Record or the receipts"
     yield Finding("warning", "writable-by-all", where, message, f"chmod o-w {path}", user)

@@ -31,7 +31,7 @@ def settings(context: Context) -> Iterator[Finding]:
 
 def folder(root: Root, path: Path, user: str | None = None) -> Iterator[Finding]:
     """`path` is a folder, and a real one."""
-    where = root.place("").shown(path)
+    where = root.place("").display_path(path)
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

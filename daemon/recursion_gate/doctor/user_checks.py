@@ -33,7 +33,7 @@ def folders(context: Context, place: Place) -> Iterator[Finding]:
 
 def gate(context: Context, place: Place) -> Iterator[Finding]:
     """The gate has room, and no candidate comes from the future."""
-    where = place.shown(place.gate)
+    where = place.display_path(place.gate)
     try:
         waiting = gate_reader.read(place)
     except Parked:
@@ -59,7 +59,7 @@ def _after(instant: str, limit: datetime) -> bool:
 
 def receipts(context: Context, place: Place) -> Iterator[Finding]:
     """The last receipt was not made in the future. (All else about the receipts `verify` says.)"""
-    where = place.shown(place.ledger)
+    where = place.display_path(place.ledger)
     try:
         last = head(place)
     except (Parked, IsADirectoryError):
@@ -74,7 +74,7 @@ def record_files(context: Context, place: Place) -> Iterator[Finding]:
     """Each Record file is there, is text that the daemon can merge into, and has the heading that entries go under."""
     for name in RECORD_FILES:
         path = place.home / name
-        where = place.shown(path)
+        where = place.display_path(path)
         try:
             with open_plain(path) as file:
                 text = file.read()

@@ -178,7 +178,7 @@ def _leftover(left: Leftover) -> Action:
     very card that was decided on is filed, a mere copy removed. One that somebody has put here since, where the folder
     says the contrary, or has edited, is answered: it goes to problems/, with what was decided."""
     if left.is_edited or left.came_since:
-        told = f"this entry waits no longer: it was {left.receipt.told}, before this card came here"
+        told = f"this entry waits no longer: it was {left.receipt.message}, before this card came here"
         return Refuse(left.path, left.seen.mark, Refusal(told, TAKE_BACK), "was not carried out", record_too=False)
     if left.is_very_card:
         return FileCard(left.path, left.seen, left.receipt)

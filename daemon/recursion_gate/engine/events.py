@@ -15,7 +15,7 @@ __all__ = ["Events"]
 log = logging.getLogger("recursion_gate")
 
 #: So many log lines of one kind, of which there may be very many, are written in `look_seconds`.
-_MOST_SAID = 5
+_SAID_LIMIT = 5
 
 
 class _Told(Protocol):
@@ -52,7 +52,7 @@ class Events:
         `look_seconds`, and of the others the number (see `say_how_many_more`)."""
         for which, why in events:
             self._said[event] += 1
-            if self._said[event] <= _MOST_SAID:
+            if self._said[event] <= _SAID_LIMIT:
                 self.say(event, which, why=why)
 
     def say_how_many_more(self) -> None:
@@ -61,8 +61,8 @@ class Events:
         if here < self.said_until:
             return
         for event, number in self._said.items():
-            if number > _MOST_SAID:
-                self.say(event, self._inbox, more=number - _MOST_SAID)
+            if number > _SAID_LIMIT:
+                self.say(event, self._inbox, more=number - _SAID_LIMIT)
         self._said.clear()
         self.said_until = here + self._look_seconds
 

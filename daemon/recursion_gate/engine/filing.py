@@ -21,7 +21,7 @@ __all__ = ["file_cards", "filed"]
 _MANY = 8
 
 #: Bytes; no card is as large.
-_MOST_CARD = 16 << 20
+_CARD_LIMIT = 16 << 20
 
 
 def file_cards(place: Place, decided: Collection[tuple[Receipt, bytes]]) -> None:
@@ -67,7 +67,7 @@ def filed(place: Place, receipt: Receipt) -> os.stat_result | None:
     month = place.month(receipt.at)
     for taken in range(2):
         with contextlib.suppress(Refusal, FileNotFoundError):
-            seen = untrusted.look(month / _name(receipt, taken), _MOST_CARD)
+            seen = untrusted.look(month / _name(receipt, taken), _CARD_LIMIT)
             if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:
                 return seen.stat
     return None

@@ -28,7 +28,7 @@ from .user_state import UserState
 __all__ = ["decided", "entries", "is_unchanged", "note_on", "pending_strays", "preview", "read_anew"]
 
 #: So many bytes of cards are read in a turn: what they become in memory is many times that.
-_MOST_BYTES = 8_000_000
+_BYTES_LIMIT = 8_000_000
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
@@ -94,7 +94,7 @@ def _read_cards(state: UserState, paths: Sequence[str], look: Look, until: float
     people = {folder: ownership.lane_of(folder) for folder in {os.path.dirname(path) for path in paths}}
     size = 0
     for number, path in enumerate(paths):
-        if number and (state.late(until) or size > _MOST_BYTES):
+        if number and (state.late(until) or size > _BYTES_LIMIT):
             return number
         try:
             seen = untrusted.look(path, state.settings.max_card_bytes, ask_writers=True)

@@ -20,7 +20,7 @@ from .user_state import UserState
 __all__ = ["drop_paths", "read_drops"]
 
 #: So many bytes of drops are read in a turn: what they become in memory is many times that.
-_MOST_BYTES = 8_000_000
+_BYTES_LIMIT = 8_000_000
 
 
 def drop_paths(state: UserState, most: int, until: float = math.inf) -> tuple[list[str], bool]:
@@ -73,7 +73,7 @@ def read_drops(state: UserState, paths: Sequence[str | Path], until: float = mat
     read: list[Drop] = []
     size = made = 0
     for number, path in enumerate(paths):
-        if number and (state.late(until) or size > _MOST_BYTES or made >= state.settings.max_per_turn):
+        if number and (state.late(until) or size > _BYTES_LIMIT or made >= state.settings.max_per_turn):
             state.put_off(paths[number:])
             break
         drop = _read_drop(state, os.fspath(path))

@@ -20,7 +20,7 @@ __all__ = ["PendingCards"]
 
 #: So many cards in pending/ are looked at in every turn, which takes 0.3 ms; of more, at the periodic look, at most so
 #: many.
-_FEW_CARDS, _MOST_CHECKED = 100, 20_000
+_FEW_CARDS, _CHECKED_LIMIT = 100, 20_000
 
 
 class PendingCards:
@@ -87,7 +87,7 @@ class PendingCards:
         """Those of `names` that are new, or of which another card has taken the place; of very many that are known only
         a part is looked at, each time the next."""
         known = list(self._ids)
-        part = known[self._checked : self._checked + _MOST_CHECKED]
+        part = known[self._checked : self._checked + _CHECKED_LIMIT]
         self._checked = self._checked + len(part) if self._checked + len(part) < len(known) else 0
         changed = {name for name in part if hash(untrusted.mark_at(f"{self.folder}/{name}")) != self._marks.get(name)}
         return (names - self._ids.keys()) | changed

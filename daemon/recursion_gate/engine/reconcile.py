@@ -35,7 +35,7 @@ _FIRST_WAIT, _LAST_WAIT = 0.5, 30.0
 _NEW = 2.0
 
 #: The most users whose gate and cards are held in memory while nothing is done for them.
-_MOST_STATES = 256
+_STATES_LIMIT = 256
 
 #: What is in an inbox where nothing lies.
 _EMPTY = {*STATES, READ_ME}
@@ -201,9 +201,9 @@ class Reconciler(Hooks):
     def _forget_idle_states(self) -> None:
         """Keep the states of the users who had a turn last; another's is read again when it is needed. One that holds
         more than the folders say is kept."""
-        if len(self._states) > _MOST_STATES:
+        if len(self._states) > _STATES_LIMIT:
             idle = [user for user, state in self._states.items() if state.is_idle()]
-            for user in idle[: len(self._states) - _MOST_STATES]:
+            for user in idle[: len(self._states) - _STATES_LIMIT]:
                 del self._states[user]
 
     def _state(self, user: str) -> UserState:

@@ -83,7 +83,7 @@ class RecordFiles:
                     raise err.in_the_midst() from None
                 new = record_edit.insert(text, record_edit.HEADINGS[file], [line for line, _ in wanted])[0]
             else:
-                raise BeingSaved(path, place.shown(path)).in_the_midst()
+                raise BeingSaved(path, place.display_path(path)).in_the_midst()
         if self._wanted:
             atomic.sync_folder(place.home)
 
@@ -96,7 +96,7 @@ class RecordFiles:
 def _read_record(state: UserState, file: str) -> tuple[bytes, object]:
     """A Record file, and what tells whether it has changed since. Raises BeingSaved, Parked, OSError."""
     path = state.place.home / file
-    shown = state.place.shown(path)
+    shown = state.place.display_path(path)
     try:
         seen = untrusted.look(path, 1 << 30, ask_writers=True)
         if seen.open_elsewhere:

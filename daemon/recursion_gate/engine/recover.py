@@ -52,7 +52,7 @@ def _not_from_strangers(place: Place) -> None:
     for name in STATES:
         if ours and (uid := os.lstat(place.state(name)).st_uid) not in ours:
             raise Parked(
-                place.shown(place.state(name)),
+                place.display_path(place.state(name)),
                 f"this folder belongs to another account ({uid}) than the inbox",
                 "Look into it, then remove it; the daemon makes it anew",
             )

@@ -27,7 +27,7 @@ _SAYS_WHO = os.access in os.supports_effective_ids
 #: What stands behind a refused file's name for the reason, the most bytes that this leaves for the name, and how every
 #: reason ends.
 _WHY = ".why.txt"
-_MOST_NAME = 247
+_NAME_LIMIT = 247
 _NOTHING_ADDED = "Nothing of it was added to the Record. "
 _LAST_WORDS = "This note and the file beside it can be deleted.\n"
 
@@ -68,7 +68,7 @@ def refuse(
         state.settling.note_due(_AGAIN)
         return
     state.settling.is_gone(path)
-    state.events.say("refused", place.shown(path), why=refusal.problem)
+    state.events.say("refused", place.display_path(path), why=refusal.problem)
 
 
 def discard(state: UserState, path: Path | str, mark: untrusted.Mark, why: str) -> None:
@@ -89,7 +89,7 @@ def discard(state: UserState, path: Path | str, mark: untrusted.Mark, why: str) 
 def _cannot_move(state: UserState, path: Path | str, mark: untrusted.Mark, why: str) -> None:
     """Not ours to move, as it seems: try again at the next look, or when it changes."""
     if state.settling.note_stuck(path, mark):
-        state.events.say_few("cannot-move", [(state.place.shown(path), why)])
+        state.events.say_few("cannot-move", [(state.place.display_path(path), why)])
 
 
 def may_not_be_moved(state: UserState, path: str, st: os.stat_result) -> bool:
@@ -141,7 +141,7 @@ def numbered(name: str, number: str) -> str:
     """`name` with `number` before its ending; short enough that ``.why.txt`` can be put behind it."""
     stem, ending = os.path.splitext(name)
     ending = _cut(ending, 20)
-    return _cut(stem, _MOST_NAME - len(os.fsencode(number + ending))) + number + ending
+    return _cut(stem, _NAME_LIMIT - len(os.fsencode(number + ending))) + number + ending
 
 
 def _cut(name: str, most: int) -> str:

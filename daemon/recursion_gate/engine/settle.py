@@ -29,7 +29,7 @@ _JUST_CLOSED = 0.2
 _GRACE = "\0"
 
 #: So many files are remembered, and those that are gone are forgotten after so many seconds when there are more.
-_MOST, _LONG = 100_000, 600.0
+_LIMIT, _LONG = 100_000, 600.0
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -47,9 +47,9 @@ class Looks:
         known = self._since.get(key)
         if known is not None and known[0] == told:
             return max(0.0, here - known[1])
-        if len(self._since) >= _MOST and known is None:
+        if len(self._since) >= _LIMIT and known is None:
             self._since = {k: v for k, v in self._since.items() if here - v[1] < _LONG}
-            if len(self._since) >= _MOST:
+            if len(self._since) >= _LIMIT:
                 return 0.0  # it waits until there is room: were all forgotten, none would ever have rested
         self._since[key] = (told, here)
         return 0.0
@@ -150,9 +150,9 @@ class Settling:
     def note_stuck(self, path: Path | str, mark: object) -> bool:
         """Note that this file could not be moved: it is left alone until the next look. Gives whether that is new."""
         known, here = self._stuck.get(str(path)), time.monotonic()
-        if len(self._stuck) >= _MOST and known is None:
+        if len(self._stuck) >= _LIMIT and known is None:
             self._stuck = {at: stuck for at, stuck in self._stuck.items() if stuck[1] > here}
-            if len(self._stuck) >= _MOST:
+            if len(self._stuck) >= _LIMIT:
                 self._stuck.clear()
         self._stuck[str(path)] = (mark, here + self.settings.look_seconds)
         return known is None or known[0] != mark

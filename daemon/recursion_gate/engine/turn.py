@@ -27,7 +27,7 @@ __all__ = ["Outcome", "turn"]
 _TURN_SECONDS, _PART_SECONDS, _FEWEST = 0.2, 0.1, 20
 
 #: So many bytes of candidates and cards are decided in a turn.
-_MOST_BYTES = 8_000_000
+_BYTES_LIMIT = 8_000_000
 
 _NOT_AS_SHOWN = (
     "the entry it links to was decided or came after this card was made, and what it adds is now as shown below"
@@ -106,7 +106,7 @@ def _stage(state: UserState, paths: Sequence[str | Path], until: float, *, at_on
         state.settings,
         waiting=len(state.gate),
         size=state.gate.size,
-        receipts=state.place.shown(state.place.receipts),
+        receipts=state.place.display_path(state.place.receipts),
         at_once=at_once,
     )
     left = apply(state, actions, until)  # refusing costs more than staging
@@ -196,7 +196,7 @@ class _Plan:
                 self.taken.append(action)
                 decision = action.decision
                 size += state.gate.bytes_of(decision.staged.id) + len(decision.cards[0].seen.data)
-                full = len(self.taken) >= max(1, state.settings.max_per_turn) or size > _MOST_BYTES
+                full = len(self.taken) >= max(1, state.settings.max_per_turn) or size > _BYTES_LIMIT
                 if full or state.late(until):
                     return
 

@@ -59,7 +59,7 @@ class UserState:
     ) -> None:
         self.place, self.settings = place, settings
         self.hooks = Hooks() if hooks is None else hooks
-        inbox = place.shown(place.inbox)
+        inbox = place.display_path(place.inbox)
         self.events = Events(place.user, self.hooks, inbox, settings.look_seconds)
         self.gate = Gate.load(place)
         self.ledger = Ledger.open(place, decided)
@@ -140,7 +140,7 @@ class UserState:
         try:
             return Candidate.model_validate(fields)
         except ValidationError:
-            shown = self.place.shown(self.place.ledger)
+            shown = self.place.display_path(self.place.ledger)
             raise Parked(shown, f"receipt {receipt.seq} holds no candidate", "Put back a copy that is whole") from None
 
     def twin(self, candidate_id: str) -> str | None:

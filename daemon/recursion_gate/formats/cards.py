@@ -57,10 +57,10 @@ _TAIL = re.compile("[a-z0-9]{4,12}")
 _NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 _CONTEXT = "What the proposer says to you (never merged):"
-_MOST_META = 1_000  # characters
+_META_LIMIT = 1_000  # characters
 
-_MOST_NAME = 100  # bytes; contract, "A card"
-_MOST_SLUG = 60  # characters
+_NAME_LIMIT = 100  # bytes; contract, "A card"
+_SLUG_LIMIT = 60  # characters
 
 #: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
@@ -83,7 +83,7 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
         text = unicodedata.normalize("NFC", fold(text).lower())
         words = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
     start = f"{candidate.skill_tag.lower()}_"
-    slug = _cut("-".join(words.split()), _MOST_SLUG, _MOST_NAME - len((start + end).encode()))
+    slug = _cut("-".join(words.split()), _SLUG_LIMIT, _NAME_LIMIT - len((start + end).encode()))
     return (start + slug).rstrip("_") + end
 
 
@@ -129,7 +129,7 @@ def context(candidate: Candidate) -> list[str]:
             value = ", ".join(fold(tag) for tag in value)
         elif not isinstance(value, str):
             value = json.dumps(value, ensure_ascii=False)
-            value = value if len(value) <= _MOST_META else f"{value[:_MOST_META]} ..."
+            value = value if len(value) <= _META_LIMIT else f"{value[:_META_LIMIT]} ..."
         first, *rest = clean(value).split("\n") if value.strip() else [""]
         made += [f"{name}: {first}", *(f"  {line}".rstrip() for line in rest)]
     return made

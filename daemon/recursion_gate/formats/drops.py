@@ -27,7 +27,7 @@ CARD_ONLY = ("note", "reason", "via")
 
 #: The most values (numbers, texts, lists, objects) in one drop: as objects in memory each takes up to forty times the
 #: bytes that it takes in the file, and time when it is looked at.
-_MOST_VALUES = 50_000
+_VALUES_LIMIT = 50_000
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _DEEP = re.compile(r"(?:[\[{][\s:]*){100}")
 
@@ -93,10 +93,12 @@ def parse(name: str, data: bytes, mtime_ns: int, settings: Settings) -> list[Pro
 
 def _few_values(text: str) -> None:
     """Raises Refusal where JSON holds more values than a drop may, before any of them is made."""
-    if _signs(text) > _MOST_VALUES and _signs(bare := _STRING.sub("", text)) > _MOST_VALUES:
+    if _signs(text) > _VALUES_LIMIT and _signs(bare := _STRING.sub("", text)) > _VALUES_LIMIT:
         if _DEEP.search(bare):
             raise Refusal("the JSON is nested too deeply", "Flatten it.")
-        raise Refusal(f"more than {_MOST_VALUES:,} values in one file", "Split it into several files, or shorten meta.")
+        raise Refusal(
+            f"more than {_VALUES_LIMIT:,} values in one file", "Split it into several files, or shorten meta."
+        )
 
 
 def _signs(text: str) -> int:

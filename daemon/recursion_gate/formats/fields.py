@@ -22,8 +22,8 @@ __all__ = ["FIELDS", "PUT_BACK", "validate"]
 PUT_BACK = "Correct the file and put it back into the inbox folder."
 FIELDS = [*Drop.model_fields, "text"]
 _SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score", "rationale", "url")
-_MOST_SHORT = 2_000  # characters in each of these: they stand on the card
-_MOST_EXCERPT = 10_000
+_SHORT_LIMIT = 2_000  # characters in each of these: they stand on the card
+_EXCERPT_LIMIT = 10_000
 #: Other programs' names for these fields, and a misspelling that means the same.
 _MEANT = {
     other: field
@@ -51,7 +51,7 @@ _MEANT = {
     }.items()
     for other in others.split()
 }
-_MOST_FIELDS = 100  # from so many on, one that is unknown says it for all
+_FIELDS_LIMIT = 100  # from so many on, one that is unknown says it for all
 _MUST = {
     "skill_tag": "must be THINK, WRITE, WORK or STEWARD",
     "suggested_ix_section": "must be IX-A, IX-B, IX-C or null (evidence only)",
@@ -80,7 +80,7 @@ def validate(fields: Any, settings: Settings) -> Drop:
         if "raw_text" in fields:
             raise Refusal("'text' and 'raw_text' are both given", "Keep one of the two: they mean the same.")
         fields = {("raw_text" if k == "text" else k): v for k, v in fields.items()}
-    if len(fields) > _MOST_FIELDS:  # some of them are unknown, and a reason names one
+    if len(fields) > _FIELDS_LIMIT:  # some of them are unknown, and a reason names one
         unknown = next(name for name in fields if name not in FIELDS)
         fields = {unknown: fields[unknown]}
     given = {}
@@ -101,11 +101,11 @@ def validate(fields: Any, settings: Settings) -> Drop:
         )
     for name in _SHORT:
         length = len(getattr(drop, name) or "")
-        if length > _MOST_SHORT:
-            raise Refusal(f"{name} has {length:,} characters; the most allowed is {_MOST_SHORT:,}", PUT_BACK)
-    if len(drop.excerpt or "") > _MOST_EXCERPT:
+        if length > _SHORT_LIMIT:
+            raise Refusal(f"{name} has {length:,} characters; the most allowed is {_SHORT_LIMIT:,}", PUT_BACK)
+    if len(drop.excerpt or "") > _EXCERPT_LIMIT:
         raise Refusal(
-            f"excerpt has {len(drop.excerpt or ''):,} characters; the most allowed is {_MOST_EXCERPT:,}",
+            f"excerpt has {len(drop.excerpt or ''):,} characters; the most allowed is {_EXCERPT_LIMIT:,}",
             "Keep the part that matters, and say in url where the whole stands.",
         )
     if drop.suggested_ix_section and drop.mind_category:

@@ -37,7 +37,7 @@ class Hint(Answer):
     why: str = Field(description="In words, what is alike.")
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """The hint as a sentence."""
         same = self.why == SAME
         kind = "nearly the same" if self.kind == "near-duplicate" else self.kind

@@ -116,7 +116,7 @@ def snapshot(root: Root | Path | str, user: str) -> Snapshot:
         taken = _look(place)
         if taken is not None:
             return taken
-    raise Parked(place.shown(place.ledger), "the receipts file is being replaced again and again", "Try again")
+    raise Parked(place.display_path(place.ledger), "the receipts file is being replaced again and again", "Try again")
 
 
 def _look(place: Place) -> Snapshot | None:
@@ -213,7 +213,7 @@ def _texts(place: Place, found: Mapping[str, bytes | None]) -> tuple[dict[str, s
     texts: dict[str, str] = {}
     problems: list[str] = []
     for name, data in found.items():
-        display_path = place.shown(place.home / name)
+        display_path = place.display_path(place.home / name)
         if data is None:
             problems.append(f"{display_path}: this is not a plain file, so it was not read")
             continue

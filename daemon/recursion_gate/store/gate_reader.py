@@ -15,7 +15,7 @@ __all__ = ["each_once", "read"]
 
 def read(place: Place) -> list[Candidate]:
     """The candidates at the gate, in order; an id may stand twice. Raises Parked when it does not parse, OSError."""
-    display_path = place.shown(place.gate)
+    display_path = place.display_path(place.gate)
     try:
         with open_plain(place.gate) as file:
             data = file.read()
@@ -28,7 +28,7 @@ def read(place: Place) -> list[Candidate]:
 
 def each_once(place: Place, data: bytes) -> Iterator[Candidate]:
     """The candidates in the bytes of a gate, in order. Raises Parked when it does not parse, or an id stands twice."""
-    display_path = place.shown(place.gate)
+    display_path = place.display_path(place.gate)
     seen: set[str] = set()
     for candidate in gate_json.parse(data, display_path):
         if candidate.id in seen:

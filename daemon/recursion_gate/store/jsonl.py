@@ -49,7 +49,7 @@ def receipt(place: Place, line: bytes) -> Receipt:
         return Receipt.model_validate_json(line)
     except ValidationError:
         raise Parked(
-            place.shown(place.ledger),
+            place.display_path(place.ledger),
             "a line is not a receipt",
             "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
         ) from None

@@ -64,7 +64,7 @@ class Ledger:
         knows = decided.knows(place, self.size, self.head)
         if knows is False:
             raise Parked(
-                place.shown(place.ledger),
+                place.display_path(place.ledger),
                 "the receipts are older than those that were here, or others: what was decided since would be decided"
                 " again",
                 "Put back the newest copy; or, if these are the right ones, stop the daemon, delete"
@@ -74,11 +74,11 @@ class Ledger:
             cards_of = _filed_since(place, last)
             if cards_of:
                 raise Parked(
-                    place.shown(place.ledger),
+                    place.display_path(place.ledger),
                     f"the receipts are older than the decided cards: there is none of {cards_of[0]}"
                     f"{f' and {len(cards_of) - 1:,} more' if len(cards_of) > 1 else ''}",
                     f"Put back the newest copy; or, if these are the right ones, move the cards that are newer out of"
-                    f" {place.shown(place.receipts)}/ ('recursion-gate verify' names them)",
+                    f" {place.display_path(place.receipts)}/ ('recursion-gate verify' names them)",
                 )
             approved = _shown_as_approved(place)
             # Noted before the index knows of these receipts, and so would not ask again.
@@ -106,7 +106,7 @@ class Ledger:
         self.head = baseline.hash_of(self.place)
         if self._decided.had_some(self.place) or filed.months(self.place):
             raise Parked(
-                self.place.shown(self.place.ledger),
+                self.place.display_path(self.place.ledger),
                 "the receipts are gone: there were some, and without them what was decided would be decided again",
                 "Put back a copy; or, to begin a new chain, move the rest of that folder away and delete .daemon/",
             )
@@ -115,7 +115,7 @@ class Ledger:
         """Cut off what an append that had not returned has left. Raises Parked where it had."""
         if self._decided.reached(self.place) > size:
             raise Parked(
-                self.place.shown(self.place.ledger),
+                self.place.display_path(self.place.ledger),
                 f"what stands behind byte {size:,} was a receipt, and is damaged",
                 "Put back a copy that is whole; 'recursion-gate verify' tells where it breaks",
             )
@@ -146,7 +146,7 @@ class Ledger:
             if head and head[2].decode() == candidate_id:
                 return jsonl.receipt(self.place, line)
             self._decided.forget(self.place)
-        raise Parked(self.place.shown(self.place.ledger), "the receipts changed under the daemon", "Run verify")
+        raise Parked(self.place.display_path(self.place.ledger), "the receipts changed under the daemon", "Run verify")
 
     def twin(self, candidate_id: str) -> str | None:
         """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
