@@ -6,7 +6,7 @@ from recursion_gate.audit.findings import Finding, Findings
 
 
 def test_findings_of_one_sort_about_one_file_are_counted_beyond_a_hundred() -> None:
-    found = Findings(most=3)
+    found = Findings(limit=3)
     for line in range(1, 11):
         found.add(Finding("edit", "sort", "file", "so", line=line))
     found.add(Finding("fault", "other", "file", "so"))

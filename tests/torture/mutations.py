@@ -171,7 +171,7 @@ MUTATIONS = (
     Mutation(
         "a Record file that is being saved is merged into",
         "engine/record_files.py",
-        "        if seen.open_elsewhere:\n            raise BeingSaved(path, shown)\n",
+        "        if seen.open_elsewhere:\n            raise BeingSaved(path, display_path)\n",
         "",
         f"{_HAND}::test_a_record_file_that_is_being_saved_in_place_is_waited_for",
     ),

@@ -54,7 +54,7 @@ def overview(root: Root) -> dict[str, Any]:
     except OSError:
         unknown = []
     grace = _settings(root).grace_seconds
-    looks = {user: _look(root.place(user), grace) for user in users}
+    looks = {user: _overview_of(root.place(user), grace) for user in users}
     parked = {user: why for user, why in (said.get("parked") or {}).items() if user in looks}
     if not alive:  # then it may be long ago
         parked = {user: f"{why} (as of {said.get('seen', 'its end')})" for user, why in parked.items()}
@@ -137,7 +137,7 @@ def _disk(root: Root) -> str:
 
 
 @dataclass(slots=True)
-class _Look:
+class _UserOverview:
     """The findings about one user."""
 
     counts: dict[str, int]
@@ -154,8 +154,8 @@ class _Look:
             self.unseen.append(what)
 
 
-def _look(place: Place, grace: float) -> _Look:
-    look = _Look({"pending": 0})
+def _overview_of(place: Place, grace: float) -> _UserOverview:
+    look = _UserOverview({"pending": 0})
     decided: set[str] = set()
     by_state: dict[str, set[str]] = {}
 
@@ -185,7 +185,7 @@ def _look(place: Place, grace: float) -> _Look:
     return look
 
 
-def _at_gate(place: Place, look: _Look) -> set[str] | None:
+def _at_gate(place: Place, look: _UserOverview) -> set[str] | None:
     """The ids at the gate; None where it cannot be read, or does not parse."""
     from ..store.gate import Gate
 
@@ -238,10 +238,10 @@ def _resting(folder: Path, grace: float) -> dict[str, float]:
 # -- what was done last -----------------------------------------------------------------------------------------------
 
 
-def decided_last(root: Root, users: list[str], most: int) -> list[dict[str, str]]:
-    """The last `most` decisions of `users`, oldest first, as the receipts tell them, in the form in which the daemon
+def decided_last(root: Root, users: list[str], limit: int) -> list[dict[str, str]]:
+    """The last `limit` decisions of `users`, oldest first, as the receipts tell them, in the form in which the daemon
     says what it did. Users whose receipts cannot be read are left out."""
     from ..store import history
 
-    found = history.decisions(root, users, last=most, left_out=lambda user, err: None)
+    found = history.decisions(root, users, last=limit, left_out=lambda user, err: None)
     return [{"at": r.at, "what": r.action, "user": user, "id": r.candidate_id} for user, r in found]

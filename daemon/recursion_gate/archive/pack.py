@@ -33,7 +33,7 @@ from ..core.paths import RECORD_FILES, Place, is_ignored
 from ..core.text import printable
 from ..disk.untrusted import open_plain
 from ..formats import gate_json
-from ..reading.manifest import LeftOut, ListedFile, Manifest
+from ..reading.manifest import ListedFile, Manifest, OmittedFile
 from ..reading.snapshot import Snapshot
 from ..schemas import registry
 
@@ -75,7 +75,7 @@ def pack(snapshot: Snapshot, name: str) -> tuple[bytes, Manifest]:
     when the Record cannot be read for certain; Parked; OSError."""
     if snapshot.problems:
         raise BadArchive(snapshot.user, f"not exported: {'; '.join(snapshot.problems)}")
-    left_out: list[LeftOut] = []
+    left_out: list[OmittedFile] = []
     files = dict(sorted(_files(snapshot, left_out)))
     listed = {path: ListedFile(size=len(data), sha256=hashlib.sha256(data).hexdigest()) for path, data in files.items()}
     manifest = Manifest(
@@ -94,7 +94,7 @@ def _json(data: object) -> bytes:
     return json.dumps(data, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def _files(snapshot: Snapshot, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+def _files(snapshot: Snapshot, left_out: list[OmittedFile]) -> Iterator[tuple[str, bytes]]:
     place = snapshot.place
     home, receipts = f"users/{snapshot.user}", f"receipts/{snapshot.user}"
     yield "README.txt", _README.format(user=snapshot.user, seq=snapshot.seq).encode()
@@ -117,7 +117,7 @@ def _ledger(place: Place, size: int) -> bytes:
     return data if data.endswith(b"\n") else data + b"\n"
 
 
-def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[str, bytes]]:
+def _beside(place: Place, home: str, left_out: list[OmittedFile]) -> Iterator[tuple[str, bytes]]:
     """The user's own files beside gate and Record in ``users/<user>/``."""
     ours = {place.gate.name, *RECORD_FILES}
     for folder, folders, names in os.walk(place.home):
@@ -129,16 +129,16 @@ def _beside(place: Place, home: str, left_out: list[LeftOut]) -> Iterator[tuple[
                 continue
             display_path = printable(f"{home}/{inside}")
             if not is_safe(f"{home}/{inside}"):
-                left_out.append(LeftOut(path=display_path, why="its name is not valid on every system"))
+                left_out.append(OmittedFile(path=display_path, why="its name is not valid on every system"))
                 continue
             try:
                 with open_plain(path) as file:
                     data = file.read(_FILE_LIMIT + 1)
             except OSError as err:
-                left_out.append(LeftOut(path=display_path, why=(err.strerror or str(err)).lower()))
+                left_out.append(OmittedFile(path=display_path, why=(err.strerror or str(err)).lower()))
                 continue
             if len(data) > _FILE_LIMIT:
-                left_out.append(LeftOut(path=display_path, why=f"it is larger than {_FILE_LIMIT:,} bytes"))
+                left_out.append(OmittedFile(path=display_path, why=f"it is larger than {_FILE_LIMIT:,} bytes"))
             else:
                 yield f"{home}/{inside}", data
 

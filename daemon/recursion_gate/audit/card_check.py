@@ -35,7 +35,7 @@ class Filed:
     """The decided cards in the months' folders: `read`, then `expect` for each receipt, then `settle`."""
 
     def __init__(self, place: Place, found: Callable[[Finding], None]) -> None:
-        self._most = _largest(place)
+        self._limit = _largest(place)
         self._place, self._found = place, found
         self._here = array("q")
         self._due = array("q")
@@ -60,7 +60,7 @@ class Filed:
         named: dict[str, str] = {}
         for path in filed.cards_of(self._place):
             if fingerprint(os.fsencode(path)) in unknown:
-                candidate_id = filed.id_in(self._place.receipts / path, self._most)
+                candidate_id = filed.id_in(self._place.receipts / path, self._limit)
                 if candidate_id:
                     named[candidate_id] = path
         if named:
@@ -102,7 +102,7 @@ def say_what_differs(place: Place, found: Callable[[Finding], None]) -> None:
 def _differing(place: Place) -> tuple[set[str], set[str]]:
     """The ids at the gate without a card, and the names of the files in pending/ that are none."""
     ids: set[str] = set()
-    most = _largest(place)
+    limit = _largest(place)
     files_there: dict[str, str | None] = {}
     for state in STATES[:3]:  # pending/ first: a card that is being moved is seen twice, at worst
         folder = place.state(state)
@@ -110,7 +110,7 @@ def _differing(place: Place) -> tuple[set[str], set[str]]:
             for name in os.listdir(folder):
                 if is_ignored(name):
                     continue
-                candidate_id = filed.id_in(folder / name, most)
+                candidate_id = filed.id_in(folder / name, limit)
                 if state == "pending":
                     files_there[name] = candidate_id
                 if candidate_id:

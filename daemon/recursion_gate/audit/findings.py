@@ -63,15 +63,15 @@ class Finding:
 class Findings:
     """Findings, at most `most` of one sort about one file: a million faults read no better than a hundred."""
 
-    def __init__(self, most: int = 100) -> None:
-        self._most = most
+    def __init__(self, limit: int = 100) -> None:
+        self._limit = limit
         self._found: list[Finding] = []
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, finding: Finding) -> None:
         key = (finding.code, finding.path)
         self._counts[key] += 1
-        if self._counts[key] <= self._most:
+        if self._counts[key] <= self._limit:
             self._found.append(finding)
 
     def codes(self) -> set[str]:
@@ -87,9 +87,11 @@ class Findings:
         """All of them, the gravest first, in the order they were found."""
         found = list(self._found)
         for key, n in self._counts.items():
-            if n > self._most:
+            if n > self._limit:
                 last = next(f for f in reversed(self._found) if (f.code, f.path) == key)
-                found.append(replace(last, line=None, problem=f"and {n - self._most:,} more of this sort in this file"))
+                found.append(
+                    replace(last, line=None, problem=f"and {n - self._limit:,} more of this kind in this file")
+                )
         return sorted(found, key=lambda f: SEVERITIES.index(f.severity))
 
 

@@ -89,7 +89,7 @@ def _size(place: Place) -> int:
 def _prove(place: Place, anchors: Sequence[Anchor], known: Decided, progress: Callable[[int], None]) -> Proof:
     for _ in range(_LOOKS):
         before = _marks(place)
-        look = _Look(place, anchors, known)
+        look = _UserAudit(place, anchors, known)
         look.run(progress)
         if look.is_calm() or before == _marks(place):
             break
@@ -106,7 +106,7 @@ def _marks(place: Place) -> list[object]:
     return marks
 
 
-class _Look:
+class _UserAudit:
     """One look at one user's files."""
 
     def __init__(self, place: Place, anchors: Sequence[Anchor], known: Decided) -> None:

@@ -41,7 +41,7 @@ __all__ = [
 Action = Literal["approved", "rejected"]
 
 #: Called with a user that has to be left out, and why.
-LeftOut = Callable[[str, Exception], None]
+OnLeftOut = Callable[[str, Exception], None]
 
 
 @dataclass(eq=False)
@@ -125,7 +125,7 @@ class Waiting:
 
 
 def waiting(
-    root: Root, users: list[str], settings: Settings | None = None, left_out: LeftOut | None = None
+    root: Root, users: list[str], settings: Settings | None = None, left_out: OnLeftOut | None = None
 ) -> Iterator[Waiting]:
     """All that waits for a person, oldest first, user by user.
 
@@ -181,7 +181,7 @@ def _edits(card: bytes, candidate: Candidate, settings: Settings) -> tuple[Candi
 
 
 def find(
-    root: Root, users: list[str], given: str, settings: Settings | None = None, left_out: LeftOut | None = None
+    root: Root, users: list[str], given: str, settings: Settings | None = None, left_out: OnLeftOut | None = None
 ) -> Waiting:
     """The candidate that `given` means: its id, the beginning of it, or the beginning of its last part, as long as no
     other has the same (as git shortens its ids). `left_out` as in `waiting`. Raises NoSuchCandidate, Parked,

@@ -70,16 +70,16 @@ def _lane_mode(mode: int) -> int | None:
     return 0o600 | (mode & 0o011) << 2 | mode & 0o022
 
 
-def fit(fd: int, folder: Path | str, *, most: int = 0o666) -> None:
-    """Give the open file, which lies in `folder`, the mode that files there have, but no right beyond `most`. Raises
+def fit(fd: int, folder: Path | str, *, limit: int = 0o666) -> None:
+    """Give the open file, which lies in `folder`, the mode that files there have, but no right beyond `limit`. Raises
     OSError."""
-    _fit(fd, os.stat(folder).st_mode, most=most)
+    _fit(fd, os.stat(folder).st_mode, limit=limit)
 
 
-def _fit(fd: int, folder_mode: int, *, most: int = 0o666) -> None:
+def _fit(fd: int, folder_mode: int, *, limit: int = 0o666) -> None:
     mode = _lane_mode(folder_mode)
     if mode is not None:
-        mode &= most
+        mode &= limit
     if mode is not None and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
         calls.fchmod(fd, mode)
 

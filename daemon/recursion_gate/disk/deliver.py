@@ -25,7 +25,7 @@ def deliver(
     try:
         try:
             if not private:
-                atomic.fit(fd, folder, most=0o644 if own else 0o666)
+                atomic.fit(fd, folder, limit=0o644 if own else 0o666)
             atomic.write_all(fd, data)
             atomic.calls.fsync(fd)
         finally:

@@ -92,7 +92,7 @@ def _take(root: Root) -> tuple[int, bytes]:
             raise OSError(errno.EISDIR, "not a plain file of one name", str(root.lock))
         _lock(fd, root)
         _not_another_way(fd, root)
-        atomic.fit(fd, root.daemon, most=0o600)  # who can open it can hold it, and keep us from starting
+        atomic.fit(fd, root.daemon, limit=0o600)  # who can open it can hold it, and keep us from starting
     except BaseException:
         os.close(fd)
         raise

@@ -157,10 +157,10 @@ def _return(state: UserState, action: ReturnWithNote) -> None:
     person wrote into one of the cards is kept in problems/."""
     staged, note = action.staged, action.note
     there = state.cards.of(staged.id)
-    told = note_on(state, there, staged) if there is not None else None
-    if there is None or told is None:
+    known = note_on(state, there, staged) if there is not None else None
+    if there is None or known is None:
         _put_card(state, staged, state.cards.clean(staged, note), os.stat(state.cards.folder), sync=True)
-    elif told != note:
+    elif known != note:
         data = state.cards.clean(staged, note)
         atomic.replace(there, data, still=lambda path: note_on(state, path, staged) is not None)
     atomic.sync_folder(state.place.pending)

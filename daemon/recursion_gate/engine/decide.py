@@ -162,8 +162,8 @@ def odd(found: Iterable[Odd]) -> Iterator[Action]:
             case Torn():
                 yield Discard(each.path, each.mark, "it is torn")
             case Strange():
-                told = f"{each.who}, so neither what it says nor where it lay is a person's decision"
-                refusal = Refusal(told, "Move the card that is in pending/.")
+                message = f"{each.who}, so neither what it says nor where it lay is a person's decision"
+                refusal = Refusal(message, "Move the card that is in pending/.")
                 yield Refuse(each.path, each.mark, refusal, "was not carried out")
             case Unreadable():
                 how = "" if each.refusal.remedy == PUT_BACK else f"{each.refusal.remedy} "
@@ -178,8 +178,8 @@ def _leftover(left: Leftover) -> Action:
     very card that was decided on is filed, a mere copy removed. One that somebody has put here since, where the folder
     says the contrary, or has edited, is answered: it goes to problems/, with what was decided."""
     if left.is_edited or left.came_since:
-        told = f"this entry waits no longer: it was {left.receipt.message}, before this card came here"
-        return Refuse(left.path, left.seen.mark, Refusal(told, TAKE_BACK), "was not carried out", record_too=False)
+        message = f"this entry waits no longer: it was {left.receipt.message}, before this card came here"
+        return Refuse(left.path, left.seen.mark, Refusal(message, TAKE_BACK), "was not carried out", record_too=False)
     if left.is_very_card:
         return FileCard(left.path, left.seen, left.receipt)
     return Discard(left.path, left.seen.mark, f"it is {left.receipt.action}")

@@ -12,7 +12,19 @@ from ..disk.untrusted import Mark, Seen
 from ..formats.cards import Verdict
 from ..formats.drops import Proposal
 
-__all__ = ["Card", "Drop", "Entry", "Folder", "Leftover", "Look", "Odd", "Preview", "Strange", "Torn", "Unreadable"]
+__all__ = [
+    "Card",
+    "DecidedCards",
+    "Drop",
+    "Entry",
+    "Folder",
+    "Leftover",
+    "Odd",
+    "Preview",
+    "Strange",
+    "Torn",
+    "Unreadable",
+]
 
 Folder = Literal["approved", "rejected"]
 
@@ -93,7 +105,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Look:
+class DecidedCards:
     """All that stands in approved/ and rejected/."""
 
     found: dict[str, list[Card]] = field(default_factory=lambda: defaultdict(list))

@@ -21,7 +21,7 @@ from ..disk import untrusted
 from ..formats import cards
 from ..permissions import ownership
 from .filing import filed
-from .observations import Card, Entry, Folder, Leftover, Look, Odd, Preview, Strange, Torn, Unreadable
+from .observations import Card, DecidedCards, Entry, Folder, Leftover, Odd, Preview, Strange, Torn, Unreadable
 from .refuse import is_being_refused
 from .user_state import UserState
 
@@ -37,11 +37,11 @@ _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
 # -- cards in approved/ and rejected/ -----------------------------------------------------------------------------
 
 
-def decided(state: UserState, seconds: float = math.inf) -> Look:
+def decided(state: UserState, seconds: float = math.inf) -> DecidedCards:
     """Read approved/ and rejected/. Of many cards those that were read in earlier turns are not read again before they
     are decided; if it takes longer than so many `seconds`, it goes on in the next turn. Raises OSError, Parked."""
     # Of a look that takes several turns: what it has found, and where, but for the cards.
-    look, seen = state.half_look or (Look(), set())
+    look, seen = state.half_look or (DecidedCards(), set())
     state.half_look = None
     look.found, look.odd = defaultdict(list), []
     approved, rejected = (f"{os.fspath(state.place.inbox)}/{folder}" for folder in ("approved", "rejected"))
@@ -71,7 +71,7 @@ def _without_bytes(card: Card) -> Card:
     return replace(card, seen=card.seen._replace(data=b""), crc=zlib.crc32(card.seen.data))
 
 
-def _known_cards(state: UserState, folder: str, names: set[str], look: Look) -> list[str]:
+def _known_cards(state: UserState, folder: str, names: set[str], look: DecidedCards) -> list[str]:
     """Add those cards that are still as an earlier turn has read them; gives the paths of the others."""
     fresh = []
     for name in sorted(names):
@@ -89,7 +89,7 @@ def _names_in(folder: str) -> set[str]:
         return {e.name for e in there if not is_ignored(e.name) or is_aside(e.name)}
 
 
-def _read_cards(state: UserState, paths: Sequence[str], look: Look, until: float = math.inf) -> int:
+def _read_cards(state: UserState, paths: Sequence[str], look: DecidedCards, until: float = math.inf) -> int:
     """Read one of them always, the others until then (monotonic); gives how many were read."""
     people = {folder: ownership.lane_of(folder) for folder in {os.path.dirname(path) for path in paths}}
     size = 0
@@ -108,10 +108,10 @@ def _read_cards(state: UserState, paths: Sequence[str], look: Look, until: float
     return len(paths)
 
 
-def _read_late(state: UserState, paths: Sequence[str], look: Look, until: float) -> bool:
+def _read_late(state: UserState, paths: Sequence[str], look: DecidedCards, until: float) -> bool:
     """Add those cards in approved/ whose entry is found already, since it is in rejected/ too."""
     state.settling.note_due(0.0)
-    late = Look()
+    late = DecidedCards()
     all_of_them = _read_cards(state, paths, late, until) == len(paths)
     look.odd += late.odd
     look.unsettled |= late.unsettled & look.found.keys()
@@ -121,7 +121,9 @@ def _read_late(state: UserState, paths: Sequence[str], look: Look, until: float)
     return all_of_them
 
 
-def _take_card(state: UserState, path: str, seen: untrusted.Seen, people: os.stat_result | None, look: Look) -> None:
+def _take_card(
+    state: UserState, path: str, seen: untrusted.Seen, people: os.stat_result | None, look: DecidedCards
+) -> None:
     candidate_id = cards.id_of(seen.data)
     staged = state.gate.get(candidate_id) if candidate_id else None
     if staged is None:
@@ -160,12 +162,12 @@ def _verdict(state: UserState, path: str, seen: untrusted.Seen, staged: Candidat
             return cards.Verdict(staged, False, cards.reason_in(seen.data), None)
         raise
     state.settling.check(path, seen, whole=cards.via_of(seen.data, verdict.via, folder) is not None)
-    shown = [state.cards.effect(staged), state.cards.effect(verdict.candidate)]
-    verdict.below = cards.typed_below(seen.data, staged, shown)
+    effects = [state.cards.effect(staged), state.cards.effect(verdict.candidate)]
+    verdict.below = cards.typed_below(seen.data, staged, effects)
     return verdict
 
 
-def entries(state: UserState, look: Look) -> Iterator[Entry]:
+def entries(state: UserState, look: DecidedCards) -> Iterator[Entry]:
     """The candidates whose cards are there and have rested."""
     for candidate_id, these in look.found.items():
         staged = state.gate.get(candidate_id)

@@ -23,7 +23,7 @@ __all__ = ["drop_paths", "read_drops"]
 _BYTES_LIMIT = 8_000_000
 
 
-def drop_paths(state: UserState, most: int, until: float = math.inf) -> tuple[list[str], bool]:
+def drop_paths(state: UserState, limit: int, until: float = math.inf) -> tuple[list[str], bool]:
     """The paths of the drops to be looked at, oldest first, at most so many; and whether there are more.
 
     A list that is longer than that is worked off, turn by turn, before the folder is listed again: to list a flood
@@ -39,7 +39,7 @@ def drop_paths(state: UserState, most: int, until: float = math.inf) -> tuple[li
             elif state.late(until):
                 return [], True
         state.listing = None
-    names, state.backlog = state.backlog[:most], state.backlog[most:]
+    names, state.backlog = state.backlog[:limit], state.backlog[limit:]
     inbox = os.fspath(state.place.inbox)
     return [f"{inbox}/{name}" for name in names], bool(state.backlog) or was_listed_before
 

@@ -171,8 +171,8 @@ class Reconciler(Hooks):
                         return _NEW - age
             self.unknown.add(user)
             hint = f"recursion-gate user add {user}" if valid_user(user) else "rename it: not a possible user name"
-            shown = printable(user)
-            log.warning('event=unknown-user inbox=%s what-to-do="%s"', shown, hint)
+            name = printable(user)
+            log.warning('event=unknown-user inbox=%s what-to-do="%s"', name, hint)
         return None
 
     def _sync_root(self) -> None:

@@ -27,9 +27,9 @@ _SAVES = 10
 class BeingSaved(NotYet):
     """Somebody has a Record file open for writing: what stands in it may be half of what is meant."""
 
-    def __init__(self, path: Path, shown: str) -> None:
+    def __init__(self, path: Path, display_path: str) -> None:
         super().__init__(_SAVING)
-        self.path, self.shown = path, shown
+        self.path, self.display_path = path, display_path
 
     def in_the_midst(self) -> OSError:
         """The same where the receipts are there already: what is left to do is taken up as after a stop."""
@@ -96,18 +96,18 @@ class RecordFiles:
 def _read_record(state: UserState, file: str) -> tuple[bytes, object]:
     """A Record file, and what tells whether it has changed since. Raises BeingSaved, Parked, OSError."""
     path = state.place.home / file
-    shown = state.place.display_path(path)
+    display_path = state.place.display_path(path)
     try:
         seen = untrusted.look(path, 1 << 30, ask_writers=True)
         if seen.open_elsewhere:
-            raise BeingSaved(path, shown)
+            raise BeingSaved(path, display_path)
         if b"\0" in seen.data:
-            raise Parked(shown, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
+            raise Parked(display_path, "this is not text: it holds NUL bytes", "Put back a copy that is whole")
         seen.data.decode()
         return seen.data, seen.mark
     except FileNotFoundError:
         return b"", None
     except Refusal as err:
-        raise Parked(shown, err.problem, "A Record file must be a plain file that the daemon may read") from None
+        raise Parked(display_path, err.problem, "A Record file must be a plain file that the daemon may read") from None
     except UnicodeDecodeError as err:
-        raise Parked(shown, f"this is not UTF-8 (byte {err.start + 1:,})", "Save the file as UTF-8") from None
+        raise Parked(display_path, f"this is not UTF-8 (byte {err.start + 1:,})", "Save the file as UTF-8") from None

@@ -144,16 +144,16 @@ def numbered(name: str, number: str) -> str:
     return _cut(stem, _NAME_LIMIT - len(os.fsencode(number + ending))) + number + ending
 
 
-def _cut(name: str, most: int) -> str:
+def _cut(name: str, limit: int) -> str:
     raw = os.fsencode(name)
-    while len(raw) > most:  # a whole sign at a time: half of one is no text any more
+    while len(raw) > limit:  # a whole sign at a time: half of one is no text any more
         name = name[:-1]
         raw = os.fsencode(name)
     return name
 
 
 def _why(name: str, place: Place, refusal: Refusal, what: str, record_too: bool) -> str:
-    shown = printable(name)
+    printable_name = printable(name)
     remedy = refusal.remedy or f"Correct the file and put it back into inbox/{place.user}/."
     last = _NOTHING_ADDED * record_too + _LAST_WORDS
-    return f"{shown} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{last}"
+    return f"{printable_name} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{last}"

@@ -43,15 +43,15 @@ class Looks:
     def quiet(self, path: Path | str, mark: object, *, grace: bool = False) -> float:
         """For how many seconds the file at `path` has had this `mark`, as far as we have seen. `grace`: the grace time
         is counted, with marks of its own."""
-        key, told, here = _key(path, grace), str(mark), time.monotonic()
+        key, state, here = _key(path, grace), str(mark), time.monotonic()
         known = self._since.get(key)
-        if known is not None and known[0] == told:
+        if known is not None and known[0] == state:
             return max(0.0, here - known[1])
         if len(self._since) >= _LIMIT and known is None:
             self._since = {k: v for k, v in self._since.items() if here - v[1] < _LONG}
             if len(self._since) >= _LIMIT:
                 return 0.0  # it waits until there is room: were all forgotten, none would ever have rested
-        self._since[key] = (told, here)
+        self._since[key] = (state, here)
         return 0.0
 
     def forget(self, path: Path | str, *, grace: bool = False) -> None:

@@ -16,7 +16,7 @@ from ..core.model import instant
 from . import decide, links, observe_cards, observe_drops
 from .actions import Action, Approve, CreateCard, Decision, Refuse, Reject, RestoreName, ReturnWithNote, Wait
 from .apply import apply, own_names, remove_staged, wait
-from .observations import Look
+from .observations import DecidedCards
 from .record_files import BeingSaved, RecordFiles
 from .user_state import UserState
 
@@ -49,13 +49,13 @@ class Outcome:
 def turn(state: UserState) -> Outcome:
     """Raises Parked, OSError, and whatever `Hooks.check` raises."""
     state.begin_turn()
-    most = max(1, state.settings.max_per_turn)
+    limit = max(1, state.settings.max_per_turn)
     began = time.monotonic()
     more = True
     # In a flood, one turn stages and the next creates the cards: then the gate, which is written whole, is written less
     # often. And drops that are still to be taken away would be listed again.
     if not state.without_card and (state.backlog or not state.staged):
-        paths, more = observe_drops.drop_paths(state, most, began + _TURN_SECONDS)
+        paths, more = observe_drops.drop_paths(state, limit, began + _TURN_SECONDS)
         state.hooks.found(sum(not state.settling.is_left(path) for path in paths))
         _stage(state, own_names(paths), began + _TURN_SECONDS)
     # The cards in pending/ are looked at before those in approved/: one that is being moved is then seen twice, at
@@ -68,8 +68,8 @@ def turn(state: UserState) -> Outcome:
         return Outcome(state.settling.due, True)
     decisions = _decisions(state, look)
     until = time.monotonic() + _PART_SECONDS
-    _stage(state, look.strays[:most], until, at_once=True)
-    odd, found = observe_cards.pending_strays(state, strays[:most], look.held, until)
+    _stage(state, look.strays[:limit], until, at_once=True)
+    odd, found = observe_cards.pending_strays(state, strays[:limit], look.held, until)
     _apply_in_time(state, list(decide.odd(odd)))
     _stage(state, found, until, at_once=True)
     state.cards.forget_gone(strays)
@@ -77,7 +77,7 @@ def turn(state: UserState) -> Outcome:
     left = _carry_out(state, decisions, _PART_SECONDS)
     missing = state.cards.missing(look.held)
     until = max(began + _TURN_SECONDS, time.monotonic() + _PART_SECONDS / 2)
-    batch = [CreateCard(candidate_id) for candidate_id in missing[: 2 * most]]
+    batch = [CreateCard(candidate_id) for candidate_id in missing[: 2 * limit]]
     state.without_card = len(missing) - len(batch) + len(apply(state, batch, until, fewest=_FEWEST))
     more |= _renew_linked(state, time.monotonic() + _PART_SECONDS)
     # The drops go last, and those of a flood when all of it has its cards: beside many files that were removed in
@@ -85,7 +85,7 @@ def turn(state: UserState) -> Outcome:
     if not state.backlog and not state.without_card:
         remove_staged(state, began + _TURN_SECONDS)
     more |= bool(state.backlog or state.staged or state.without_card) or state.has_more
-    more |= left > 0 or state.cards.has_leftovers(strays) or max(len(look.strays), len(strays)) > most
+    more |= left > 0 or state.cards.has_leftovers(strays) or max(len(look.strays), len(strays)) > limit
     state.left = len(state.backlog) + left
     return Outcome(state.settling.due, more)
 
@@ -126,21 +126,21 @@ def _look_at_pending(state: UserState) -> list[Path] | None:
     return strays
 
 
-def _decisions(state: UserState, look: Look) -> list[Decision]:
+def _decisions(state: UserState, look: DecidedCards) -> list[Decision]:
     """What people have decided, and have left alone for the grace time. Cards that contradict themselves go back."""
     found: list[Decision] = []
     others: list[Action] = []
     for entry in observe_cards.entries(state, look):
         look.held.add(entry.staged.id)
-        told = decide.entry(entry)
-        if isinstance(told, ReturnWithNote):
-            others.append(told)
-        elif isinstance(told, Decision):
+        outcome = decide.entry(entry)
+        if isinstance(outcome, ReturnWithNote):
+            others.append(outcome)
+        elif isinstance(outcome, Decision):
             grace = state.settings.grace_seconds
-            if not grace or state.settling.has_waited(told.cards, grace):
-                found.append(told)
+            if not grace or state.settling.has_waited(outcome.cards, grace):
+                found.append(outcome)
         else:
-            others += told
+            others += outcome
             state.has_more = True
     _apply_in_time(state, others)
     return found
@@ -164,7 +164,7 @@ def _carry_out(state: UserState, decisions: Sequence[Decision], seconds: float) 
         left = order.left
     except BeingSaved as err:
         state.settling.note_due(err.seconds)
-        why = f"waits until nobody writes {err.shown}"
+        why = f"waits until nobody writes {err.display_path}"
         plan.waits += [Wait(d.staged.id, why) for d in [a.decision for a in plan.taken] or decisions]
     finally:
         wait(state, plan.waits, others_too=order.left > 0)

@@ -24,7 +24,7 @@ from .pending import PendingCards
 from .settle import Looks, Settling
 
 if TYPE_CHECKING:
-    from .observations import Card, Look
+    from .observations import Card, DecidedCards
 
 __all__ = ["Hooks", "UserState"]
 
@@ -78,7 +78,7 @@ class UserState:
         #: file's stamp.
         self.read_cards: dict[str, tuple[object, Card]] = {}
         #: A look at approved/ and rejected/ that takes more than one turn, and the paths that it has come to.
-        self.half_look: tuple[Look, set[str]] | None = None
+        self.half_look: tuple[DecidedCards, set[str]] | None = None
         #: The ids at the gate when links were last looked at, and the gate's mark then.
         self.linked_at: tuple[set[str], object] | None = None
         #: Candidates that link to others which have come or gone: their cards may show what is no longer so.
@@ -140,8 +140,10 @@ class UserState:
         try:
             return Candidate.model_validate(fields)
         except ValidationError:
-            shown = self.place.display_path(self.place.ledger)
-            raise Parked(shown, f"receipt {receipt.seq} holds no candidate", "Put back a copy that is whole") from None
+            display_path = self.place.display_path(self.place.ledger)
+            raise Parked(
+                display_path, f"receipt {receipt.seq} holds no candidate", "Put back a copy that is whole"
+            ) from None
 
     def twin(self, candidate_id: str) -> str | None:
         """Another candidate whose id gives the same ACT id. Raises OSError."""

@@ -16,13 +16,13 @@ from ..core.unseen import without_unseen
 from ..core.words import CATEGORY_OF
 from .record_edit import fold
 
-__all__ = ["FIELDS", "PUT_BACK", "validate"]
+__all__ = ["FIELDS", "PUT_BACK", "SHORT_LIMIT", "validate"]
 
 #: The remedy for a drop without a more specific one.
 PUT_BACK = "Correct the file and put it back into the inbox folder."
 FIELDS = [*Drop.model_fields, "text"]
 _SHORT = ("source", "activity_type", "evidence_summary", "source_id", "topic", "score", "rationale", "url")
-_SHORT_LIMIT = 2_000  # characters in each of these: they stand on the card
+SHORT_LIMIT = 2_000  # characters in each of these: they stand on the card
 _EXCERPT_LIMIT = 10_000
 #: Other programs' names for these fields, and a misspelling that means the same.
 _MEANT = {
@@ -101,8 +101,8 @@ def validate(fields: Any, settings: Settings) -> Drop:
         )
     for name in _SHORT:
         length = len(getattr(drop, name) or "")
-        if length > _SHORT_LIMIT:
-            raise Refusal(f"{name} has {length:,} characters; the most allowed is {_SHORT_LIMIT:,}", PUT_BACK)
+        if length > SHORT_LIMIT:
+            raise Refusal(f"{name} has {length:,} characters; the most allowed is {SHORT_LIMIT:,}", PUT_BACK)
     if len(drop.excerpt or "") > _EXCERPT_LIMIT:
         raise Refusal(
             f"excerpt has {len(drop.excerpt or ''):,} characters; the most allowed is {_EXCERPT_LIMIT:,}",

@@ -75,8 +75,8 @@ def supported(path: Path | str) -> bool:
 def writers(listed: Acl) -> tuple[bool, list[int], list[int]]:
     """Who may write by a list that `read` has given: whether the owning group may, and the uids and gids that it names
     besides."""
-    most = listed.get((_MASK, _NOBODY), 7)
-    may = [(tag, who) for (tag, who), bits in listed.items() if bits & most & 2]
+    limit = listed.get((_MASK, _NOBODY), 7)
+    may = [(tag, who) for (tag, who), bits in listed.items() if bits & limit & 2]
     return (
         any(tag == _GROUP_OWNER for tag, _ in may),
         [who for tag, who in may if tag == _USER],

@@ -23,7 +23,7 @@ _TEXT = 160
 _BACK = 200
 
 
-class Waiting(Answer):
+class WaitingItem(Answer):
     """A candidate at the gate."""
 
     model_config = ConfigDict(title="Waiting")
@@ -90,7 +90,7 @@ class BriefAnswer(Answer):
     model_config = ConfigDict(title="BriefAnswer")
 
     pending_count: int
-    waiting: list[Waiting] = Field(description="Oldest first; the first of them, where there are many.")
+    waiting: list[WaitingItem] = Field(description="Oldest first; the first of them, where there are many.")
     by_source: list[BySource] = Field(description="All that waits, the source with most first.")
     near_duplicate_count: int
     near_duplicates: list[Alike] = Field(description="The first of them, where there are many.")
@@ -128,8 +128,8 @@ def brief(snapshot: Snapshot, limit: int = 10) -> BriefAnswer:
     )
 
 
-def _waiting(candidate: Candidate) -> Waiting:
-    return Waiting(
+def _waiting(candidate: Candidate) -> WaitingItem:
+    return WaitingItem(
         id=candidate.id,
         text=cut(candidate.raw_text, _TEXT),
         skill_tag=candidate.skill_tag,

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from .answer import Answer
 
-__all__ = ["LeftOut", "ListedFile", "Manifest"]
+__all__ = ["ListedFile", "Manifest", "OmittedFile"]
 
 
 class ListedFile(Answer):
@@ -20,7 +20,7 @@ class ListedFile(Answer):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class LeftOut(Answer):
+class OmittedFile(Answer):
     """A file of the user that is not in the archive."""
 
     model_config = ConfigDict(title="LeftOut")
@@ -41,4 +41,4 @@ class Manifest(Answer):
     hash: str = Field(description="The last receipt's hash; empty where there is none.")
     pending_count: int
     files: dict[str, ListedFile] = Field(description="By path: all files but this one.")
-    left_out: list[LeftOut] = Field(description="What the user keeps there that could not be taken along.")
+    left_out: list[OmittedFile] = Field(description="What the user keeps there that could not be taken along.")

@@ -13,6 +13,7 @@ from ..core.model import SECTION_SPELLINGS, SKILL_SPELLINGS, Candidate, Drop, Re
 from ..core.settings import Settings
 from ..core.unseen import ALWAYS, IN_PLACE
 from ..core.words import Category, Section, Skill
+from ..formats.fields import SHORT_LIMIT
 
 __all__ = ["SCHEMAS", "schema"]
 
@@ -24,7 +25,6 @@ _SAYS = "[^{}]".format(
     r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
     + "".join(c if c == "-" or ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in ALWAYS + IN_PLACE)
 )
-_SHORT_LIMIT = 2_000
 _DATE = r"[1-9][0-9]{3}(?:-MONTH-DAY|MONTHDAY)".replace("MONTH", "(?:0[1-9]|1[0-2])").replace(
     "DAY", "(?:0[1-9]|[12][0-9]|3[01])"
 )
@@ -61,7 +61,7 @@ def _drop() -> _Json:
     fields["created_at"]["anyOf"][0]["pattern"] = rf"^\s*{_DATE}(?:[T ]{_TIME})?\s*$"
     fields["created_at"]["examples"] = ["2026-11-24T16:30:00Z", "2026-11-24T17:30:00+01:00", "2026-11-24"]
     for name in ("source", "activity_type", "evidence_summary", "source_id", "topic", "score"):
-        fields[name]["anyOf"][0]["maxLength"] = _SHORT_LIMIT
+        fields[name]["anyOf"][0]["maxLength"] = SHORT_LIMIT
     fields["score"]["anyOf"].insert(1, {"type": "number"})
     made["allOf"] = [
         {
