@@ -16,6 +16,7 @@ from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.formats import cards, drops, frontmatter, record_edit
+from recursion_gate.formats.card_name import file_name
 from recursion_gate.formats.gate_json import dump
 from recursion_gate.store.gate import Gate
 from recursion_gate.store.index import Decided
@@ -96,7 +97,7 @@ def fuzz_drops(data: bytes) -> None:
         assert cards.id_of(card) == candidate.id
         verdict = cards.read(card, candidate, _SETTINGS)
         assert not verdict.edited
-        assert len(cards.file_name(candidate).encode()) <= 100
+        assert len(file_name(candidate).encode()) <= 100
         for addition in additions:
             assert len(addition.line.splitlines()) == 1
 

@@ -16,7 +16,7 @@ from ..core.errors import Refusal
 from ..core.model import Candidate
 from ..core.paths import is_aside, original_name
 from ..disk import aside, atomic, untrusted
-from ..formats import cards
+from ..formats.card_name import file_name
 from .actions import (
     Action,
     Approve,
@@ -145,7 +145,7 @@ def _put_card(
 ) -> None:
     """Make one card in pending/, which was seen as `inside`."""
     for taken in range(1000):
-        name = cards.file_name(candidate, taken)
+        name = file_name(candidate, taken)
         if atomic.create(f"{state.cards.folder}/{name}", data, sync=sync, inside=inside):
             state.cards.created(name, candidate.id)
             return

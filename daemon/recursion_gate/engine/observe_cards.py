@@ -19,6 +19,7 @@ from ..core.model import Candidate, Receipt
 from ..core.paths import is_aside, is_ignored
 from ..disk import untrusted
 from ..formats import cards
+from ..formats.card_name import file_name
 from ..permissions import ownership
 from .filing import filed
 from .observations import Card, DecidedCards, Entry, Folder, Leftover, Odd, Preview, Strange, Torn, Unreadable
@@ -298,12 +299,12 @@ class _TornCards:
     def _by_name(self, name: str) -> Candidate | None:
         if self._names is None:
             missing = self._state.cards.missing()
-            self._names = {cards.file_name(c): c for i in missing if (c := self._state.gate.get(i))}
+            self._names = {file_name(c): c for i in missing if (c := self._state.gate.get(i))}
         number = _NUMBER.search(name)
         if name in self._names or number is None:
             return self._names.get(name)
         taken = int(number[1]) - 1
-        return next((c for c in self._names.values() if cards.file_name(c, taken) == name), None)
+        return next((c for c in self._names.values() if file_name(c, taken) == name), None)
 
 
 def preview(state: UserState, candidate_id: str) -> Preview | None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..core.errors import Refusal
-from ..core.model import Candidate, id_hash
+from ..core.model import Candidate
 from ..core.settings import Settings
 from ..core.unseen import without_unseen
 from ..core.words import CATEGORY_OF
@@ -29,8 +28,6 @@ __all__ = [
     "Verdict",
     "context",
     "ends_whole",
-    "evidence_in",
-    "file_name",
     "id_of",
     "is_as_staged",
     "is_outdated",
@@ -53,47 +50,13 @@ _END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
 
 _LINK = re.compile(rb"""^['"]?link_to_evidence_id['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE)
 
-_TAIL = re.compile("[a-z0-9]{4,12}")
-_NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
-
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
-
-_NAME_LIMIT = 100  # bytes; contract, "A card"
-_SLUG_LIMIT = 60  # characters
 
 #: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
 _SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
 _EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
-
-
-def file_name(candidate: Candidate, taken: int = 0) -> str:
-    """What the card is called: skill, the first words, and a part of the id; legal on Linux, macOS, Windows, SMB and
-    Syncthing, at most 100 bytes. `taken` > 0 gives another name where this one is not free."""
-    tail = candidate.id.rsplit("-", 1)[-1] if candidate.id.startswith("cand-") else ""
-    if taken or not _TAIL.fullmatch(tail):  # an id that was given may end as another one does
-        tail = id_hash(candidate.id)[:7]
-    end = f"_{tail}.md" if not taken else f"_{tail}-{taken + 1}.md"
-    text = candidate.raw_text[:200]
-    if text.isascii() and text.isprintable():
-        words = text.lower().translate(_NO_WORD)
-    else:
-        # A letter's marks are part of it: in many scripts a vowel is one (and a regular expression's \w leaves it out).
-        text = unicodedata.normalize("NFC", fold(text).lower())
-        words = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
-    start = f"{candidate.skill_tag.lower()}_"
-    slug = _cut("-".join(words.split()), _SLUG_LIMIT, _NAME_LIMIT - len((start + end).encode()))
-    return (start + slug).rstrip("_") + end
-
-
-def _cut(slug: str, most: int, room: int) -> str:
-    """The first words of `slug`, at most so many characters and, as `room`, bytes; a part of a word only where the
-    first one alone is too long, as in scripts that have no blanks."""
-    cut = slug[:most].encode()[:room].decode(errors="ignore")
-    if len(cut) < len(slug) and slug[len(cut)] != "-" and "-" in cut:
-        cut = cut[: cut.rindex("-")]
-    return cut.rstrip("-")
 
 
 def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = None) -> bytes:
@@ -154,7 +117,7 @@ def shows(card: bytes, lines: Sequence[Addition]) -> bool:
     return frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
 
 
-def evidence_in(card: bytes) -> str:
+def _evidence_in(card: bytes) -> str:
     """The evidence that the last line of the card's preview names."""
     return frontmatter.unix(decode(card)).rstrip().rpartition(" — ")[2]
 
@@ -171,7 +134,7 @@ def is_outdated(
         return True
     same_link = candidate.link_to_evidence_id == staged.link_to_evidence_id
     lines = [adds[-1]] if same_link else [adds[-1], as_staged[-1]]
-    return evidence_in(card) not in {a.line.rpartition(" — ")[2] for a in lines}
+    return _evidence_in(card) not in {a.line.rpartition(" — ")[2] for a in lines}
 
 
 def link_in(card: bytes) -> str | None:
