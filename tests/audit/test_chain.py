@@ -29,9 +29,8 @@ def test_a_merge_that_was_cut_short_is_a_note_until_the_daemon_has_finished_it(
     assert look(world).findings == []
 
 
-@pytest.mark.parametrize("rest", [0, 1, 2])
-def test_an_append_that_was_cut_short_is_a_note_until_the_daemon_has_mended_it(world: World, rest: int) -> None:
-    """Cut anywhere, of two receipts in one append."""
+def _undone_append(world: World) -> tuple[bytes, bytes]:
+    """The receipts before an append of two, and those appended; all else stands as it stood before."""
     gate, ledger = world.place.gate.read_bytes(), world.place.ledger.read_bytes()
     before = world.record()
     world.approve("waits-1", "waits-2")
@@ -40,6 +39,13 @@ def test_an_append_that_was_cut_short_is_a_note_until_the_daemon_has_mended_it(w
         (world.place.home / name).write_bytes(data)
     world.place.gate.write_bytes(gate)
     shutil.rmtree(world.place.month(world.receipts()[-1]["merged_at"]))
+    return ledger, appended
+
+
+@pytest.mark.parametrize("rest", [0, 1, 2])
+def test_an_append_that_was_cut_short_is_a_note_until_the_daemon_has_mended_it(world: World, rest: int) -> None:
+    """Cut anywhere, of two receipts in one append."""
+    ledger, appended = _undone_append(world)
     for size in range(1 + rest, len(appended), 97):
         world.place.ledger.write_bytes(ledger + appended[:size])
         proof = look(world)
@@ -61,14 +67,7 @@ def test_what_a_changed_last_byte_leaves_is_no_append_that_was_cut_short(
 
 
 def test_a_hole_that_a_power_cut_left_in_an_append_is_a_note_until_the_daemon_has_mended_it(world: World) -> None:
-    gate, ledger = world.place.gate.read_bytes(), world.place.ledger.read_bytes()
-    before = world.record()
-    world.approve("waits-1", "waits-2")
-    appended = world.place.ledger.read_bytes()[len(ledger) :]
-    for name, data in before.items():
-        (world.place.home / name).write_bytes(data)
-    world.place.gate.write_bytes(gate)
-    shutil.rmtree(world.place.month(world.receipts()[-1]["merged_at"]))
+    ledger, appended = _undone_append(world)
     hole = bytes(512)
     for at in (0, 100, len(appended) - 512):
         world.place.ledger.write_bytes(ledger + appended[:at] + hole + appended[at + 512 :])

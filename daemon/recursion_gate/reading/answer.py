@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from .snapshot import Snapshot
 
-__all__ = ["Answer", "AsOf", "cut"]
+__all__ = ["Answer", "AsOf", "ByDimension", "BySkill", "cut"]
+
+T = TypeVar("T")
 
 
 class Answer(BaseModel):
@@ -20,6 +22,23 @@ class Answer(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """The answer as it is printed."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+class BySkill(Answer, Generic[T]):
+    """One value for each skill."""
+
+    think: T = Field(alias="THINK")
+    write: T = Field(alias="WRITE")
+    work: T = Field(alias="WORK")
+    steward: T = Field(alias="STEWARD")
+
+
+class ByDimension(Answer):
+    """The entries of each dimension, as they stand in their files."""
+
+    knowledge: list[str] = Field(description="IX-A, each entry as it stands in its file, without the bullet.")
+    curiosity: list[str] = Field(description="IX-B")
+    personality: list[str] = Field(description="IX-C")
 
 
 class AsOf(Answer):

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from ..formats.record_parse import Entry, Evidence, Record
-from .answer import Answer, AsOf, cut
+from .answer import AsOf, BySkill, cut
 from .snapshot import Snapshot
 
 __all__ = ["Edge", "EdgeAnswer", "Focus", "edge", "focus"]
@@ -25,26 +25,16 @@ __all__ = ["Edge", "EdgeAnswer", "Focus", "edge", "focus"]
 _LONGEST = 80
 
 
-class Edge(Answer):
+class Edge(BySkill[str]):
     """The next focus, by skill."""
 
     model_config = ConfigDict(title="Edge")
 
-    think: str = Field(alias="THINK")
-    write: str = Field(alias="WRITE")
-    work: str = Field(alias="WORK")
-    steward: str = Field(alias="STEWARD")
 
-
-class Rests(Answer):
+class Rests(BySkill[list[str]]):
     """The ACT ids of the evidence that each suggestion rests on; none where it rests on nothing yet."""
 
     model_config = ConfigDict(title="RestsOn")
-
-    think: list[str] = Field(alias="THINK")
-    write: list[str] = Field(alias="WRITE")
-    work: list[str] = Field(alias="WORK")
-    steward: list[str] = Field(alias="STEWARD")
 
 
 class EdgeAnswer(Edge):

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from .answer import Answer
+from .answer import ByDimension
 from .edge import Edge, focus
 from .snapshot import Snapshot
 
 __all__ = ["ExportAnswer", "export"]
 
 
-class ExportAnswer(Answer):
+class ExportAnswer(ByDimension):
     """The curriculum profile."""
 
     model_config = ConfigDict(title="ExportAnswer")
 
-    knowledge: list[str] = Field(description="IX-A, each entry as it stands in its file, without the bullet.")
-    curiosity: list[str] = Field(description="IX-B")
-    personality: list[str] = Field(description="IX-C")
     edge: Edge
     evidence_count: int
     export_date: str = Field(description="When it was read, ISO 8601.")

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from ..core.words import SKILLS
 from ..formats.record_parse import Entry
-from .answer import Answer, AsOf
+from .answer import Answer, AsOf, ByDimension, BySkill
 from .edge import Edge, Rests, focus
 from .snapshot import Snapshot
 
@@ -38,15 +38,10 @@ class EntryItem(Answer):
     section: str = Field(description="The heading that it stands under.")
 
 
-class Skills(Answer):
+class Skills(BySkill[list[str]]):
     """The entries by skill, each as it stands in its file."""
 
     model_config = ConfigDict(title="Skills")
-
-    think: list[str] = Field(alias="THINK")
-    write: list[str] = Field(alias="WRITE")
-    work: list[str] = Field(alias="WORK")
-    steward: list[str] = Field(alias="STEWARD")
 
 
 class Entries(Answer):
@@ -59,14 +54,11 @@ class Entries(Answer):
     personality: list[EntryItem]
 
 
-class RecordAnswer(Answer):
+class RecordAnswer(ByDimension):
     """The approved entries about the companion. The first eight fields are those of the companion-self app."""
 
     model_config = ConfigDict(title="RecordAnswer")
 
-    knowledge: list[str] = Field(description="IX-A, each entry as it stands in its file, without the bullet.")
-    curiosity: list[str] = Field(description="IX-B")
-    personality: list[str] = Field(description="IX-C")
     skills: Skills
     evidence_count: int
     pending_count: int

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..core.model import id_hash
 from ..core.paths import Place, Root
@@ -20,6 +20,9 @@ from . import jsonl
 __all__ = ["HEAD", "Decided", "copied"]
 
 Answer = TypeVar("Answer")
+
+_OFFSET = "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?"
+_TWIN = "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?"
 
 #: How each receipt begins: its number and its candidate.
 HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
@@ -82,11 +85,13 @@ class Decided:
     def offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
         """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts, the last
         one with the hash `head`. Raises OSError."""
-        return self._asked(lambda: self._offset(place, candidate_id, size, head))
+        found: int | None = self._asked(lambda: self._find(_OFFSET, place, candidate_id, size, head))
+        return found
 
     def twin(self, place: Place, candidate_id: str, size: int, head: str) -> str | None:
         """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
-        return self._asked(lambda: self._twin(place, candidate_id, size, head))
+        found: str | None = self._asked(lambda: self._find(_TWIN, place, candidate_id, size, head))
+        return found
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
         for attempt in range(2):
@@ -99,20 +104,9 @@ class Decided:
                 self._in_memory = attempt == 1 or _is_locked(err)
         return question()
 
-    def _offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
-        db = self._up_to(place, size, head)
-        found = db.execute(
-            "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?",
-            (place.user, id_hash(candidate_id), candidate_id),
-        ).fetchone()
-        return found[0] if found else None
-
-    def _twin(self, place: Place, candidate_id: str, size: int, head: str) -> str | None:
-        db = self._up_to(place, size, head)
-        found = db.execute(
-            "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?",
-            (place.user, id_hash(candidate_id), candidate_id),
-        ).fetchone()
+    def _find(self, query: str, place: Place, candidate_id: str, size: int, head: str) -> Any:
+        values = (place.user, id_hash(candidate_id), candidate_id)
+        found = self._up_to(place, size, head).execute(query, values).fetchone()
         return found[0] if found else None
 
     def _up_to(self, place: Place, size: int, head: str) -> sqlite3.Connection:
