@@ -30,7 +30,7 @@ __all__ = ["Packed", "unpack"]
 _BYTES_LIMIT, _FILES_LIMIT, _MANIFEST_LIMIT = 4 << 30, 1_000_000, 256 << 20
 _TOO_MUCH = "the archive exceeds the size limit"
 
-#: What the standard library's readers raise on malformed bytes; OSError when such bytes make them seek out of bounds.
+#: The errors of the standard library's readers on malformed bytes; OSError: a seek out of bounds.
 _MALFORMED = (
     tarfile.TarError,
     zipfile.BadZipFile,

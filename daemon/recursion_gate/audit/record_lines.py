@@ -75,7 +75,7 @@ class RecordLines:
                 )
 
     def _others(self) -> list[str]:
-        """What else is called as a file of the Record (contract, "Words": ``self*.md``), or was in the seed."""
+        """Other files named like a file of the Record (contract, "Words": ``self*.md``), or was in the seed."""
         try:
             inside = os.listdir(self._place.home)
         except FileNotFoundError:
@@ -133,7 +133,7 @@ class RecordLines:
         return missing
 
     def _extra(self, name: str, more: dict[int, int]) -> Iterator[Extra]:
-        """What is not accounted for in a file; of two lines that are the same, the later one."""
+        """The lines of a file that nothing accounts for; of two equal lines, the later one."""
         wanted = {number: n for number, n in more.items() if n > 0}
         if not wanted:
             return

@@ -1,4 +1,4 @@
-"""What a turn may do: the actions that `decide` gives and `apply` performs. To add one: a class here, a rule in
+"""The actions of a turn: `decide` gives them, `apply` performs them. To add one: a class here, a rule in
 `decide`, a function in `apply`."""
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Wait:
 
 @dataclass(slots=True)
 class Decision:
-    """What a person decided on one candidate. Copies of the card are one decision."""
+    """A person's decision on one candidate. Copies of the card are one decision."""
 
     staged: Candidate
     cards: tuple[Card, ...]

@@ -31,7 +31,7 @@ __all__ = ["Known", "drops", "entry", "odd", "renew"]
 
 
 class Known(Protocol):
-    """What is known of candidates: those at the gate, and those that were decided."""
+    """The known candidates: those at the gate, and the decided ones."""
 
     def candidate(self, candidate_id: str) -> Candidate | None: ...
 
@@ -74,7 +74,7 @@ def drops(
 
 
 class _Taken:
-    """What is known, and what the drops before this one have brought."""
+    """The known candidates, and those of the drops before this one."""
 
     def __init__(self, known: Known, settings: Settings, waiting: int, size: int, receipts: str) -> None:
         self._known, self._settings, self._receipts = known, settings, receipts
@@ -186,7 +186,7 @@ def _leftover(left: Leftover) -> Action:
 
 
 def entry(these: Entry) -> Decision | ReturnWithNote | list[RestoreName]:
-    """What the cards of one candidate say together."""
+    """The decision that the cards of one candidate give together."""
     note = _contradiction(these.cards) or _cut_short(these) or _typed_below(these.cards)
     if note:
         return ReturnWithNote(these.staged, these.cards, note)

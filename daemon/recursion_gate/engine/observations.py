@@ -1,4 +1,4 @@
-"""What a look at a user's folders finds: plain data from `observe_drops` and `observe_cards`, for `decide`."""
+"""Observations of a user's folders: plain data from `observe_drops` and `observe_cards`, for `decide`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Torn:
-    """What a power cut has left of a card of a candidate that waits."""
+    """The rest of a waiting candidate's card after a power cut."""
 
     path: str
     mark: Mark

@@ -28,7 +28,7 @@ from .user_state import UserState
 
 __all__ = ["decided", "entries", "is_unchanged", "note_on", "pending_strays", "preview", "read_anew"]
 
-#: So many bytes of cards are read in a turn: what they become in memory is many times that.
+#: At most so many bytes of cards are read in a turn: in memory they take many times that.
 _BYTES_LIMIT = 8_000_000
 
 #: The number in a card's name where another one had its name.
@@ -152,7 +152,7 @@ def _take_card(
 
 
 def _verdict(state: UserState, path: str, seen: untrusted.Seen, staged: Candidate, folder: Folder) -> cards.Verdict:
-    """What the card says. Raises NotYet while it may still be being written, Refusal where it cannot be read."""
+    """The card's verdict. Raises NotYet while it may still be being written, Refusal where it cannot be read."""
     if seen.data == state.cards.clean(staged):  # whole, and not edited
         return cards.Verdict(staged, False, None, None)
     try:
@@ -249,7 +249,7 @@ def _came_since(state: UserState, path: Path | str, seen: untrusted.Seen, receip
 def pending_strays(
     state: UserState, paths: Sequence[Path], held: set[str], until: float
 ) -> tuple[list[Odd], list[Path]]:
-    """What lies in pending/ but is no card of a candidate that waits, and those of them that are to be staged from
+    """The files in pending/ that are no card of a waiting candidate, and those of them that are to be staged from
     there, as any drop. Adds to `held` whose card may be being saved just now."""
     odd: list[Odd] = []
     found = []

@@ -1,4 +1,4 @@
-"""Where the cards are in pending/, kept up to date with as few looks as will do."""
+"""The places of the cards in pending/, kept up to date with few system calls."""
 
 from __future__ import annotations
 

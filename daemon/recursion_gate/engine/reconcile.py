@@ -37,7 +37,7 @@ _NEW = 2.0
 #: The most users whose gate and cards are held in memory while nothing is done for them.
 _STATES_LIMIT = 256
 
-#: What is in an inbox where nothing lies.
+#: The entries of an empty inbox.
 _EMPTY = {*STATES, READ_ME}
 _WITH_WORK = [state for state in STATES if state != "problems"]
 
@@ -55,7 +55,7 @@ class Reconciler(Hooks):
         self.looks: dict[str, Looks] = {}
         self._waits: dict[str, float] = {}
         self._synced: list[object] = []  # the root's own folders, as they were when they were synced
-        #: What stops the work on a user, in words; gone as soon as it is mended.
+        #: Why the work on a user has stopped; removed as soon as the cause is.
         self.problems: dict[str, str] = {}
         #: Folders in inbox/ that belong to no user.
         self.unknown: set[str] = set()
@@ -207,7 +207,7 @@ class Reconciler(Hooks):
                 del self._states[user]
 
     def _state(self, user: str) -> UserState:
-        """What is known of a user, read anew where somebody else has changed it. Raises Parked, OSError."""
+        """The state of a user, read again where somebody else has changed the files. Raises Parked, OSError."""
         state = self._states.get(user)
         if state is None or not state.is_fresh():
             self._sync_root()

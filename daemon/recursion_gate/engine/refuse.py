@@ -24,8 +24,8 @@ _NOT_OURS = {errno.EPERM, errno.EACCES, errno.EBUSY}
 
 _SAYS_WHO = os.access in os.supports_effective_ids
 
-#: What stands behind a refused file's name for the reason, the most bytes that this leaves for the name, and how every
-#: reason ends.
+#: The ending of a reason's file name, the limit in bytes that this leaves for the refused file's name, and the end of
+#: every reason.
 _WHY = ".why.txt"
 _NAME_LIMIT = 247
 _NOTHING_ADDED = "Nothing of it was added to the Record. "

@@ -1,4 +1,4 @@
-"""Has a file rested? By the monotonic clock and our own repeated looks alone.
+"""Has a file rested? Decided by the monotonic clock and our own repeated looks alone.
 
 A file's times tell nothing here: the clock may jump while it is being written, a file server's may differ from ours,
 and some disks count in steps of two seconds.
@@ -58,7 +58,7 @@ class Looks:
         self._since.pop(_key(path, grace), None)
 
     def there(self) -> dict[str, tuple[str, float]]:
-        """What still lies there and has not rested long enough."""
+        """The files that have not rested long enough."""
         return {path: since for path, since in self._since.items() if os.path.lexists(_path_in(path))}
 
 
@@ -84,7 +84,7 @@ class Settling:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits for time."""
+        """Whether no file waits for time."""
         return self.due is None and not self._stuck
 
     def note_due(self, seconds: float) -> None:
@@ -180,8 +180,8 @@ def _boot() -> str:
 
 
 def load_looks(root: Root) -> dict[str, Looks]:
-    """What the last `once` has left to rest, by user. Another boot's looks do not count: its monotonic clock is not
-    ours."""
+    """The files that the last `once` has left to rest, by user. Looks of another boot do not count: its monotonic
+    clock differs."""
     here = time.monotonic()
     try:
         said = json.loads(root.looks.read_bytes())
@@ -196,7 +196,7 @@ def load_looks(root: Root) -> dict[str, Looks]:
 
 
 def save_looks(root: Root, users: Mapping[str, Looks]) -> dict[str, list[str]]:
-    """Write down for the next `once` what rests; gives it, by user. Raises OSError."""
+    """Save for the next `once` the files that rest; gives them, by user. Raises OSError."""
     there = {user: found for user, looks in sorted(users.items()) if (found := looks.there())}
     if there or root.looks.exists():
         atomic.replace(root.looks, json.dumps({"boot": _boot(), "users": there}).encode(), sync=False)

@@ -26,7 +26,7 @@ __all__ = ["Outcome", "turn"]
 #: cards created in it. Each part does something in every turn, so that none waits for ever behind another.
 _TURN_SECONDS, _PART_SECONDS, _FEWEST = 0.2, 0.1, 20
 
-#: So many bytes of candidates and cards are decided in a turn.
+#: At most so many bytes of candidates and cards are decided in a turn.
 _BYTES_LIMIT = 8_000_000
 
 _NOT_AS_SHOWN = (
@@ -36,13 +36,13 @@ _NOT_AS_SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one turn leaves."""
+    """The result of one turn."""
 
-    #: In how many seconds to look again, where something waits for time; None: nothing does.
+    #: In how many seconds to look again, if something waits for time; else None.
     due: float | None = None
     #: Whether more is ready to be done at once.
     more: bool = False
-    #: Whether the disk or the system failed: it is then left in peace until `due`.
+    #: Whether the disk or the system failed: no work until `due`.
     failed: bool = False
 
 
@@ -127,7 +127,7 @@ def _look_at_pending(state: UserState) -> list[Path] | None:
 
 
 def _decisions(state: UserState, look: DecidedCards) -> list[Decision]:
-    """What people have decided, and have left alone for the grace time. Cards that contradict themselves go back."""
+    """People's decisions that are older than the grace time. Cards that contradict each other go back."""
     found: list[Decision] = []
     others: list[Action] = []
     for entry in observe_cards.entries(state, look):

@@ -30,19 +30,19 @@ __all__ = ["Hooks", "UserState"]
 
 
 class Hooks:
-    """Where the work on the users of a root tells of itself, and asks whether to go on. Each is set from outside."""
+    """Callbacks of the work on a root's users: reports, and questions whether to go on. Each is set from outside."""
 
     def __init__(self) -> None:
-        #: Called with what was done, to whom, to which id or file.
+        #: Called with the event, the user, and the id or file.
         self.did: Callable[[str, str, str], None] = lambda what, user, which: None
         #: Called before anything is changed for a user; may raise AlreadyRunning, which ends the work.
         self.before: Callable[[], object] = lambda: None
         #: Called before each write to receipts, Record and gate; may raise AlreadyRunning, and OSError, which ends the
         #: turn.
         self.check: Callable[[], object] = lambda: None
-        #: Called again and again in a turn; gives whether to stop, since somebody has asked for it.
+        #: Called often in a turn; true if somebody has asked to stop.
         self.stopping: Callable[[], bool] = lambda: False
-        #: Called with how many drops, or decisions, were found, before they are taken up.
+        #: Called with the number of drops, or decisions, found, before the work on them.
         self.found: Callable[[int], None] = lambda count: None
 
 
@@ -66,11 +66,11 @@ class UserState:
         #: Which files have rested, and when to look again.
         self.settling = Settling(settings, Looks() if looks is None else looks)
         self.cards = PendingCards(place, settings, self.gate, self.ledger)
-        #: The names of the drops that the last look found and did not come to, oldest first.
+        #: The names of the drops that the last look found and left for later, oldest first.
         self.backlog: list[str] = []
         #: A look at the drop zone that takes more than one turn.
         self.listing: Iterator[list[str] | None] | None = None
-        #: Drops that are on the gate, and still to be taken away.
+        #: Drops that are staged, and still to be removed.
         self.staged: list[tuple[str, untrusted.Mark]] = []
         #: How many candidates the last turn has left without a card.
         self.without_card = 0
@@ -81,7 +81,7 @@ class UserState:
         self.half_look: tuple[DecidedCards, set[str]] | None = None
         #: The ids at the gate when links were last looked at, and the gate's mark then.
         self.linked_at: tuple[set[str], object] | None = None
-        #: Candidates that link to others which have come or gone: their cards may show what is no longer so.
+        #: Candidates that link to others which have come or gone: their cards may be outdated.
         self.stale: set[str] = set()
         #: Cards in approved/ that wait for another one, and why; for `status`.
         self.waiting: dict[str, str] = {}
@@ -114,7 +114,7 @@ class UserState:
         return self.gate.unchanged() and self.ledger.unchanged()
 
     def is_idle(self) -> bool:
-        """Whether nothing would be forgotten with this: no turn is half done, and nothing waits for time."""
+        """Whether this state may be dropped: no turn is half done, and nothing waits for time."""
         busy = (self.backlog, self.staged, self.without_card, self.listing, self.waiting, self.left)
         return self.settling.is_idle and not any(busy)
 

@@ -155,7 +155,7 @@ class Spot:
 
 
 def spots(root: Root, *, all_cards: bool = False) -> Iterator[Spot]:
-    """What there is at `root` and is in the table, inner folders first, so that none is opened before what is in it
+    """Everything at `root` that is in the table, inner folders first, so that none is opened before what is in it
     is closed. The cards in the months' folders, of which there may be millions, only with `all_cards`."""
     for user in root.users():
         yield from _user_spots(root.place(user), all_cards=all_cards)

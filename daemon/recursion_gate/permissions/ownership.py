@@ -46,7 +46,7 @@ def members(gid: int) -> set[str]:
 
 
 def lane_of(folder: Path | str) -> os.stat_result | None:
-    """What the folder is, where the lanes are those of accounts (`lanes`): then its group are the people. Raises
+    """The folder's `stat` where the lanes are accounts (`lanes`): its group are the people; else None. Raises
     OSError."""
     st = os.lstat(folder)
     return st if st.st_mode & stat.S_ISGID and hasattr(os, "getgrouplist") else None

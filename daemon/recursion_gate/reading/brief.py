@@ -85,7 +85,7 @@ class Merged(Answer):
 
 
 class BriefAnswer(Answer):
-    """What waits, what to look at twice, what was merged lately, and what is next."""
+    """What waits, entries to compare, recent merges, and the next focus."""
 
     model_config = ConfigDict(title="BriefAnswer")
 

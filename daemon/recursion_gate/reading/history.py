@@ -29,7 +29,7 @@ class Unknown(GateError):
 
 
 class Proposed(Answer):
-    """What was proposed, by whom."""
+    """A proposal, and its source."""
 
     text: str
     source: str | None

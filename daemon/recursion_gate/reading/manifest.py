@@ -1,4 +1,4 @@
-"""What is in an archive of a user (`archive`): the manifest, which is also what `export --all` answers."""
+"""The manifest of a user's archive (`archive`), which is also the answer of `export --all`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OmittedFile(Answer):
 
 
 class Manifest(Answer):
-    """What is in an archive."""
+    """The content of an archive."""
 
     model_config = ConfigDict(title="Manifest")
 

@@ -65,7 +65,7 @@ class AnswerLine(Answer):
 
 
 class AskAnswer(Answer):
-    """What the Record says to a question."""
+    """The Record's answer to a question."""
 
     model_config = ConfigDict(title="AskAnswer")
 

@@ -42,7 +42,7 @@ def _with(made: _Json, fields: _Json, *, maybe: tuple[str, ...] = ()) -> _Json:
 
 
 def pending() -> _Json:
-    """What waits, as its card says now."""
+    """The waiting entries, as their cards are now."""
     fields = {"user": _TEXT, "card": _CARD, "state": _STATE, "edited": _YES, "problem": _TEXT}
     candidate = Candidate.model_json_schema()
     always = ("mind_category", "suggested_ix_section")

@@ -106,7 +106,7 @@ class PackPart(Answer):
 
 
 class ContextAnswer(Answer):
-    """What an agent of one role loads, in order."""
+    """The texts that an agent of one role loads, in order."""
 
     model_config = ConfigDict(title="ContextAnswer")
 
