@@ -12,7 +12,7 @@ from .output import one_line, terminal_size, wrapped
 
 __all__ = ["hints_on", "print_screen", "whole_card"]
 
-#: Begins each line of a text that an agent wrote, so that none is taken for a line of this program.
+#: Begins each line of an agent's text, so that nobody mistakes it for a line of this program.
 _QUOTE = "> "
 
 
@@ -86,7 +86,7 @@ def print_screen(item: Any, candidate: Any, keys: int, hints: Sequence[Any] = ()
 
 
 def _details(item: Any, candidate: Any) -> list[str]:
-    """Lines with everything about `candidate` but its text, each value short enough to be read at a glance."""
+    """Lines with everything about `candidate` but its text, each value shortened."""
     section = candidate.suggested_ix_section
     where = f"{section} ({candidate.mind_category})" if section else "evidence only"
     # An agent's text must not be able to move the cursor and so hide what is approved.

@@ -23,7 +23,7 @@ except ImportError:  # not on Windows
 __all__ = ["ESC", "key", "line"]
 
 ESC = "\x1b"
-#: A key that comes again within so many seconds is held down, or was pasted: keyboards repeat 10 to 40 times a second.
+#: A key repeated within this many seconds is held down or pasted: keyboards repeat 10 to 40 times a second.
 _REPEATS = 0.12
 #: How long nothing may be typed then before a key counts.
 _QUIET = 0.15

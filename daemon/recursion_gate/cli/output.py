@@ -29,9 +29,9 @@ __all__ = [
     "wrapped",
 ]
 
-#: The columns that the text of a listing needs at least; the ids are shortened to give it so many.
+#: The minimum width of a listing's text, in columns; the ids are shortened for it.
 _ROOM = 20
-#: A progress bar is shown for so many bytes and more.
+#: Fewer bytes than this get no progress bar.
 _LARGE = 20_000_000
 
 

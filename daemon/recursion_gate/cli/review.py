@@ -35,7 +35,7 @@ _HELP = """
 _SHORT = "a approve, r reject, e edit, s skip, b back, m more, / find, q quit, ? help"
 _LEAVES = {"s": "skipped", "b": "back", "/": "find", "q": "quit", ESC: "quit"}
 _AGAIN = "The card is as it was. 'e' opens what you typed once more."
-#: For so many seconds a card must have been on the screen before a key counts.
+#: A key counts when the card has been on the screen for this many seconds.
 _SEEN = 0.3
 
 
@@ -189,7 +189,7 @@ class _Card:
         self._since = 0.0
 
     def has(self, words: str) -> bool:
-        """Whether all `words` stand in its text, its source or its id."""
+        """Whether its text, source or id contains each of `words`."""
         now = self._item.now
         text = f"{now.raw_text} {now.source or ''} {now.id}".casefold()
         return all(word in text for word in words.casefold().split())

@@ -63,7 +63,7 @@ class Waiting:
 
     place: Place
     candidate: Candidate
-    #: Where its card lies; None where the daemon has not created it yet.
+    #: The path of its card; None where the daemon has not created it yet.
     card: Path | None
     #: The folder the card is in: pending, approved or rejected.
     state: str
@@ -83,7 +83,7 @@ class Waiting:
         return self.edited or self.candidate
 
     def look(self) -> tuple[Path, untrusted.Seen]:
-        """The card, and what stands in it. Raises Refusal, OSError."""
+        """The card and its content. Raises Refusal, OSError."""
         if self.card is None:
             raise Refusal("its card has not been made yet", "Start the daemon, or call 'recursion-gate once'.")
         return self.card, untrusted.look(self.card, self.limit)

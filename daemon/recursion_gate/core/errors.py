@@ -60,7 +60,7 @@ class Refusal(GateError):
     remedy: str = ""
     #: True when the same file could still become right by being written further (JSON that just ends).
     maybe_unfinished: bool = field(default=False, kw_only=True)
-    #: Of a file that could not even be read: as it was when that was tried.
+    #: The state of an unreadable file at the attempt to read it.
     stat: os.stat_result | None = field(default=None, init=False)
     sentence = "{e.problem}"
 

@@ -317,7 +317,7 @@ def chain_hash(data: dict[str, Any]) -> str:
 
 
 def short_hash(data: bytes, length: int) -> str:
-    """`length` letters and digits that stand for `data`."""
+    """`length` letters and digits computed from `data`."""
     number = int.from_bytes(hashlib.sha256(data).digest()[:16], "big") % 36**length
     digits = ""
     for _ in range(length):
@@ -328,7 +328,7 @@ def short_hash(data: bytes, length: int) -> str:
 
 @lru_cache(maxsize=4_096)  # asked for several times in a turn
 def id_hash(candidate_id: str) -> str:
-    """Sixteen letters and digits that stand for an id (82 bits). That no two ids of one user have the same is checked
+    """Sixteen letters and digits computed from an id (82 bits). That no two ids of one user have the same is checked
     when a candidate is staged."""
     return short_hash(candidate_id.encode(), 16)
 

@@ -54,7 +54,7 @@ _IGNORED_ENDINGS = (
     *(".tmp", ".part", ".partial", ".crdownload", ":zone.identifier"),
     *("~", ".swp", ".swx", ".lck", ".lock"),
 )
-#: Names of an inbox's own folders, now and to come: a user called like one is too easily taken for it.
+#: Names of an inbox's own folders, present and future: no user may have one, to avoid confusion.
 NO_USERS = {*STATES, "undo"}
 #: Explains the folders of an inbox to a person.
 READ_ME = "READ ME FIRST.txt"

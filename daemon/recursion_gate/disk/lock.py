@@ -33,7 +33,7 @@ _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | _NO_LINK
 #: How long, in seconds, a start tries: `is_held` takes the lock for a moment to see whether it is free.
 _TRY, _AGAIN = 0.5, 0.05
 
-#: More than stands in the file.
+#: More bytes than the file has.
 _LIMIT = 200
 
 

@@ -27,7 +27,7 @@ def lanes(context: Context) -> Iterator[Finding]:
     try:
         for found in deviations(context.root, context.settings.lanes):
             where = "" if found.path == context.root.path else context.root.place("").display_path(found.path)
-            if found.problem == "cannot be looked at by this account":
+            if found.problem == "cannot be read by this account":
                 yield Finding("note", "not-looked-at", where, "this account may not look at it", user=found.user)
                 continue
             severity: Severity = "fault" if found.fix else "warning" if found.remedy else "note"

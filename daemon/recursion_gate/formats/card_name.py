@@ -37,7 +37,7 @@ def file_name(candidate: Candidate, taken: int = 0) -> str:
 
 
 def _cut(slug: str, limit: int, room: int) -> str:
-    """The first words of `slug`, at most so many characters and, as `room`, bytes; a part of a word only where the
+    """The first words of `slug`, at most `limit` characters and `room` bytes; a part of a word only where the
     first one alone is too long, as in scripts that have no blanks."""
     cut = slug[:limit].encode()[:room].decode(errors="ignore")
     if len(cut) < len(slug) and slug[len(cut)] != "-" and "-" in cut:

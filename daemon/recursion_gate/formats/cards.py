@@ -144,7 +144,7 @@ def link_in(card: bytes) -> str | None:
 
 
 def is_as_staged(card: bytes, candidate: Candidate) -> bool:
-    """Whether it is seen at a glance that nobody has edited the card, as it is with nearly all. Where it is not,
+    """Whether a byte comparison shows that nobody has edited the card, as for nearly all. Where it does not,
     `read` tells."""
     down_to_marker = render(candidate, ()).removesuffix(_below(candidate, ()).encode())
     return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0

@@ -116,13 +116,13 @@ def _twice(names: Iterable[str]) -> str | None:
     return None
 
 
-def _lines(text: str, most: int) -> Iterator[tuple[Any, str]]:
+def _lines(text: str, limit: int) -> Iterator[tuple[Any, str]]:
     count = 0
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             count += 1
-            if count > most:
-                raise Refusal(f"more than {most:,} lines in one file", "Split it into several files.")
+            if count > limit:
+                raise Refusal(f"more than {limit:,} lines in one file", "Split it into several files.")
             try:
                 yield _json(line), f"line {number}: "
             except Refusal as err:

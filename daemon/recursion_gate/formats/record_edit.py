@@ -46,7 +46,7 @@ def effect(
     decided: Callable[[str], str | None],
     known: dict[str, str] | None = None,
 ) -> list[Addition]:
-    """The lines that approving `candidate` would add, as far as can be told now.
+    """The lines that approving `candidate` would add, as far as is known now.
 
     `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved. `known`
     is filled here: the evidence that each link means in the end. It is true as long as gate and receipts do not change.
@@ -160,7 +160,7 @@ def _newline_at(text: bytes, end: int) -> bytes:
 
 
 def count(text: bytes, line: str) -> int:
-    """How often `line` stands in `text`, UTF-8, as a whole line."""
+    """How often `text`, UTF-8, has `line` as a whole line."""
     wanted = line.encode()
     found = 0
     at = text.find(wanted)

@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def own(self) -> bool:
-        """Whether it stands in the section that approved entries go to."""
+        """Whether it is in the section for approved entries."""
         return self.section == HEADINGS.get(self.file)
 
 

@@ -1,4 +1,4 @@
-"""Where a root is not as the table of the lanes has it, and what weakens the lanes there. Reads only."""
+"""Deviations of a root from the table of the lanes, and other weaknesses of the lanes there. Reads only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Deviation", "deviations"]
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """Something that is not as the table has it."""
+    """A deviation from the table."""
 
     path: Path
     problem: str
@@ -30,7 +30,7 @@ class Deviation:
 
 
 def deviations(root: Root, lanes: Lanes) -> Iterator[Deviation]:
-    """Where `root` is not as the table has it. Raises BadLanes, OSError."""
+    """The deviations of `root` from the table. Raises BadLanes, OSError."""
     ids = Ids(lanes)
     yield from _closed_above(root)
     yield from _in_two_lanes(root, ids)
@@ -47,7 +47,7 @@ def deviations(root: Root, lanes: Lanes) -> Iterator[Deviation]:
         except FileNotFoundError:
             continue
         except PermissionError:
-            problem = "cannot be looked at by this account"
+            problem = "cannot be read by this account"
         if problem and stranger(root, spot, ids):
             yield Deviation(spot.path, problem, "Look into it, then remove it.", spot.user)
         elif problem:

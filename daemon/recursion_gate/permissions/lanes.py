@@ -147,7 +147,7 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A folder or file that stands in the table, and whose it is."""
+    """A folder or file in the table, and its user."""
 
     path: Path
     row: Row

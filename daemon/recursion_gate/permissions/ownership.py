@@ -90,7 +90,7 @@ def _may_decide(uid: int, people: int) -> bool:
 
 
 def _all_may_decide(gid: int, people: int) -> bool:
-    """Whether all in a group are people, the daemon's account or root; not where that cannot be told."""
+    """Whether all in a group are people, the daemon's account or root; false where that is unknown."""
     if gid == people:
         return True
     import pwd

@@ -30,7 +30,7 @@ SAME = "the same words"
 
 _ALIKE = 0.7
 _SAME_MATTER = 0.6
-#: From this likeness on, two words of so many letters or more are one word and a typing error: one in six letters.
+#: The likeness from which two long words are one word with a typing error (one in six letters), and the least length.
 _MISSPELT, _LONG = 0.82, 5
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")

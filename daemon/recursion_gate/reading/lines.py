@@ -1,4 +1,4 @@
-"""The Record as a list of what it says: each line once, with all it stands for, oldest first.
+"""The Record as a list of lines: each text once, with all its places, oldest first.
 
 An approval puts the same text into up to three files. Who speaks from the Record, or is given it to read, needs it
 once: with its evidence, its dimension, its skill and its date.

@@ -93,7 +93,7 @@ def prompt(snapshot: Snapshot, budget: int | None = None) -> PromptAnswer:
 
 
 def _quoted(identity: str) -> str:
-    """self.md as a quotation, so that nothing in it can be taken for a part of the prompt."""
+    """self.md as a quotation, so that nothing in it reads as a part of the prompt."""
     stripped = [line.rstrip() for line in identity.lstrip("\ufeff").split("\n")]
     said = "\n".join(f"> {line}".rstrip() for line in stripped).strip("> \n")
     return f"Who this is about (self.md):\n\n> {said}\n\n" if said else ""

@@ -33,7 +33,7 @@ log = logging.getLogger("recursion_gate")
 #: there is no file event for that.
 _CHECK_GATES = 3.0
 
-#: After so many seconds the daemon is ready, whatever there is still to do.
+#: After this many seconds the daemon reports ready, even with work left.
 _READY_BY = 5.0
 
 #: The least seconds between two looks at all users.

@@ -27,7 +27,7 @@ log = logging.getLogger("recursion_gate")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
-#: At most one write in so many seconds.
+#: The minimum number of seconds between two writes.
 _EVERY = 1.0
 
 

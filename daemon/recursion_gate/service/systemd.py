@@ -28,7 +28,7 @@ class Heartbeat:
     def __init__(self) -> None:
         limit = _watchdog_seconds()
         self._every = limit / 3 if limit else None
-        #: The monotonic time of the next beat; None: nobody waits for one.
+        #: The monotonic time of the next heartbeat; None: systemd expects none.
         self.due = 0.0 if limit else None
 
     def beat(self) -> None:

@@ -169,7 +169,7 @@ class Watch:
                 observer.stop()
 
     def close(self) -> None:
-        """End the watch for good, and wait up to a second for its threads."""
+        """End the watch, and wait up to a second for its threads."""
         self.stop()
         self._wait_until_ended()
 

@@ -20,7 +20,7 @@ _MONTH = re.compile(r"\d{4}-\d{2}")
 
 
 def id_in(path: Path, limit: int) -> str | None:
-    """The candidate whose card the file at `path` is, of at most `limit` bytes; None where it cannot be told."""
+    """The candidate whose card the file at `path` is, of at most `limit` bytes; None where it is unknown."""
     try:
         return cards.id_of(untrusted.look(path, limit).data)
     except (Refusal, OSError):

@@ -116,7 +116,7 @@ class Gate:
 
     @property
     def mark(self) -> object:
-        """Another one whenever the file was saved or read anew."""
+        """A value that changes whenever the file was saved or read again."""
         return self._mark
 
     def unchanged(self) -> bool:

@@ -27,7 +27,7 @@ def decisions(
     takes: Takes = None,
     left_out: Callable[[str, Parked | OSError], None] | None = None,
 ) -> Iterator[tuple[str, Receipt]]:
-    """The receipts of `users`, oldest first: all, or the `last` so many; only of candidates whose id begins with
+    """The receipts of `users`, oldest first: all, or the `last` ones; only of candidates whose id begins with
     `prefix`, and only those that `takes` accepts. Read as they are asked for.
 
     Where a user's receipts cannot be read, or a line is none, `left_out` is called, and the others go on; without it

@@ -221,7 +221,7 @@ class Decided:
 
 
 def _is_locked(err: sqlite3.Error) -> bool:
-    """Whether somebody else holds the index: it is left as it is, and nobody waits for it."""
+    """Whether another process holds the index: this one does without, and does not wait."""
     return getattr(err, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 

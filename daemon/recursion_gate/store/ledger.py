@@ -175,10 +175,10 @@ class Ledger:
         if self.last is not None:
             self._decided.offset(self.place, self.last.candidate_id, self.size, self.head)
 
-    def latest(self, most: int) -> list[Receipt]:
-        """The last receipts, at most so many, the last one first, but for damaged ones. Raises OSError."""
+    def latest(self, limit: int) -> list[Receipt]:
+        """The last receipts, newest first, at most `limit`, without damaged ones. Raises OSError."""
         found = []
-        for _, line in itertools.islice(jsonl.backwards(self.place.ledger, self.size), most):
+        for _, line in itertools.islice(jsonl.backwards(self.place.ledger, self.size), limit):
             with contextlib.suppress(Parked):
                 found.append(jsonl.receipt(self.place, line))
         return found
