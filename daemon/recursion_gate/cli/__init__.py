@@ -23,7 +23,7 @@ __all__ = ["COMMANDS", "main"]
 #: name: (module in this package, what it does). In the order of the help text.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("setup", "Make a root, or complete one; safe to repeat."),
-    "user": ("setup", "Add a user, or list the users there are."),
+    "user": ("setup", "Add or remove a user, or list the users there are."),
     "run": ("daemon", "The daemon, in the foreground."),
     "once": ("daemon", "Do all waiting work, then exit."),
     "status": ("daemon", "Show the daemon's state, the waiting work and the last decisions."),
