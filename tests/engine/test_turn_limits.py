@@ -128,6 +128,21 @@ def test_nothing_is_merged_on_half_a_look(root: Root, no_time: None) -> None:
     assert "at once" in world.card("one").read_text()
 
 
+def test_a_look_that_takes_more_than_its_part_of_a_turn_is_a_flood(root: Root, no_time: None) -> None:
+    """Else the events of thousands of moves hold up the event of another user's drop."""
+    world = World(root)
+    for number in range(4):
+        world.stage(f"n{number}")
+    for number in range(4):
+        world.move(world.card(f"n{number}"), "approved")
+    found: list[int] = []
+    world.reconciler.found = found.append
+    outcome = world.reconciler.reconcile("alex")
+    assert outcome.more
+    assert not world.receipts()
+    assert max(found) >= 32
+
+
 def test_a_card_that_is_edited_between_two_turns_is_merged_as_edited(root: Root, no_time: None) -> None:
     world = World(root)
     for number in range(4):

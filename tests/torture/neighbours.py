@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -53,9 +54,15 @@ def _put(place: Place, drops: Iterator[tuple[str, str]]) -> None:
         (place.inbox / f".{name}.tmp").rename(place.inbox / name)
 
 
+#: In a process of its own: a thread would hold up the one that measures.
+_MOVE = """import os, sys
+for name in sorted(os.listdir(sys.argv[1]))[::-1]:
+    os.rename(f"{sys.argv[1]}/{name}", f"{sys.argv[2]}/{name}")
+"""
+
+
 def _approve_all(place: Place) -> None:
-    for card in sorted(place.pending.glob("*.md"), reverse=True):
-        card.rename(place.approved / card.name)
+    subprocess.run([sys.executable, "-c", _MOVE, place.pending, place.approved], check=True)
 
 
 def _is_done(place: Place) -> bool:
