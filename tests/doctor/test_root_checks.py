@@ -106,3 +106,12 @@ def test_what_the_daemon_says_of_itself_is_passed_on(healthy: Root) -> None:
         healthy.status.write_text(json.dumps(said))
         assert {"daemon-silent", "daemon-old", "polling", "root-away", "parked"} <= set(codes(doctor(healthy)))
     assert "parked" not in codes(doctor(healthy))  # it does not run any more
+
+
+def test_a_lock_that_is_a_link_is_named_as_that(healthy: Root, tmp_path: Path) -> None:
+    healthy.lock.unlink(missing_ok=True)
+    (tmp_path / "elsewhere").write_text("mine")
+    healthy.lock.symlink_to(tmp_path / "elsewhere")
+    assert found(healthy, "lock-is-a-link").path == ".daemon/lock"
+    assert "daemon-unknown" not in codes(doctor(healthy))
+    assert (tmp_path / "elsewhere").read_text() == "mine"

@@ -11,6 +11,7 @@ from ..core.model import instant
 from ..core.paths import Place, Root, is_ignored
 from ..core.text import count
 from ..disk import atomic
+from ..disk.hand_over import hand_over
 from ..store.gate import Gate
 from .setup import BadUser
 
@@ -62,7 +63,8 @@ def remove_user(root: Root, name: str, *, force: bool = False) -> Path:
 def _new_folder(root: Root, name: str) -> Path:
     if not os.path.lexists(root.removed):
         atomic.make_folder(root.removed)
-        os.chmod(root.removed, 0o700)  # what people and agents could read under the old names they need not find here
+        # What people and agents could read under the old names they need not find here.
+        hand_over(root.removed, -1, os.stat(root.removed).st_gid, 0o700, {})
         atomic.sync_folder(root.path)
     day = instant(now())[:10]
     names = (f"{name}-{day}{f'-{number}' if number > 1 else ''}" for number in range(1, 10_000))

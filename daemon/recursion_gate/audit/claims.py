@@ -98,7 +98,9 @@ def claims(data: bytes) -> list[Claim]:
 
     # Any file as any reader would read it: which file is for whom may change, and a line may be moved.
     record = parse({"self-knowledge.md": text, "self-evidence.md": text})
-    spans = {entry.line: (_last(lines, entry), entry.raw) for entry in record.knowledge}
+    starts = sorted({entry.line for entry in record.knowledge})
+    ends = dict(zip(starts, [*(n - 1 for n in starts[1:]), len(lines)], strict=False))
+    spans = {entry.line: (_last(lines, entry, ends[entry.line]), entry.raw) for entry in record.knowledge}
     for entry in record.knowledge:
         last, raw = spans[entry.line]
         marked = ids_at_the_ends(f"- {raw}") if last > entry.line else set()  # else it is seen with its line, below
@@ -130,12 +132,12 @@ def _lines(text: str) -> tuple[list[int], list[str]]:
     return where, lines
 
 
-def _last(lines: list[str], entry: Entry) -> int:
+def _last(lines: list[str], entry: Entry, end: int) -> int:
     """The last line of `entry`: as far as its words go. Where something hidden stands among them (a comment), all lines
-    up to the next blank one."""
+    up to the next blank one, or to the `end`, the line before the next entry."""
     wanted, seen = entry.raw.count(" ") + 1, 0
     words: list[str] = []
-    for number in range(entry.line, len(lines) + 1):
+    for number in range(entry.line, end + 1):
         here = lines[number - 1].split()
         if not here:
             return number - 1
@@ -143,4 +145,4 @@ def _last(lines: list[str], entry: Entry) -> int:
         seen += len(here)
         if 0 <= seen - wanted <= 3 and " ".join(words).endswith(entry.raw):
             return number
-    return len(lines)
+    return end

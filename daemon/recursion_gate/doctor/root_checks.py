@@ -130,7 +130,10 @@ def receipts_of_nobody(context: Context) -> Iterator[Finding]:
 def daemon(context: Context) -> Iterator[Finding]:
     """The daemon runs, reports, and has file events."""
     path = ".daemon"
-    if context.alive is None:
+    if context.root.lock.is_symlink():
+        message = "the lock is a symbolic link, which the daemon refuses to follow"
+        yield Finding("fault", "lock-is-a-link", f"{path}/lock", message, "Remove the link; the daemon makes its lock.")
+    elif context.alive is None:
         message = "cannot tell whether the daemon runs: this account may not read its lock"
         yield Finding("note", "daemon-unknown", path, message, "Run doctor under the daemon's account.")
     elif context.stuck:

@@ -65,7 +65,7 @@ def turn(state: UserState) -> Outcome:
     if look is not None:
         _apply_in_time(state, list(decide.odd(look.odd)))
     if strays is None or look is None or not look.is_whole:  # nothing is decided, or created anew, on half a look
-        state.hooks.found(most)  # so many that one part of a turn does not do to look: the rest will be as many
+        state.hooks.found(limit)  # so many that one part of a turn does not do to look: the rest will be as many
         return Outcome(state.settling.due, True)
     decisions = _decisions(state, look)
     until = time.monotonic() + _PART_SECONDS
