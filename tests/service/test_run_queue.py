@@ -57,6 +57,16 @@ def test_one_turn_is_for_all_reasons(clock: Clock) -> None:
     assert reconciler.given_turns == ["alex"]
 
 
+def test_a_user_with_more_to_do_comes_behind_those_whom_a_look_has_queued_with_it(clock: Clock) -> None:
+    run_queue, reconciler = queue_of(Outcome(more=True), Outcome(more=True))
+    run_queue.add("flood")
+    run_queue.run_next()
+    for user in ("flood", "other"):  # the look between two turns, in whatever order
+        run_queue.add(user)
+    run_queue.run_next()
+    assert reconciler.given_turns == ["flood", "other"]
+
+
 def test_a_user_on_whom_the_disk_failed_rests_and_is_looked_at_again(clock: Clock) -> None:
     run_queue, _ = queue_of(Outcome(due=5, failed=True))
     run_queue.add("alex")

@@ -75,7 +75,9 @@ def turn(state: UserState) -> Outcome:
     _stage(state, found, until, at_once=True)
     state.cards.forget_gone(strays)
     state.hooks.found(sum(d.staged.id not in state.waiting for d in decisions))
-    left = _carry_out(state, decisions, _PART_SECONDS)
+    # Where so many cards lie there that to look takes the turn's time, fewer are carried out in it.
+    seconds = _PART_SECONDS if time.monotonic() < began + _TURN_SECONDS else _PART_SECONDS / 3
+    left = _carry_out(state, decisions, seconds)
     missing = state.cards.missing(look.held)
     until = max(began + _TURN_SECONDS, time.monotonic() + _PART_SECONDS / 2)
     batch = [CreateCard(candidate_id) for candidate_id in missing[: 2 * limit]]

@@ -47,6 +47,9 @@ class RunQueue:
         """Give the next user a turn."""
         if self._again is not None:
             self.add(self._again)
+            for queue in (self._called, self._looks):
+                if self._again in queue:  # queued by a look meanwhile, perhaps before others
+                    queue.move_to_end(self._again)
             self._again = None
         self._last_was_called = bool(self._called) and not (self._last_was_called and self._looks)
         first, other = (self._called, self._looks) if self._last_was_called else (self._looks, self._called)
