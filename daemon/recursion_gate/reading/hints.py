@@ -45,8 +45,8 @@ class Hint(Answer):
         if self.at == "rejected":
             reason = f": {cut(self.reason, _TEXT)}" if self.reason else ""
             return f"{what} {'were' if same else 'was'} rejected on {(self.when or '')[:10]}{reason}"
-        where = ("wait, too" if same else "waits, too") if self.at == "gate" else "stand in the Record"
-        where = where if same or self.at == "gate" else "stands in the Record"
+        s = "" if same else "s"
+        where = f"wait{s}, too" if self.at == "gate" else f"stand{s} in the Record"
         return f"{what} {where} ({self.id or 'by hand'})" + ("" if same else f": {self.why}")
 
 
@@ -58,8 +58,9 @@ def hints(snapshot: Snapshot, of: Sequence[Candidate] | None = None) -> dict[str
     asked = {candidate.id for candidate in new}
     stands: list[_Key] = [*distinct(snapshot.record), *(c for c in snapshot.gate if c.id not in asked)]
     rejected: list[_Key] = [r for r in snapshot.latest(_LOOK_BACK) if r.action == "rejected"]
-    found = likenesses(_said(new), _said(stands))
-    found += [a for a in likenesses(_said(new), _said(rejected), among_new=False) if a.kind == "near-duplicate"]
+    said = _said(new)
+    found = likenesses(said, _said(stands))
+    found += [a for a in likenesses(said, _said(rejected), among_new=False) if a.kind == "near-duplicate"]
     made: dict[str, list[Hint]] = {}
     for likeness in found:
         if isinstance(likeness.this, Candidate):

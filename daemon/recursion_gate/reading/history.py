@@ -95,12 +95,9 @@ def history(snapshot: Snapshot, given: str) -> HistoryAnswer:
     own: Receipt | None = None
     linked: list[Receipt] = []
     for receipt in snapshot.receipts():
-        if given in (receipt.candidate_id, receipt.evidence_id):
-            if own is None:
-                own = receipt
-            elif receipt.evidence_id == own.evidence_id is not None:
-                linked.append(receipt)
-        elif own is not None and receipt.evidence_id == own.evidence_id is not None:
+        if own is None:
+            own = receipt if given in (receipt.candidate_id, receipt.evidence_id) else None
+        elif receipt.evidence_id == own.evidence_id is not None:
             linked.append(receipt)
     if own is None:
         waiting = next((c for c in snapshot.gate if c.id == given), None)
