@@ -134,6 +134,16 @@ def test_what_the_commands_of_people_and_proofs_print_is_what_their_schemas_say(
         assert problems(words[0], [less] if isinstance(answer, list) else less), f"{field} may be missing"
 
 
+def test_what_an_import_answers_is_what_its_schema_says(world: World, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Task,Date\nSwept the hall,2026-11-24\n,\nFed the cat,soon\n")
+    for words in (["--dry-run"], []):
+        answer = printed(world, "import", str(tmp_path / "a.csv"), *words, "--json")
+        assert problems("import", answer) == []
+        assert answer["left_out"]
+        for field in answer:
+            assert problems("import", {k: v for k, v in answer.items() if k != field}), f"{field} may be missing"
+
+
 def test_faults_and_edits_are_described_too(world: World) -> None:
     world.move(world.card("c5"), "approved").write_text("")
     (world.place.home / "self-evidence.md").write_text("- ACT-2026-11-24-x \u2014 Mine.\n")

@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "c22c0dff8f4caeaccba22b72247d3182252b42e831de5ef745b509024ff094be",
+    "1.2": "e8baa86acaf3561307cd9f7e31200a9e50a950bf215ebde6452348399480ff49",
 }
 
 

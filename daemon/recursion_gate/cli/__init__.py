@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "once": ("daemon", "Do all waiting work, then exit."),
     "status": ("daemon", "Show the daemon's state, the waiting work and the last decisions."),
     "stage": ("staging", "Propose an entry: write a drop into the inbox."),
+    "import": ("importing", "Propose what is in a file of another program."),
     "pending": ("deciding", "List the candidates that wait for a person."),
     "show": ("deciding", "Show one candidate and the lines that approving it adds."),
     "approve": ("deciding", "Approve one candidate."),
@@ -60,7 +62,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
         return command
 
     def resolve_command(

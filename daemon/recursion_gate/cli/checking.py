@@ -22,8 +22,9 @@ def check(ctx: click.Context, folder: Path, as_json: bool, accept: bool) -> None
     """Run regression cases on this program.
 
     DIR is a case, or holds cases: folders with a steps.txt, as fixtures/README.md describes. Each is played in a
-    temporary root of its own; no real root is touched. Exits with 1 when something is not as expected, and prints
-    how it differs; with 2 when there is no case in DIR.
+    temporary root of its own; no real root is touched. DIR and its folders may hold samples of imports, too: files
+    with their drops in FILE.drops.jsonl beside them (docs/sources.md). Exits with 1 when something is not as
+    expected, and prints how it differs; with 2 when there is no case in DIR.
 
     \b
     Examples:
@@ -31,17 +32,21 @@ def check(ctx: click.Context, folder: Path, as_json: bool, accept: bool) -> None
       recursion-gate check my-cases/reading-goes-to-knowledge
       recursion-gate check my-cases --accept && git diff my-cases
     """
-    from ..regression import runner
+    from ..regression import runner, samples
     from ..regression.cases import find_cases
 
     logging.getLogger("recursion_gate").addHandler(logging.NullHandler())  # what it says in a case is the case's matter
-    folders = find_cases(folder)
-    if not folders:
+    folders, imports = find_cases(folder), samples.find_samples(folder)
+    if not folders and not imports:
         raise click.UsageError(f"there is no case in {folder}: no folder there holds a steps.txt.")
-    results = [(f, runner.check(f)) for f in folders]
+    played = [(f, runner.check(f)) for f in folders]
+    imported = [(sample, samples.check_sample(sample)) for sample in imports]
     if accept:
-        for where, result in results:
+        for where, result in played:
             runner.accept(where, result.differences)
+        for where, result in imported:
+            samples.accept_sample(where, result)
+    results = played + imported
     failed = [r for _, r in results if r.problem or (r.differences and not accept)]
     if as_json:
         print_json({"cases": len(results), "failed": [{"case": r.name, "difference": r.report} for r in failed]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from ..core.text import printable
 from ..core.words import Section, Skill
 from ..disk.deliver import deliver
 
-__all__ = ["NoInbox", "NotAllowed", "NotText", "stage"]
+__all__ = ["NoInbox", "NotAllowed", "NotText", "stage", "stage_many"]
 
 
 @dataclass(eq=False)
@@ -68,12 +68,6 @@ def stage(
     from the words. `fields` may give any other field of a drop. The file is on disk, whole, when this returns; gives
     its path. Raises NoRoot, NoInbox, NotText, NotAllowed, OSError.
     """
-    found = find_root(root)
-    if found is None:
-        raise NoRoot
-    place = found.place(user)
-    if not valid_user(user) or not place.inbox.is_dir():
-        raise NoInbox(user, str(place.inbox))
     drop: dict[str, Any] = {"raw_text": text, **(fields or {})}
     if skill is not None:
         drop["skill_tag"] = skill
@@ -81,9 +75,30 @@ def stage(
         drop["suggested_ix_section"] = None if section == "none" else section
     if source is not None:
         drop["source"] = source
-    name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{os.urandom(3).hex()}.json"
+    return _write([drop], user, root, source, "json")
+
+
+def stage_many(
+    drops: Sequence[Mapping[str, Any]], *, user: str, root: str | os.PathLike[str] | None = None, name: str = "import"
+) -> Path:
+    """Propose several entries in one ``.jsonl`` drop: the daemon stages all of them, or none. Each of `drops` holds the
+    fields of one, the file's name begins with `name`. Gives its path; raises as `stage` does."""
+    return _write(drops, user, root, name, "jsonl")
+
+
+def _write(
+    drops: Sequence[Mapping[str, Any]], user: str, root: str | os.PathLike[str] | None, source: str | None, form: str
+) -> Path:
+    """One file in the inbox with one object a line."""
+    found = find_root(root)
+    if found is None:
+        raise NoRoot
+    place = found.place(user)
+    if not valid_user(user) or not place.inbox.is_dir():
+        raise NoInbox(user, str(place.inbox))
+    name = f"{source_slug(source)}-{time.time_ns() // 1_000_000}-{os.urandom(3).hex()}.{form}"
     try:
-        data = json.dumps(drop, ensure_ascii=False).encode() + b"\n"
+        data = b"".join(json.dumps(drop, ensure_ascii=False).encode() + b"\n" for drop in drops)
     except UnicodeEncodeError:
         raise NotText from None
     try:

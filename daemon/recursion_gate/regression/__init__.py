@@ -1,4 +1,4 @@
-"""The cases in fixtures/, run on this program: what `check` does.
+"""The cases and the samples in fixtures/, run on this program: what `check` does.
 
-May import: core, disk, formats, admin, service.
+May import: core, disk, formats, sources, admin, service.
 """

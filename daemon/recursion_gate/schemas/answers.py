@@ -9,7 +9,7 @@ from ..core.model import Candidate, Receipt
 from ..core.paths import STATES
 from ..reading.hints import Hint
 
-__all__ = ["doctor", "pending", "receipts", "show", "status", "verify"]
+__all__ = ["doctor", "imported", "pending", "receipts", "show", "status", "verify"]
 
 _Json = dict[str, Any]
 _TEXT: _Json = {"type": "string"}
@@ -102,6 +102,34 @@ def verify() -> _Json:
 def doctor() -> _Json:
     fields = {"healthy": _YES, "findings": _findings(), "mended": _findings()}
     return {"title": "DoctorAnswer", "description": "What is wrong, and what --fix has mended.", **_object(fields)}
+
+
+def imported() -> _Json:
+    """The answer of `import`."""
+    left_out = _object({"why": _TEXT, "count": _COUNT, "first": _TEXT | {"description": "The first such place."}})
+    entry = _object(
+        {
+            "outcome": {"enum": ["new", "waits", "approved", "rejected", "left out"]},
+            "where": _TEXT | {"description": "The place in the file."},
+            "why": _TEXT,
+            "candidate": {"anyOf": [Candidate.model_json_schema(), {"type": "null"}]},
+        }
+    )
+    fields = {
+        "file": _TEXT,
+        "form": _TEXT,
+        "user": _TEXT,
+        "dry_run": _YES,
+        "staged": _COUNT | {"description": "With dry_run: how many would be."},
+        "waits": _COUNT | {"description": "How many entries of the file wait already."},
+        "approved": _COUNT,
+        "rejected": _COUNT,
+        "left_out": _list(left_out),
+        "stopped": _TEXT | {"description": "Why not all of the file was taken; empty where it was."},
+        "drops": _list(_TEXT) | {"description": "The files that were written into the inbox."},
+        "entries": _list(entry) | {"description": "With dry_run: the places in the file, at most 10,000."},
+    }
+    return {"title": "ImportAnswer", "description": "What became of a file's entries.", **_object(fields)}
 
 
 def status() -> _Json:

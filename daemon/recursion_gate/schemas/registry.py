@@ -141,7 +141,7 @@ _ANSWERS = ("pending", "show", "receipts", "verify", "status", "doctor")
 
 
 def _answer(name: str) -> Callable[[], _Json]:
-    """The schema of an answer that is no model."""
+    """The schema of an answer that is no model; a function of `answers`."""
 
     def made() -> _Json:
         from . import answers
@@ -158,6 +158,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "gate": ("users/USER/recursion-gate.json", _gate),
     "receipt": ("one line of receipts/USER/merge-receipts.jsonl", Receipt.model_json_schema),
     **{name: (f"what '{name} --json' prints", _answer(name)) for name in _ANSWERS},
+    "import": ("what 'import --json' prints", _answer("imported")),
     "snapshot": ("what 'snapshot --json' prints", _of("recursion_gate.reading.whole", "SnapshotAnswer")),
     "record": ("what 'record --json' prints", _of("recursion_gate.reading.record", "RecordAnswer")),
     "edge": ("what 'edge --json' prints", _of("recursion_gate.reading.edge", "EdgeAnswer")),
