@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "e8baa86acaf3561307cd9f7e31200a9e50a950bf215ebde6452348399480ff49",
+    "1.2": "ea184c6f8a8afe97aeb6e1716ac1be2452e15f488a514f41a823292d994ced9e",
 }
 
 

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receipts": ("receipts", "List the decisions that were carried out."),
     "history": ("history", "Tell where an entry comes from and what became of it."),
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
+    "serve": ("serve", "The HTTP door: agents propose, readers read, with tokens."),
+    "token": ("token", "Make, list or remove the tokens of agents and readers."),
     "doctor": ("proof", "Report problems of this root and their remedies."),
     "check": ("checking", "Run regression cases on this program."),
     "snapshot": ("reading", "Gate, Record and receipts as of one moment."),

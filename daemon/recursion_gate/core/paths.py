@@ -200,6 +200,16 @@ class Root:
         return self.path / "recursion-gate.toml"
 
     @property
+    def tokens(self) -> Path:
+        """Who may call the doors: names, users, sources, and digests of the tokens (docs/doors.md)."""
+        return self.path / "recursion-gate-tokens.json"
+
+    @property
+    def doors(self) -> Path:
+        """The doors' own folder where no service manager gives them one: the keys that were used."""
+        return self.path / ".doors"
+
+    @property
     def daemon(self) -> Path:
         """The daemon's own folder: its lock, its status, and an index that can be thrown away."""
         return self.path / ".daemon"

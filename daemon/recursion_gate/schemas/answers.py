@@ -9,7 +9,7 @@ from ..core.model import Candidate, Receipt
 from ..core.paths import STATES
 from ..reading.hints import Hint
 
-__all__ = ["doctor", "imported", "pending", "receipts", "show", "status", "verify"]
+__all__ = ["doctor", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
 
 _Json = dict[str, Any]
 _TEXT: _Json = {"type": "string"}
@@ -149,3 +149,16 @@ def status() -> _Json:
     }
     made = _object(fields) | {"additionalProperties": True}
     return {"title": "StatusAnswer", "description": "Whether the daemon runs, what waits, what was done last.", **made}
+
+
+def tokens() -> _Json:
+    fields = {
+        "name": _TEXT,
+        "users": _list(_TEXT),
+        "source": _TEXT | {"description": "The source that it stages under."},
+        "stage": _YES,
+        "read": _YES,
+        "created_at": _TEXT,
+    }
+    about = "Who may call the doors, without the tokens."
+    return {"title": "TokensAnswer", "description": about, **_list(_object(fields))}

@@ -137,7 +137,8 @@ def _spec() -> _Json:
     }
 
 
-_ANSWERS = ("pending", "show", "receipts", "verify", "status", "doctor")
+_COMMAND = {"tokens": "token list"}
+_ANSWERS = ("pending", "show", "receipts", "verify", "status", "doctor", "tokens")
 
 
 def _answer(name: str) -> Callable[[], _Json]:
@@ -157,8 +158,8 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "drop": ("a .json file in inbox/USER/, or one line of a .jsonl file", _drop),
     "gate": ("users/USER/recursion-gate.json", _gate),
     "receipt": ("one line of receipts/USER/merge-receipts.jsonl", Receipt.model_json_schema),
-    **{name: (f"what '{name} --json' prints", _answer(name)) for name in _ANSWERS},
     "import": ("what 'import --json' prints", _answer("imported")),
+    **{name: (f"what '{_COMMAND.get(name, name)} --json' prints", _answer(name)) for name in _ANSWERS},
     "snapshot": ("what 'snapshot --json' prints", _of("recursion_gate.reading.whole", "SnapshotAnswer")),
     "record": ("what 'record --json' prints", _of("recursion_gate.reading.record", "RecordAnswer")),
     "edge": ("what 'edge --json' prints", _of("recursion_gate.reading.edge", "EdgeAnswer")),

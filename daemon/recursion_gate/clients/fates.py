@@ -1,0 +1,198 @@
+"""What became of a proposal: looked up where it may be, as far as this account may look. Reads only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from ..core.errors import Refusal
+from ..core.model import Receipt
+from ..core.paths import Place
+from ..disk import untrusted
+from ..store import gate_reader, jsonl
+from .keys import Keys
+from .propose import drop_name
+from .stage import source_slug
+
+__all__ = ["Fate", "fate", "fates"]
+
+_WHY = re.compile(r"^Why: +(.*)\nWhat to do: (.*)$", re.MULTILINE)
+_LIMIT = 2_000_000
+_TAKEN = (
+    "No longer in the inbox, and not refused: if it was proposed here, it waits at the gate or is decided. The account "
+    "of this door may not look there; the readers' door tells."
+)
+
+
+class Fate(BaseModel):
+    """What became of one proposal."""
+
+    model_config = ConfigDict(frozen=True, title="Fate")
+
+    id: str = Field(description="The candidate.")
+    state: str = Field(
+        description="dropped: in the inbox. waiting: at the gate. approved, rejected, undone, forgotten: decided so. "
+        "problem: refused, see why. taken: staged or decided, this door may not see which. unknown: no proposal of "
+        "this source."
+    )
+    text: str | None = Field(default=None, description="As it was proposed.")
+    at: str | None = Field(default=None, description="When it was decided, ISO 8601.")
+    evidence_id: str | None = Field(default=None, description="The ACT id of the entry.")
+    approved_text: str | None = Field(default=None, description="As the person approved it, if they edited it.")
+    reason: str | None = Field(default=None, description="The person's reason.")
+    why: str | None = Field(default=None, description="Why it was refused, or what is not known.")
+    remedy: str | None = Field(default=None, description="What to do about it.")
+
+
+def fate(place: Place, candidate_id: str, source: str | None, keys: Keys | None = None) -> Fate:
+    """What became of the proposal with this id. Of `source`, if one is given: another's is unknown. Raises Parked,
+    OSError."""
+    names = _drop_names(place.user, candidate_id, source, keys)
+    # In the order in which a drop passes these places, so that none is missed on its way.
+    if any(_is_ours(place.inbox / name) for name in names):
+        return Fate(id=candidate_id, state="dropped")
+    try:
+        decided = _decided_fate(place, candidate_id, source)
+        hidden = False
+    except PermissionError:
+        decided, hidden = None, True
+    if decided is not None:
+        return decided
+    for name in names:
+        refused = _refusal(place, candidate_id, name)
+        if refused is not None:
+            return refused
+    if hidden:
+        return Fate(id=candidate_id, state="taken", why=_TAKEN)
+    return Fate(id=candidate_id, state="unknown")
+
+
+def fates(place: Place, source: str, limit: int) -> list[Fate]:
+    """The proposals of `source`, at most `limit` of those that wait, of the decided and of the refused ones; the newest
+    last in each. Raises Parked, OSError."""
+    found = [_of_receipt(receipt) for receipt in _receipts(place, _has_source(source), limit, source)][::-1]
+    decided = {each.id for each in found if each.state != "undone"}
+    waiting = [c for c in gate_reader.read(place) if c.source == source and c.id not in decided]
+    found = [each for each in found if each.id not in {c.id for c in waiting}]
+    found += [Fate(id=c.id, state="waiting", text=c.raw_text) for c in waiting[-limit:]]
+    return found + _refused_of(place, source)[-limit:]
+
+
+# -- gate and receipts ------------------------------------------------------------------------------------------------
+
+
+def _decided_fate(place: Place, candidate_id: str, source: str | None) -> Fate | None:
+    waits = _at_gate(place, candidate_id)
+    if waits is not None:
+        mine = source in (None, waits.get("source"))
+        return Fate(id=candidate_id, state="waiting", text=waits["raw_text"]) if mine else None
+    needle = re.compile(rb'\{"seq":\d+,"candidate_id":"' + re.escape(candidate_id.encode()) + b'"')
+    for receipt in _receipts(place, needle.match, 1):
+        return _of_receipt(receipt) if source in (None, receipt.source) else None
+    return None
+
+
+def _at_gate(place: Place, candidate_id: str) -> Mapping[str, Any] | None:
+    """The waiting candidate of this id. The gate is parsed only where the id stands in it at all."""
+    try:
+        with untrusted.open_plain(place.gate) as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    if candidate_id.encode() not in data:
+        return None
+    return next((c for c in json.loads(data) if c["id"] == candidate_id), None)
+
+
+def _has_source(source: str) -> Any:
+    needle = b'"source":' + to_json(source)
+    return lambda line: needle in line
+
+
+def _receipts(place: Place, may_be: Any, limit: int, source: str | None = None) -> Iterator[Receipt]:
+    """The last receipts that are meant, newest first; `may_be` says of a line whether it is worth parsing."""
+    count = 0
+    for _, line in jsonl.backwards(place.ledger, jsonl.end(place.ledger).size):
+        if may_be(line):
+            receipt = jsonl.receipt(place, line)
+            if source in (None, receipt.source):
+                yield receipt
+                count += 1
+        if count == limit:
+            return
+
+
+def _of_receipt(receipt: Receipt) -> Fate:
+    proposed = str(receipt.candidate.get("raw_text", receipt.raw_text))
+    edited = receipt.action == "approved" and receipt.raw_text != proposed
+    return Fate(
+        id=receipt.candidate_id,
+        state=receipt.action,
+        text=proposed,
+        at=receipt.at,
+        evidence_id=receipt.evidence_id,
+        approved_text=receipt.raw_text if edited else None,
+        reason=receipt.reason,
+    )
+
+
+# -- inbox ------------------------------------------------------------------------------------------------------------
+
+
+def _drop_names(user: str, candidate_id: str, source: str | None, keys: Keys | None) -> list[str]:
+    if source is None:
+        return []
+    used = keys.drop_of(user, f"{source}\0{candidate_id}") if keys else None
+    return list(dict.fromkeys([drop_name(source, candidate_id), *([used] if used else [])]))
+
+
+def _is_ours(path: Path) -> bool:
+    return untrusted.mark_at(path) is not None
+
+
+def _refusal(place: Place, candidate_id: str, name: str) -> Fate | None:
+    """The refusal of the drop `name`: of the latest, where there are several."""
+    stem, ending = os.path.splitext(name)
+    found, number = None, 1
+    while (why := _read(place.problems / f"{name}.why.txt")) is not None:
+        found, number = why, number + 1
+        name = f"{stem}-{number}{ending}"
+    return _of_why(candidate_id, found) if found is not None else None
+
+
+def _of_why(candidate_id: str, why: str, text: str | None = None) -> Fate:
+    said = _WHY.search(why)
+    problem, remedy = (said[1], said[2]) if said else (why.strip(), None)
+    return Fate(id=candidate_id, state="problem", text=text, why=problem, remedy=remedy)
+
+
+def _read(path: Path) -> str | None:
+    with suppress(Refusal, FileNotFoundError, PermissionError, NotADirectoryError):
+        return untrusted.look(path, _LIMIT).data.decode(errors="replace")
+    return None
+
+
+def _refused_of(place: Place, source: str) -> list[Fate]:
+    """The refused drops of `source`, where this account may list them, oldest first."""
+    try:
+        with os.scandir(place.problems) as entries:
+            names = [e.name for e in entries if e.name.startswith(f"{source_slug(source)}-")]
+    except (PermissionError, FileNotFoundError):
+        return []
+    found = []
+    for name in sorted(name for name in names if name.endswith((".json", ".jsonl"))):
+        why, said = _read(place.problems / f"{name}.why.txt"), _read(place.problems / name)
+        for line in (said or "").splitlines() if why is not None else ():
+            with suppress(ValueError, AttributeError):
+                fields = json.loads(line)
+                if fields.get("source") == source and isinstance(fields.get("id"), str):
+                    found.append(_of_why(fields["id"], why or "", str(fields.get("raw_text", ""))))
+    return found

@@ -1,0 +1,149 @@
+"""What every door does with what it is given: check it, make it a drop, put that into the inbox (contract, promise 13).
+
+The drop gives each of its candidates an id and the source, so that a door can tell at once what will stand at the gate.
+A proposal that comes with a key always has the same ids, computed from source and key: the daemon stages an id once, so
+that a door which was killed, or forgot, may simply drop it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic_core import to_json
+
+from ..core.errors import GateError
+from ..core.model import Candidate, canonical, instant, short_hash
+from ..core.paths import Root
+from ..core.settings import Settings
+from ..disk.deliver import deliver
+from ..formats import drops
+from ..formats.drops import Proposal
+from .keys import Keys, Used
+from .stage import NoInbox, NotAllowed, source_slug
+
+__all__ = ["KeyTaken", "NotItsSource", "Proposed", "drop_name", "key_id", "propose"]
+
+#: The ids that are made here, of a proposal with a key and of one without; several in one proposal are numbered.
+_MADE = re.compile(r"((?:key|door)-[a-z0-9]{20})(-\d+)?")
+
+
+@dataclass(eq=False)
+class KeyTaken(GateError):
+    """The key, or the id, was used before, for a proposal that says something else."""
+
+    what: Literal["key", "id"]
+    sentence = "this {e.what} was used before, for a proposal that says something else; give this one a new {e.what}"
+
+
+@dataclass(eq=False)
+class NotItsSource(GateError):
+    """A proposal names another source than that of its proposer."""
+
+    source: str
+    sentence = "this token stages under the source '{e.source}' and no other: leave 'source' out"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A proposal that is on disk."""
+
+    #: As they will stand at the gate.
+    candidates: tuple[Candidate, ...]
+    #: The drop.
+    path: Path
+    #: Whether the same was proposed before, under the same key.
+    again: bool
+
+
+def propose(
+    root: Root,
+    user: str,
+    source: str,
+    data: bytes,
+    settings: Settings,
+    keys: Keys,
+    *,
+    form: Literal["json", "jsonl"] = "json",
+    key: str | None = None,
+) -> Proposed:
+    """Propose what the JSON `data` says: one entry, or with the form ``jsonl`` one on each line, all or none. It is on
+    disk, as one drop, when this returns. Raises Refusal, NotItsSource, KeyTaken, NoInbox, NotAllowed, OSError."""
+    place = root.place(user)
+    if not place.inbox.is_dir() or place.inbox.is_symlink():
+        raise NoInbox(user, str(place.inbox))
+    now = time.time_ns() // 1_000_000 * 1_000_000  # as an instant shows it
+    read = drops.parse(f"door.{form}", data, now, settings)
+    for proposal in read:
+        if "source" in proposal.given and proposal.candidate.source != source:
+            raise NotItsSource(source)
+    base = key_id(source, key) if key is not None else f"door-{short_hash(os.urandom(16), 20)}"
+    ids = [
+        proposal.candidate.id if "id" in proposal.given else base if form == "json" else f"{base}-{number}"
+        for number, proposal in enumerate(read, 1)
+    ]
+    single = form == "json" and ids[0] != base and key is None
+    name = drop_name(source, ids[0]) if single else f"{source_slug(source)}-{base}.{form}"
+    used = _use(keys, user, source, read, key and base, name, now)
+    at = used.at if used else now
+    try:
+        path = deliver(place.inbox, name, _drop(read, ids, source), mtime_ns=at)
+    except PermissionError:
+        raise NotAllowed(user, str(place.inbox)) from None
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(place.inbox)) from err  # not the temporary name, or none at all
+    moment = instant(datetime.fromtimestamp(at / 1e9, UTC))  # the daemon takes it from the drop's time
+    candidates = (
+        proposal.candidate.model_copy(
+            update={"id": each, "source": source} | ({} if "created_at" in proposal.given else {"created_at": moment})
+        )
+        for proposal, each in zip(read, ids, strict=True)
+    )
+    return Proposed(tuple(candidates), path, used is not None and used.again)
+
+
+def key_id(source: str, key: str) -> str:
+    """The id of what `source` proposes under `key`: always the same."""
+    return "key-" + short_hash(source.encode() + b"\0" + key.encode(), 20)
+
+
+def drop_name(source: str, candidate_id: str) -> str:
+    """The name of the drop that proposes one candidate, of this id, alone or among those of one proposal (there it ends
+    in ``.jsonl``)."""
+    made = _MADE.fullmatch(candidate_id)
+    stem = made[1] if made else f"id-{short_hash(candidate_id.encode(), 16)}"
+    return f"{source_slug(source)}-{stem}.{'jsonl' if made and made[2] else 'json'}"
+
+
+def _use(keys: Keys, user: str, source: str, read: list[Proposal], key: str | None, drop: str, now: int) -> Used | None:
+    """Note what is used up by a proposal: its key, or, where it has none, the ids that it gives. Raises KeyTaken."""
+    said = [_said(proposal) for proposal in read]
+    if key is not None:
+        names = {key: b"\n".join(said)}
+    else:
+        given = ((p.candidate.id, each) for p, each in zip(read, said, strict=True) if "id" in p.given)
+        names = {f"{source}\0{candidate_id}": each for candidate_id, each in given}
+    if not names:
+        return None
+    used = keys.use(user, names, drop, now)
+    if used is None:
+        raise KeyTaken("key" if key is not None else "id")
+    return used
+
+
+def _said(proposal: Proposal) -> bytes:
+    return canonical({name: getattr(proposal.candidate, name) for name in proposal.given if name != "source"})
+
+
+def _drop(read: list[Proposal], ids: list[str], source: str) -> bytes:
+    lines = []
+    for proposal, candidate_id in zip(read, ids, strict=True):
+        fields: dict[str, Any] = {"id": candidate_id, "source": source}
+        fields |= {name: getattr(proposal.candidate, name) for name in proposal.given if name not in fields}
+        lines.append(to_json(fields) + b"\n")
+    return b"".join(lines)
