@@ -10,7 +10,7 @@ import click
 
 from .output import one_line, terminal_size, wrapped
 
-__all__ = ["hints_on", "print_screen", "whole_card"]
+__all__ = ["Hints", "print_screen", "whole_card"]
 
 #: Begins each line of an agent's text, so that nobody mistakes it for a line of this program.
 _QUOTE = "> "
@@ -41,21 +41,34 @@ def _first(lines: list[str], limit: int) -> list[str]:
     return [*lines[: limit - 1], more]
 
 
-def hints_on(item: Any) -> list[Any]:
-    """The hints for the person who decides, as far as this account may read them."""
-    from ..core.errors import GateError
-    from ..core.paths import Root
-    from ..reading import hints, snapshot
+class Hints:
+    """The hints for the person who decides, as far as this account may read them. Gate, Record and receipts of a user
+    are read once, for all of the user's cards."""
 
-    try:
-        taken = snapshot.snapshot(Root(item.place.root), item.place.user)
-        return hints.hints(taken, [item.candidate]).get(item.candidate.id, [])
-    except (GateError, OSError):  # hints are advice; what is wrong is said by those who need the files
-        return []
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+
+    def on(self, item: Any) -> list[Any]:
+        """The hints on one candidate, as its card is now."""
+        if item.place.user not in self._known:
+            self._known[item.place.user] = self._read(item.place)
+        known = self._known[item.place.user]
+        return known.hints(item.now) if known is not None else []
+
+    def _read(self, place: Any) -> Any:
+        from ..core.errors import GateError
+        from ..core.paths import Root
+        from ..reading import hints, snapshot
+
+        try:
+            return hints.known(snapshot.snapshot(Root(place.root), place.user))
+        except (GateError, OSError):  # hints are advice; what is wrong is said by those who need the files
+            return None
 
 
 def _hints(found: Sequence[Any]) -> list[str]:
-    lines = [part for hint in found for part in wrapped(one_line(hint.message, 500), "! ", "  ").split("\n")]
+    told = [one_line(line, 500) for hint in found for line in hint.lines]
+    lines = [part for line in told for part in wrapped(line, "! ", "  ").split("\n")]
     return [click.style(line, fg="yellow") for line in lines]
 
 

@@ -11,7 +11,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import hints_on, whole_card
+from .card import Hints, whole_card
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, table
 
@@ -119,7 +119,7 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
             f"{_shown(item)}: {item.problem}. Mend the card, or delete it: a clean one comes back."
         )
     candidate = item.now
-    found = hints_on(item)
+    found = Hints().on(item)
     if as_json:
         adds = [{"file": a.file, "heading": a.heading, "line": a.line} for a in item.effect(candidate)]
         edited = candidate.as_json() if candidate != item.candidate else None

@@ -13,7 +13,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import hints_on, print_screen, whole_card
+from .card import Hints, print_screen, whole_card
 from .keys import ESC, key, line
 from .options import Filter, LeftOut, filter_options, user_option, users_of
 from .output import one_line, say, short_id, terminal_size, wrapped
@@ -88,7 +88,8 @@ def review(ctx: click.Context, user: str | None, wanted: Filter, as_list: bool) 
         if counts["not decided"]:
             ctx.exit(1)
         return
-    pile = _Pile([_Card(item, settings) for item in items])
+    beside = Hints()
+    pile = _Pile([_Card(item, settings, beside) for item in items])
     interrupted = False
     try:
         pile.go_through()
@@ -175,8 +176,8 @@ def _hint(root: Root, counts: dict[str, int]) -> None:
 class _Card:
     """One card on the screen, until it is decided."""
 
-    def __init__(self, item: Any, settings: Any) -> None:
-        self._item, self._settings, self._left = item, settings, 0
+    def __init__(self, item: Any, settings: Any, beside: Hints) -> None:
+        self._item, self._settings, self._left, self._beside = item, settings, 0, beside
         #: The hints for the decision, once computed.
         self._hints: list[Any] | None = None
         #: The digest of the card as it was seen: only that is decided on.
@@ -248,7 +249,7 @@ class _Card:
         self._data = data
         keys = wrapped(self._prompt()).count("\n") + 1
         if self._hints is None:
-            self._hints = hints_on(self._item)
+            self._hints = self._beside.on(self._item)
         print_screen(self._item, self._item.as_edited(self._settings, data), keys, self._hints)
         self._since = time.monotonic()
 

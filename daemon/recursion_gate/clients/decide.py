@@ -21,6 +21,7 @@ from ..core.settings import Settings
 from ..disk import aside, atomic, untrusted
 from ..disk.deliver import deliver
 from ..formats import cards, record_edit
+from ..formats.card_hints import without_hints
 from ..store import history, jsonl
 from ..store.gate import Gate
 from .person import check_person
@@ -253,8 +254,8 @@ def take_back(item: Waiting, action: Action, was: bytes) -> bool:
 
 
 def digest(card: bytes) -> str:
-    """A value that changes whenever the card does."""
-    return hashlib.sha256(card).hexdigest()
+    """A value that changes whenever the card does, but for its hints: they come and go while a person reads."""
+    return hashlib.sha256(without_hints(card)).hexdigest()
 
 
 def _check_unchanged(card: bytes, shown: str | None) -> None:

@@ -78,6 +78,8 @@ class Settings:
     max_pending: _Count = 100_000
     #: The most bytes that one user's gate may have; further drops are refused, with the remedy.
     max_gate_bytes: _Count = 50_000_000
+    #: Whether the daemon puts hints on cards while it has nothing else to do.
+    card_hints: Annotated[bool, Strict()] = True
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 

@@ -98,12 +98,14 @@ class CreateCard:
 
 @dataclass(frozen=True, slots=True)
 class RenewCard:
-    """Replace a card in pending/ whose preview shows what is no longer so, unless somebody has changed it since."""
+    """Replace a card in pending/ whose preview shows what is no longer so, or (`only_hints`) which lacks hints, unless
+    somebody has changed it since."""
 
     candidate_id: str
     path: str
     was: bytes
     now: bytes
+    only_hints: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,9 @@ def _return(state: UserState, action: ReturnWithNote) -> None:
 
 def _renew(state: UserState, action: RenewCard) -> None:
     atomic.replace(action.path, action.now, still=lambda there: is_unchanged(state, there, action.was))
-    state.events.say("renewed", action.candidate_id)
+    state.cards.renewed(os.path.basename(action.path))
+    if not action.only_hints:
+        state.events.say("renewed", action.candidate_id)
 
 
 def _restore(state: UserState, action: RestoreName) -> None:

@@ -11,7 +11,7 @@ from ..core.errors import Refusal
 from ..core.model import TAKE_BACK, Candidate, Receipt, id_hash
 from ..core.paths import is_aside
 from ..core.settings import Settings
-from ..formats import cards, record_edit
+from ..formats import card_hints, cards, record_edit
 from ..formats.fields import PUT_BACK
 from ..formats.gate_json import element
 from .actions import (
@@ -27,7 +27,7 @@ from .actions import (
 )
 from .observations import Card, Drop, Entry, Leftover, Odd, Preview, Strange, Torn, Unreadable
 
-__all__ = ["Known", "drops", "entry", "odd", "renew"]
+__all__ = ["Known", "drops", "entry", "hint", "odd", "renew"]
 
 
 class Known(Protocol):
@@ -242,3 +242,11 @@ def renew(
         return RenewCard(staged.id, card.path, card.data, cards.with_preview(card.data, staged, adds))
     except Refusal:
         return None
+
+
+def hint(card: Preview, lines: Sequence[str]) -> RenewCard | None:
+    """Put these hints on a card; None where it has them, or somebody has typed among its own."""
+    now = card_hints.with_hints(card.data, lines)
+    if now is None or now == card.data:
+        return None
+    return RenewCard(card.staged.id, card.path, card.data, now, only_hints=True)

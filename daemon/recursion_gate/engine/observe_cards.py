@@ -19,6 +19,7 @@ from ..core.model import Candidate, Receipt
 from ..core.paths import is_aside, is_ignored
 from ..disk import untrusted
 from ..formats import cards
+from ..formats.card_hints import without_hints
 from ..formats.card_name import file_name
 from ..permissions import ownership
 from .filing import filed
@@ -153,7 +154,7 @@ def _take_card(
 
 def _verdict(state: UserState, path: str, seen: untrusted.Seen, staged: Candidate, folder: Folder) -> cards.Verdict:
     """The card's verdict. Raises NotYet while it may still be being written, Refusal where it cannot be read."""
-    if seen.data == state.cards.clean(staged):  # whole, and not edited
+    if without_hints(seen.data) == state.cards.clean(staged):  # whole, and not edited
         return cards.Verdict(staged, False, None, None)
     try:
         verdict = cards.read(seen.data, staged, state.settings)

@@ -13,6 +13,7 @@ from ..core.paths import Place, is_aside, is_ignored
 from ..core.settings import Settings
 from ..disk import untrusted
 from ..formats import cards, record_edit
+from ..formats.card_hints import hints_in
 from ..store.gate import Gate
 from ..store.ledger import Ledger
 
@@ -42,6 +43,10 @@ class PendingCards:
         #: The links on the cards that were read, by candidate: a person may have changed them.
         self.links: dict[str, str] = {}
         self._linked: set[str] = set()
+        #: The hints on the cards that were read, by candidate; None: somebody has typed among them. And how often cards
+        #: were read or made.
+        self.hints: dict[str, tuple[str, ...] | None] = {}
+        self.reads = 0
         #: The names that a stop has left taken aside, found by the last look: cards that still wait.
         self.asides: list[str] = []
 
@@ -64,7 +69,7 @@ class PendingCards:
         names = {name for name in listed if not is_ignored(name) or is_aside(name)}
         self._names = None
         for gone in self._ids.keys() - names:
-            self.links.pop(self._ids.pop(gone) or "", None)
+            self._forget(self._ids.pop(gone) or "")
             self._marks.pop(gone, None)
         if not many or here >= self._next_check:
             names = self._changed(names)
@@ -82,6 +87,10 @@ class PendingCards:
         self._trusted_until = self._next_check = here + self.settings.look_seconds / 2
         strays = set(self._ids.values()) - self.gate.ids
         return [self.place.pending / name for name, i in self._ids.items() if i in strays] if strays else []
+
+    def _forget(self, candidate_id: str) -> None:
+        self.links.pop(candidate_id, None)
+        self.hints.pop(candidate_id, None)
 
     def _changed(self, names: set[str]) -> set[str]:
         """Those of `names` that are new, or of which another card has taken the place; of very many that are known only
@@ -110,11 +119,14 @@ class PendingCards:
         candidate_id = cards.id_of(data)
         if candidate_id and not cards.ends_whole(data) and self.is_torn(data, self.gate.get(candidate_id)):
             return None
+        self.reads += 1
+        if candidate_id:
+            self._forget(candidate_id)
         if candidate_id and (link := cards.link_in(data)):
             self.links[candidate_id] = link
             self._linked.add(candidate_id)
-        elif candidate_id:
-            self.links.pop(candidate_id, None)
+        if candidate_id and (hints := hints_in(data)) != ():
+            self.hints[candidate_id] = hints
         return candidate_id
 
     def take_linked(self) -> set[str]:
@@ -159,9 +171,18 @@ class PendingCards:
         self._ids[name] = candidate_id
 
     def created(self, name: str, candidate_id: str) -> None:
-        """Note a card that the daemon has made itself."""
+        """Note a card that the daemon has made itself, without hints."""
         self._marks[name] = hash(untrusted.mark_at(f"{self.folder}/{name}"))
         self._ids[name] = candidate_id
+        self._names = None
+        self.hints.pop(candidate_id, None)
+        self.reads += 1
+
+    def renewed(self, name: str) -> None:
+        """Note a card that the daemon has written anew. Raises OSError."""
+        path = self.place.pending / name
+        self._marks[name] = hash(untrusted.mark_at(path))  # before it is read, as in `look`
+        self._ids[name] = self._id_in(path)
         self._names = None
 
     def before_creating(self, stamp: int) -> Callable[[], None]:

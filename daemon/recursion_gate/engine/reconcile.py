@@ -125,6 +125,11 @@ class Reconciler(Hooks):
         self._waits.pop(user, None)
         return outcome
 
+    def state_of(self, user: str) -> UserState | None:
+        """The state of a user, where it is in memory and the files are as it says."""
+        state = self._states.get(user)
+        return state if state is not None and state.is_fresh() else None
+
     def _at_rest(self, user: str) -> bool:
         """Whether this is a user, nothing at all lies in the user's folders and nothing waits at the gate. Then no
         merge is unfinished either: its candidate would still stand at the gate, or its card in the inbox. Raises

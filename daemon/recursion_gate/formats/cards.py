@@ -18,7 +18,7 @@ from ..core.model import Candidate
 from ..core.settings import Settings
 from ..core.unseen import without_unseen
 from ..core.words import CATEGORY_OF
-from . import frontmatter
+from . import card_hints, frontmatter
 from .drops import CARD_ONLY, decode
 from .fields import validate
 from .marker import MARKER_LINE, as_typed, on_a_card
@@ -104,12 +104,13 @@ def _preview(lines: Sequence[Addition]) -> str:
 
 
 def with_preview(card: bytes, staged: Candidate, lines: Sequence[Addition]) -> bytes:
-    """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`.
-    Raises Refusal where it does not parse."""
+    """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`;
+    the hints stay. Raises Refusal where it does not parse."""
     text = frontmatter.unix(decode(card))
     _, rest = frontmatter.split(text)
     *_, marker = MARKER_LINE.finditer(rest)
-    return (text[: len(text) - len(rest) + marker.end()] + _below(staged, lines)).encode()
+    made = (text[: len(text) - len(rest) + marker.end()] + _below(staged, lines)).encode()
+    return card_hints.with_hints(made, card_hints.hints_in(card) or ()) or made
 
 
 def shows(card: bytes, lines: Sequence[Addition]) -> bool:
@@ -238,7 +239,7 @@ def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Addi
     """Whether somebody has typed below the marker line: there stands a line that is in none of `previews`, which are
     what the daemon may have put there, but for the evidence that a line links to, which may have been decided since.
     Raises Refusal."""
-    text = frontmatter.unix(decode(card))
+    text = frontmatter.unix(decode(card_hints.without_hints(card)))
     *_, marker = MARKER_LINE.finditer(text)
     ours = {fold(line) for lines in previews for line in _below(staged, lines).split("\n")}
     links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}

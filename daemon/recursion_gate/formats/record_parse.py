@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ..core.words import ACT_ID, CATEGORY_OF, FILE_OF, HEADINGS, SECTION_OF, SKILLS
 from .outline import SECTION_LEVEL, outline, title
 
-__all__ = ["Entry", "Evidence", "Record", "parse"]
+__all__ = ["Entry", "Evidence", "Record", "entries", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def parse(texts: Mapping[str, str]) -> Record:
     """The entries in the Record files `texts` (file name -> text). A file that is not there has none."""
 
     def of(word: str) -> tuple[Entry, ...]:
-        return tuple(_entries(FILE_OF[word], texts.get(FILE_OF[word], "")))
+        return tuple(entries(FILE_OF[word], texts.get(FILE_OF[word], "")))
 
     return Record(
         **{category: of(section) for section, category in CATEGORY_OF.items()},
@@ -169,7 +169,8 @@ _NAMED = re.compile(
 )
 
 
-def _entries(file: str, text: str) -> Iterator[Entry]:
+def entries(file: str, text: str) -> Iterator[Entry]:
+    """The entries in the text of one dimension's or skill's file, one after the other."""
     for number, section, raw in _items(_read(text)):
         named = _NAMED.search(raw, max(0, len(raw) - _TAIL))
         said = raw[: named.start()].rstrip() if named else raw

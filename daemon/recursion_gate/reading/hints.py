@@ -3,24 +3,25 @@ compared (`likeness`), nothing is understood (contract, "A card")."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
 from ..formats.record_parse import Entry, Record
 from .answer import Answer, cut
-from .likeness import SAME, Likeness, Said, likenesses
+from .likeness import SAME, Index, Likeness, Said
+from .rejected import Rejection, rejections
 from .snapshot import Snapshot
 
-__all__ = ["Hint", "distinct", "hints"]
+__all__ = ["Hint", "Known", "distinct", "hints", "known"]
 
 _TEXT = 160
-#: How many of the last decisions are looked through for rejections.
-_LOOK_BACK = 2_000
+#: Of a very large Record or gate only so many texts are compared: each takes 3 KB.
+_TEXTS_LIMIT = 20_000
 
-_Key = Candidate | Entry | Receipt
+_Key = Candidate | Entry | Rejection
 
 
 class Hint(Answer):
@@ -35,6 +36,10 @@ class Hint(Answer):
     when: str | None = Field(description="When it was rejected; null for the others.")
     reason: str | None = Field(description="Why it was rejected, if the person said so.")
     why: str = Field(description="In words, what is alike.")
+    replaces: str | None = Field(
+        description="The Record's line that a correction (`supersedes` with this id) would replace; null where there is"
+        " no conflict with an approved entry."
+    )
 
     @property
     def message(self) -> str:
@@ -49,23 +54,67 @@ class Hint(Answer):
         where = f"wait{s}, too" if self.at == "gate" else f"stand{s} in the Record"
         return f"{what} {where} ({self.id or 'by hand'})" + ("" if same else f": {self.why}")
 
+    @property
+    def lines(self) -> list[str]:
+        """The hint as it stands on a card: with the way to correct an entry that it may contradict."""
+        if self.replaces is None:
+            return [self.message]
+        offer = f"If this corrects {self.id}, write `supersedes: {self.id}` above; it then replaces: {self.replaces}"
+        return [self.message, offer]
+
+
+class Known:
+    """All that the candidates of one user are compared with, taken apart; it grows text by text."""
+
+    def __init__(self) -> None:
+        self._record, self._rejected, self._gate = Index[_Key](), Index[_Key](), Index[_Key]()
+        self._seen: set[tuple[str, tuple[str, ...]]] = set()
+
+    def add_entry(self, entry: Entry) -> None:
+        """An entry of the Record; each thing said counts once (see `distinct`)."""
+        seen = (entry.text, entry.evidence_ids)
+        if seen not in self._seen and len(self._seen) < _TEXTS_LIMIT:
+            self._seen.add(seen)
+            self._record.add(Said(entry, entry.text))
+
+    def add_rejection(self, rejection: Rejection) -> None:
+        self._rejected.add(Said(rejection, rejection.text))
+
+    def add_candidate(self, candidate: Candidate) -> None:
+        if len(self._gate) < _TEXTS_LIMIT:
+            self._gate.add(Said(candidate, candidate.raw_text, candidate.id))
+
+    def forget_candidates(self) -> None:
+        """Those at the gate are others by now."""
+        self._gate = Index()
+
+    def hints(self, candidate: Candidate) -> list[Hint]:
+        """The hints on a candidate."""
+        said = Said[_Key](candidate, candidate.raw_text, candidate.id)
+        found = [*self._gate.nearest(said), *self._record.nearest(said)]
+        found += [a for a in self._rejected.nearest(said) if a.kind == "near-duplicate"]
+        return [_hint(likeness) for likeness in found]
+
+
+def known(snapshot: Snapshot) -> Known:
+    """All that the candidates of a snapshot are compared with. Raises Parked, OSError."""
+    made = Known()
+    for entry in distinct(snapshot.record):
+        made.add_entry(entry)
+    for rejection in rejections(snapshot.place.ledger, snapshot.size):
+        made.add_rejection(rejection)
+    for candidate in snapshot.gate:
+        made.add_candidate(candidate)
+    return made
+
 
 def hints(snapshot: Snapshot, of: Sequence[Candidate] | None = None) -> dict[str, list[Hint]]:
     """The hints on each of the candidates `of` (None: on all that waits), by id. Raises Parked, OSError."""
     new = snapshot.gate if of is None else of
     if not new:
         return {}
-    asked = {candidate.id for candidate in new}
-    stands: list[_Key] = [*distinct(snapshot.record), *(c for c in snapshot.gate if c.id not in asked)]
-    rejected: list[_Key] = [r for r in snapshot.latest(_LOOK_BACK) if r.action == "rejected"]
-    said = _said(new)
-    found = likenesses(said, _said(stands))
-    found += [a for a in likenesses(said, _said(rejected), among_new=False) if a.kind == "near-duplicate"]
-    made: dict[str, list[Hint]] = {}
-    for likeness in found:
-        if isinstance(likeness.this, Candidate):
-            made.setdefault(likeness.this.id, []).append(_hint(likeness))
-    return made
+    beside = known(snapshot)
+    return {candidate.id: made for candidate in new if (made := beside.hints(candidate))}
 
 
 def distinct(record: Record) -> list[Entry]:
@@ -77,17 +126,18 @@ def distinct(record: Record) -> list[Entry]:
     return list(seen.values())
 
 
-def _said(items: Iterable[_Key]) -> list[Said[_Key]]:
-    return [Said(item, item.text if isinstance(item, Entry) else item.raw_text) for item in items]
-
-
 def _hint(likeness: Likeness[_Key]) -> Hint:
-    other, when, reason = likeness.other, None, None
+    other, when, reason, replaces = likeness.other, None, None, None
     at: Literal["gate", "record", "rejected"] = "record"
     if isinstance(other, Entry):
         which, text = other.evidence_id, other.text
+        if likeness.kind == "possible conflict" and which is not None:
+            replaces = cut(other.raw, _TEXT)
     elif isinstance(other, Candidate):
         at, which, text = "gate", other.id, other.raw_text
     else:
-        at, which, text, when, reason = "rejected", other.candidate_id, other.raw_text, other.at, other.reason
-    return Hint(kind=likeness.kind, at=at, id=which, text=cut(text, _TEXT), when=when, reason=reason, why=likeness.why)
+        at, which, text, when, reason = "rejected", other.id, other.text, other.at, other.reason
+    return Hint(
+        kind=likeness.kind, at=at, id=which, text=cut(text, _TEXT), when=when, reason=reason, why=likeness.why,
+        replaces=replaces,
+    )  # fmt: skip

@@ -8,16 +8,17 @@ a limit: the cost grows with the number of texts, not its square.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-__all__ = ["SAME", "Likeness", "Said", "likenesses"]
+__all__ = ["SAME", "Index", "Likeness", "Said", "likenesses", "plain"]
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -63,16 +64,31 @@ _FOR = {_stem(w) for w in _words("like love enjoy prefer adore favourite favorit
 _AGAINST = {_stem(w) for w in _words("hate dislike avoid detest boring bored loathe")}
 
 
+def plain(text: str) -> str:
+    """The words of a text, by which it is the same as another; of a long one, a hash of them."""
+    return _plain(_WORD.findall(_low(text)))
+
+
+def _plain(words: Sequence[str]) -> str:
+    said = " ".join(words)
+    return said if len(said) <= _CHARS else hashlib.sha256(said.encode()).hexdigest()
+
+
+def _low(text: str) -> str:
+    return text.casefold().replace("’", "'")
+
+
 class Said(Generic[_K]):
-    """One text, taken apart."""
+    """One text, taken apart. `name`: texts of one name are not compared with each other."""
 
-    __slots__ = ("against", "key", "numbers", "plain", "sides", "text", "words")
+    __slots__ = ("against", "key", "name", "numbers", "plain", "sides", "words")
 
-    def __init__(self, key: _K, text: str) -> None:
-        self.key, self.text = key, text
-        low = text[:_CHARS].casefold().replace("’", "'")
+    def __init__(self, key: _K, text: str, name: str | None = None) -> None:
+        self.key, self.name = key, name
+        low = _low(text)
+        self.plain = _plain(_WORD.findall(low))
+        low = low[:_CHARS]
         words = _WORD.findall(low)
-        self.plain = " ".join(words)
         self.numbers = frozenset(_NUMBERS.get(w, w) for w in words if w.isdecimal() or w in _NUMBERS)
         stems = {_stem(w) for w in words if w not in _STOP}
         negated = any(w in _NOT or w.endswith("n't") for w in words)
@@ -96,18 +112,59 @@ class Likeness(Generic[_K]):
     why: str
 
 
-def likenesses(new: Sequence[Said[_K]], known: Sequence[Said[_K]], *, among_new: bool = True) -> list[Likeness[_K]]:
-    """For each text of `new`, the nearest duplicate and the nearest contradiction among `known` and, if `among_new`,
-    the texts of `new` before it."""
-    index = _Index([*known, *new], None if among_new else len(known))
-    found: list[Likeness[_K]] = []
-    for said in new:
+class Index(Generic[_K]):
+    """Texts, found by their rarest words."""
+
+    def __init__(self) -> None:
+        self._texts: list[Said[_K]] = []
+        self._often: Counter[str] = Counter()
+        self._led: dict[str, list[int]] = {}
+        self._same: dict[str, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def add(self, said: Said[_K]) -> None:
+        n = len(self._texts)
+        self._texts.append(said)
+        same = self._same.setdefault(said.plain, [])
+        if len(same) < 2:  # one of them is perhaps the text that is asked for
+            same.append(n)
+        self._often.update(said.words)
+        for word in said.words:
+            led = self._led.setdefault(word, [])
+            if len(led) < _LED:
+                led.append(n)
+
+    def nearest(self, said: Said[_K]) -> list[Likeness[_K]]:
+        """The nearest duplicate of a text and the nearest contradiction to it."""
         best: dict[str, tuple[float, Likeness[_K]]] = {}
-        for other in index.near(said):
+        for other in self._near(said):
             kind, score, why = _compare(said, other)
             if kind and score > best.get(kind, (0.0,))[0]:
                 best[kind] = (score, Likeness(kind, said.key, other.key, why))
-        found += [likeness for _, likeness in best.values()]
+        return [likeness for _, likeness in best.values()]
+
+    def _near(self, said: Said[_K]) -> Iterator[Said[_K]]:
+        """The texts that share most of its rarest words."""
+        same = self._same.get(said.plain, ())
+        rare = sorted(said.words, key=lambda w: (self._often[w], w))[:_RARE]
+        shared = Counter(n for word in rare for n in self._led.get(word, ()) if n not in same)
+        for n in (*same, *(n for n, _ in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:_COMPARED])):
+            if said.name is None or self._texts[n].name != said.name:
+                yield self._texts[n]
+
+
+def likenesses(new: Sequence[Said[_K]], known: Sequence[Said[_K]]) -> list[Likeness[_K]]:
+    """For each text of `new`, the nearest duplicate and the nearest contradiction among `known` and the texts of `new`
+    before it."""
+    index = Index[_K]()
+    for said in known:
+        index.add(said)
+    found: list[Likeness[_K]] = []
+    for said in new:
+        found += index.nearest(said)
+        index.add(said)
     return found
 
 
@@ -149,31 +206,3 @@ def _near(words: frozenset[str], others: frozenset[str]) -> int:
 def _turned(a: Sequence[set[str]], b: Sequence[set[str]]) -> bool:
     crossed = min(len(a[0] & b[1]), len(a[1] & b[0]))
     return crossed > 0 and crossed >= max(len(a[0] & b[0] - _FOR), len(a[1] & b[1]))
-
-
-class _Index(Generic[_K]):
-    """All texts, found by their rarest words."""
-
-    def __init__(self, texts: Sequence[Said[_K]], upto: int | None = None) -> None:
-        """`upto`: only the first so many lead anywhere."""
-        self._texts, self._upto = texts, len(texts) if upto is None else upto
-        self._place = {id(said): n for n, said in enumerate(texts)}
-        self._often = Counter(word for said in texts for word in said.words)
-        self._led: dict[str, list[int]] = defaultdict(list)
-        self._same: dict[str, int] = {}
-        for n, said in enumerate(texts):
-            self._same.setdefault(said.plain, n)
-            for word in said.words:
-                if len(self._led[word]) < _LED:
-                    self._led[word].append(n)
-
-    def near(self, said: Said[_K]) -> Iterable[Said[_K]]:
-        """The texts before `said` that share most of its rarest words."""
-        here = min(self._place[id(said)], self._upto)
-        same = self._same[said.plain]
-        if same < here:
-            yield self._texts[same]
-        rare = sorted(said.words, key=lambda w: (self._often[w], w))[:_RARE]
-        shared = Counter(n for word in rare for n in self._led[word] if n < here and n != same)
-        for n, _ in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:_COMPARED]:
-            yield self._texts[n]

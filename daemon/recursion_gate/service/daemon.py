@@ -20,6 +20,7 @@ from ..core.paths import Root
 from ..core.settings import Settings
 from ..disk.lock import Held, hold
 from ..engine.reconcile import Reconciler
+from .hinting import Hinting
 from .listening import Listening
 from .run_queue import RunQueue
 from .status_file import Status
@@ -62,6 +63,7 @@ class Service:
         self._run_queue = RunQueue(self._reconciler)
         self._listening = Listening(root, settings, self._note, self._note_loss, poll=poll)
         self._status = Status(root, self._reconciler)
+        self._hinting = Hinting(self._reconciler)
         self._heartbeat = Heartbeat()
         self._lock: Held | None = None
         self._done = 0
@@ -103,6 +105,7 @@ class Service:
                 while not self._stopping:
                     self._wait()
                     self._work()
+                    self._put_hints()
             finally:
                 notify("STOPPING=1")
                 self._listening.close()
@@ -124,7 +127,9 @@ class Service:
         """Run until the queue is empty."""
         while self._run_queue and not self._stopping:
             before = self._done
-            self._run_queue.run_next()
+            user = self._run_queue.run_next()
+            if self.settings.card_hints:
+                self._hinting.note(user, busy=self._done > before)
             self._listening.took_a_turn(self._done - before, more=self._run_queue.last_has_more)
             self._progress(self._done, self._reconciler.left)
             self._hear()
@@ -132,16 +137,27 @@ class Service:
             if time.monotonic() > self._ready_by:
                 self._be_ready()
 
+    def _put_hints(self) -> None:
+        """While there is nothing else to do."""
+        if self._hinting.due is not None and time.monotonic() >= self._hinting.due and not self._is_called():
+            self._hinting.work(self._is_called)
+
+    def _is_called(self) -> bool:
+        """Whether there is something else to do than to put hints on cards."""
+        self._heartbeat.beat()
+        if self._stopping or self._run_queue or not self._events.empty():
+            return True
+        return any(at is not None and time.monotonic() >= at for at in self._times())
+
+    def _times(self) -> tuple[float | None, ...]:
+        """When something is to be done next, beside the hints."""
+        queue = self._run_queue.next_due()
+        return self._next_look, self._next_gate_check, queue, self._heartbeat.due, self._status.due
+
     def _wait(self) -> None:
         """Sleep until an event, a timer, or the next look."""
         self._write_status_if_due()
-        times = (
-            self._next_look,
-            self._next_gate_check,
-            self._run_queue.next_due(),
-            self._heartbeat.due,
-            self._status.due,
-        )
+        times = (*self._times(), self._hinting.due)
         seconds = min(at for at in times if at is not None) - time.monotonic()
         with contextlib.suppress(queue.Empty):
             self._take_in(self._events.get(timeout=max(0.0, seconds)))

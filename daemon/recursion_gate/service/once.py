@@ -11,6 +11,7 @@ from ..core.settings import Settings
 from ..disk.lock import hold
 from ..engine.reconcile import Reconciler
 from ..engine.settle import load_looks, save_looks
+from .hinting import Hinting
 from .run_queue import RunQueue
 
 __all__ = ["once"]
@@ -22,8 +23,9 @@ def once(
     did: Callable[[str], object] = lambda what: None,
     progress: Callable[[int, int], object] = lambda done, left: None,
 ) -> Reconciler:
-    """Do everything that waits at `root`, then stop. A file that may still be being written gets `settle_seconds`;
-    files that must rest for longer stay, and how long they have rested is saved for the next call.
+    """Do everything that waits at `root`, then put hints on the cards, and stop. A file that may still be being written
+    gets `settle_seconds`; files that must rest for longer stay, and how long they have rested is saved for the next
+    call.
 
     Calls `did` after each action with its name, and `progress` after each turn with the number of actions done and
     the number known to be left. Returns the reconciler: its `problems`, `unsettled` and `unknown` say what remains.
@@ -57,5 +59,10 @@ def once(
         reconciler.unsettled = {u: s for u, s in run_queue.due_users().items() if u not in reconciler.problems}
         with contextlib.suppress(OSError):  # a full disk: every file then rests once more
             reconciler.resting = save_looks(root, reconciler.looks)
+        if settings.card_hints:
+            hinting = Hinting(reconciler)
+            for user in root.users():
+                hinting.note(user)
+            hinting.work()
         reconciler.close()
         return reconciler

@@ -43,8 +43,8 @@ class RunQueue:
     def __len__(self) -> int:
         return len(self._called) + len(self._looks) + (self._again is not None)
 
-    def run_next(self) -> None:
-        """Give the next user a turn."""
+    def run_next(self) -> str:
+        """Give the next user a turn, and name the user."""
         if self._again is not None:
             self.add(self._again)
             for queue in (self._called, self._looks):
@@ -64,6 +64,7 @@ class RunQueue:
             if outcome.failed:
                 self.resting.add(user)
             heapq.heappush(self._timers, (self._due[user], user))
+        return user
 
     def wake(self) -> None:
         """Queue the users whose timer has ended."""

@@ -1,0 +1,80 @@
+"""The rejections that stand, for those who are about to propose, or to decide on, the same again.
+
+Lenient: what is said here is advice, so a receipt that cannot be read, or whose text was forgotten, is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..store import jsonl
+from .likeness import Index, Said, plain
+
+__all__ = ["Rejection", "like", "rejections", "same_words"]
+
+#: How many of the last decisions are looked through.
+_LOOK_BACK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What was rejected, when, and why, if the person said so."""
+
+    id: str
+    text: str
+    at: str
+    reason: str | None
+
+
+def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
+    """The rejections among the last decisions in the receipts file (or its first `size` bytes), newest first: but for
+    those that were taken back, and those of words that were approved since. Raises OSError."""
+    undone: set[str] = set()
+    approved: set[str] = set()
+    end = jsonl.end(ledger).size if size is None else size
+    for number, (_, line) in enumerate(jsonl.backwards(ledger, end)):
+        if number >= _LOOK_BACK:
+            return
+        said = _fields(line)
+        candidate_id, text, action = (said.get(name) for name in ("candidate_id", "raw_text", "action"))
+        if not isinstance(candidate_id, str):
+            continue
+        if action == "undone":
+            undone.add(candidate_id)
+        elif candidate_id in undone:
+            undone.discard(candidate_id)  # it waited again: an older decision on it was taken back before
+        elif isinstance(text, str) and action == "approved":
+            approved.add(plain(text))
+        elif isinstance(text, str) and action == "rejected" and plain(text) not in approved:
+            reason = said.get("reason")
+            reason = reason if isinstance(reason, str) and reason else None
+            yield Rejection(candidate_id, text, str(said.get("rejected_at") or ""), reason)
+
+
+def _fields(line: bytes) -> Mapping[str, Any]:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def same_words(ledger: Path) -> dict[str, Rejection]:
+    """The last rejection of each text, by its `likeness.plain` words. Raises OSError."""
+    found: dict[str, Rejection] = {}
+    for rejection in rejections(ledger):
+        if words := plain(rejection.text):
+            found.setdefault(words, rejection)
+    return found
+
+
+def like(text: str, ledger: Path) -> Rejection | None:
+    """The rejection of nearly the same text. Raises OSError."""
+    index = Index[Rejection | None]()
+    for rejection in rejections(ledger):
+        index.add(Said(rejection, rejection.text))
+    return next((a.other for a in index.nearest(Said(None, text)) if a.kind == "near-duplicate"), None)

@@ -1,0 +1,159 @@
+"""Hints on cards: made while there is nothing else to do, in short steps, which end at once when something comes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import AlreadyRunning, Parked
+from ..core.words import FILE_OF
+from ..disk import untrusted
+from ..engine.hints import put_hints
+from ..engine.reconcile import Reconciler
+from ..engine.user_state import UserState
+
+if TYPE_CHECKING:
+    from ..reading.hints import Known
+
+__all__ = ["Hinting"]
+
+log = logging.getLogger("recursion_gate")
+
+#: For so many seconds nothing must have been done before hints are made; and so long the texts of the user whose cards
+#: had hints last are kept in memory.
+_REST, _KEPT = 0.3, 60.0
+
+_FILES = sorted(FILE_OF.values())
+
+_Steps = Generator[None, None, None]
+
+
+class Hinting:
+    """The hints on the cards of one root's users. A step takes about a millisecond, but for reading one Record file,
+    and for the sync of one card."""
+
+    def __init__(self, reconciler: Reconciler) -> None:
+        self._reconciler = reconciler
+        # The users whose cards may lack hints; each time one is noted with another value.
+        self._noted: dict[str, object] = {}
+        self._busy_at = 0.0
+        self._steps: tuple[str, object, _Steps] | None = None  # half done, of which user, noted with which value
+        #: By user: the state of the files that the hints are made from, and the hints, by candidate.
+        self._made: dict[str, tuple[object, dict[str, list[str]]]] = {}
+        #: The texts of one user, and what they were read from; and when that was used last.
+        self._known: tuple[object, Known] | None = None
+        self._known_at = 0.0
+
+    def note(self, user: str, *, busy: bool = False) -> None:
+        """The user had a turn, in which (`busy`) something was done."""
+        self._noted[user] = object()
+        if busy:
+            self._busy_at = time.monotonic()
+
+    @property
+    def due(self) -> float | None:
+        """When there may be hints to be made (monotonic), if nothing else is done until then; None: none are."""
+        return self._busy_at + _REST if self._noted else None
+
+    def work(self, is_called: Callable[[], bool] = lambda: False) -> None:
+        """Put hints on the cards of the users that were noted, until something else is to be done: it goes on there the
+        next time. Raises AlreadyRunning; what is wrong with a user's files is for that user's next turn to say."""
+        if time.monotonic() > self._known_at + _KEPT:
+            self._known = None
+        while self._noted:
+            if self._steps is None:
+                user, noted = next(iter(self._noted.items()))
+                self._steps = user, noted, self._of(user)
+            user, noted, steps = self._steps
+            try:
+                for _ in steps:
+                    if is_called():
+                        return
+            except AlreadyRunning:
+                raise
+            except (Parked, OSError) as err:
+                log.debug("event=no-hints user=%s why=%s", user, type(err).__name__)
+            except Exception as err:  # hints are advice: a fault in them must not stop the daemon
+                log.exception("event=fault user=%s in=hints why=%s", user, type(err).__name__)
+            self._steps = None
+            if self._noted[user] is noted:  # else there was a turn meanwhile
+                del self._noted[user]
+            if is_called():
+                return
+
+    def _of(self, user: str) -> _Steps:
+        """Make the hints of one user, and put them on the cards. Raises AlreadyRunning, OSError, Parked."""
+        while True:
+            state = self._reconciler.state_of(user)
+            if state is None or not (state.gate or state.cards.hints):
+                self._made.pop(user, None)
+                return
+            sources = _sources(state)
+            there = (sources, state.gate.changes)
+            if self._made.get(user, (None,))[0] != there:
+                yield from self._make(user, state, sources)
+                if self._reconciler.state_of(user) is not state or (_sources(state), state.gate.changes) != there:
+                    continue  # something was staged or decided meanwhile
+            for _ in put_hints(state, self._made[user][1]):
+                yield
+                if self._reconciler.state_of(user) is not state:
+                    break
+            else:
+                return
+
+    def _make(self, user: str, state: UserState, sources: object) -> _Steps:
+        if self._known is None or self._known[0] != sources:
+            self._known = None
+            known = yield from _read(state)
+            self._known = sources, known
+        known = self._known[1]
+        known.forget_candidates()
+        there = state.gate.changes
+        made: dict[str, list[str]] = {}
+        candidates = list(state.gate)
+        for candidate in candidates:
+            known.add_candidate(candidate)
+            yield
+        for candidate in candidates:
+            if lines := [line for hint in known.hints(candidate) for line in hint.lines]:
+                made[candidate.id] = lines
+            yield
+        known.forget_candidates()
+        self._known_at = time.monotonic()
+        self._made[user] = (sources, there), made
+
+
+def _sources(state: UserState) -> object:
+    """A value that changes whenever the Record or the receipts do."""
+    home = os.fspath(state.place.home)
+    return state.place.user, state.ledger.size, *(untrusted.mark_at(f"{home}/{name}") for name in _FILES)
+
+
+def _read(state: UserState) -> Generator[None, None, Known]:
+    """The texts of the Record and of the rejections. Raises OSError."""
+    from ..formats.record_parse import entries  # only where something waits, since it needs rapidfuzz: 3 MB
+    from ..reading.hints import Known
+    from ..reading.rejected import rejections
+
+    yield
+    known = Known()
+    for name in _FILES:
+        for entry in entries(name, _text(state.place.home / name)):
+            known.add_entry(entry)
+            yield
+        yield
+    for rejection in rejections(state.place.ledger, state.ledger.size):
+        known.add_rejection(rejection)
+        yield
+    return known
+
+
+def _text(path: Path) -> str:
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError), untrusted.open_plain(path) as file:
+        return file.read().decode(errors="replace")
+    return ""
