@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from .output import one_line, terminal_size, wrapped
 
-__all__ = ["Hints", "print_screen", "whole_card"]
+__all__ = ["Hints", "Rejected", "print_screen", "whole_card"]
 
 #: Begins each line of an agent's text, so that nobody mistakes it for a line of this program.
 _QUOTE = "> "
@@ -55,7 +55,8 @@ class Hints:
         known = self._known[item.place.user]
         return known.hints(item.now) if known is not None else []
 
-    def _read(self, place: Any) -> Any:
+    @staticmethod
+    def _read(place: Any) -> Any:
         from ..core.errors import GateError
         from ..core.paths import Root
         from ..reading import hints, snapshot
@@ -64,6 +65,35 @@ class Hints:
             return hints.known(snapshot.snapshot(Root(place.root), place.user))
         except (GateError, OSError):  # hints are advice; what is wrong is said by those who need the files
             return None
+
+
+class Rejected:
+    """The rejections of the words that are proposed again, as far as this account may read them. The receipts of a
+    user are read once, for all of the user's cards."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, Any] = {}
+
+    def of(self, item: Any) -> Any:
+        """The last rejection of a candidate's words, as its card is now; None where there is none."""
+        from ..reading import likeness, rejected
+
+        user = item.place.user
+        if user not in self._words:
+            try:
+                self._words[user] = rejected.same_words(item.place.ledger)
+            except OSError:
+                self._words[user] = {}
+        words = self._words[user]
+        return words.get(likeness.plain(item.now.raw_text)) if words else None
+
+    def last(self, items: Iterable[Any]) -> list[Any]:
+        """`items` in their order, but those whose words were rejected before at the end."""
+        return sorted(items, key=lambda item: self.of(item) is not None)
+
+    def as_json(self, item: Any) -> dict[str, Any] | None:
+        rejection = self.of(item)
+        return {"id": rejection.id, "when": rejection.at, "reason": rejection.reason} if rejection else None
 
 
 def _hints(found: Sequence[Any]) -> list[str]:

@@ -11,7 +11,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import Hints, whole_card
+from .card import Hints, Rejected, whole_card
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, table
 
@@ -48,7 +48,8 @@ _id_argument = click.argument("candidate_id", metavar="ID", shell_complete=_comp
 def pending(ctx: click.Context, user: str | None, wanted: Filter, as_json: bool) -> None:
     """List the candidates that wait for a person, oldest first.
 
-    A card that a person has edited is marked, and listed as it is now. A user whose gate or cards cannot be read is
+    A card that a person has edited is marked, and listed as it is now. One whose words were rejected before is marked
+    with the date and the reason, and listed last. A user whose gate or cards cannot be read is
     left out, which is said on stderr; exits with 1 when that leaves nobody.
 
     \b
@@ -63,29 +64,34 @@ def pending(ctx: click.Context, user: str | None, wanted: Filter, as_json: bool)
     root = root_of(ctx)
     users = users_of(root, user)
     left_out = LeftOut(users)
-    items = [w for w in decide.waiting(root, users, load_settings(root), left_out) if wanted.takes(w.now)]
+    rejected = Rejected()
+    waits = decide.waiting(root, users, load_settings(root), left_out)
+    items = rejected.last(w for w in waits if wanted.takes(w.now))
     if as_json:
-        print_json([_as_json(w) for w in items])
+        print_json([_as_json(w, rejected) for w in items])
     elif items or left_out or not sys.stdout.isatty():
-        table(map(_row, items), ("USER", "ID", "SKILL", "SECTION", "DATE", "TEXT"))
+        table((_row(w, rejected) for w in items), ("USER", "ID", "SKILL", "SECTION", "DATE", "TEXT"))
     else:
         click.echo("nothing waits" + wanted.given)
     if left_out.nothing_is_left:
         ctx.exit(1)
 
 
-def _row(item: Any) -> tuple[str, ...]:
+def _row(item: Any, rejected: Rejected) -> tuple[str, ...]:
     marks = [item.state] if item.state != "pending" else []
     if item.edited or item.problem:
         marks.append("edited: cannot be read" if item.problem else "edited")
+    if before := rejected.of(item):
+        marks.append(one_line(before.message.replace("rejected on", "rejected before on"), 100))
     text = one_line(item.now.raw_text, 500)
     return (item.place.user, item.candidate.id, item.now.skill_tag, item.now.suggested_ix_section or "-",
             item.now.created_at[:10], f"({', '.join(marks)}) {text}" if marks else text)  # fmt: skip
 
 
-def _as_json(item: Any) -> dict[str, Any]:
+def _as_json(item: Any, rejected: Rejected) -> dict[str, Any]:
     edited = bool(item.edited or item.problem)
     data = {"user": item.place.user, **item.now.as_json(), "card": _shown(item), "state": item.state, "edited": edited}
+    data |= {"rejected_before": rejected.as_json(item)}
     return data | ({"problem": item.problem} if item.problem else {})
 
 
@@ -125,7 +131,8 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
         edited = candidate.as_json() if candidate != item.candidate else None
         print_json(
             {"user": item.place.user, "candidate": item.candidate.as_json(), "edited": edited, "adds": adds,
-             "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found]}
+             "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found],
+             "rejected_before": Rejected().as_json(item)}
         )  # fmt: skip
         return
     click.echo(whole_card(item, candidate, found))

@@ -13,7 +13,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import Hints, print_screen, whole_card
+from .card import Hints, Rejected, print_screen, whole_card
 from .keys import ESC, key, line
 from .options import Filter, LeftOut, filter_options, user_option, users_of
 from .output import one_line, say, short_id, terminal_size, wrapped
@@ -49,7 +49,8 @@ def review(ctx: click.Context, user: str | None, wanted: Filter, as_list: bool) 
 
     Shows one candidate at a time and the places that approving would add it to, and takes single keys: a approve,
     r reject, e edit in $EDITOR, s skip, b back, m more, / find, q quit. Ctrl-C quits, too; what was decided by then
-    stays decided. A key counts when its card has been on the screen for a moment.
+    stays decided. A key counts when its card has been on the screen for a moment. Cards whose words were rejected
+    before come last.
 
     With --list the whole queue opens in $EDITOR: a line for each card that begins with approve, reject, edit or skip.
     Each line is a decision of its own, on the card as it was listed; exits with 1 when one could not be decided on.
@@ -73,7 +74,7 @@ def review(ctx: click.Context, user: str | None, wanted: Filter, as_list: bool) 
     users = users_of(root, user)
     left_out = LeftOut(users)
     waits = deciding.waiting(root, users, settings, left_out)
-    items = [w for w in waits if w.state == "pending" and wanted.takes(w.now)]
+    items = Rejected().last(w for w in waits if w.state == "pending" and wanted.takes(w.now))
     if left_out.nothing_is_left:
         ctx.exit(1)
     if not items:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..core.errors import GateError
+from .card import Hints
 from .output import one_line, say
 
 __all__ = ["BadList", "Choice", "edit_list", "listed", "parse"]
@@ -22,7 +23,8 @@ _VERBS = {
     "edit": "edit", "e": "edit", "skip": "skip", "s": "skip",
 }  # fmt: skip
 _HEAD = """\
-# {count} wait, oldest first. Change the first word of a line, save, and leave the editor:
+# {count} wait, oldest first; at the end those whose words were rejected before. Change the first word of a line, save,
+# and leave the editor:
 #
 #   approve ID            it enters the Record, in the places with a +
 #   reject ID [REASON]    the Record stays as it is; the receipt keeps the reason
@@ -55,13 +57,14 @@ class BadList(GateError):
 
 def listed(keys: Sequence[str], items: Sequence[Any]) -> str:
     """The list as it is given to the editor: all cards are skipped unless somebody says otherwise."""
-    parts = [_HEAD.format(count=len(items))]
+    parts, beside = [_HEAD.format(count=len(items))], Hints()
     for key, item in zip(keys, items, strict=True):
         now = item.now
         where = now.suggested_ix_section or "evidence only"
         about = f"{now.skill_tag} · {where} · from {one_line(now.source or '-', 60)}"
         places = ", ".join(f"{a.file}" for a in item.effect(now))
-        lines = [f"# {one_line(now.raw_text, 300)}", f"#   {about} · + {places}", f"skip {key}"]
+        told = [f"#   ! {one_line(hint.message, 300)}" for hint in beside.on(item)]
+        lines = [f"# {one_line(now.raw_text, 300)}", f"#   {about} · + {places}", *told, f"skip {key}"]
         parts.append("\n" + "\n".join(lines) + "\n")
     return "".join(parts)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
-from ..core.paths import Root
+from ..core.paths import Place, Root
 from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
 from .options import complete_user
@@ -31,7 +32,8 @@ def stage(
     """Propose an entry: write a drop into the inbox.
 
     TEXT says what was done, self-contained; '-' reads it from standard input. Prints the path of the drop. Nothing
-    enters the Record before a person has approved it.
+    enters the Record before a person has approved it. If nearly the same was rejected, says so on stderr, with the
+    date and the reason; it is staged all the same.
 
     \b
     Examples:
@@ -48,9 +50,10 @@ def stage(
         raise click.UsageError("the text is not UTF-8.") from None
     if not said.strip():
         raise click.UsageError("the text is empty: say what was done.")
+    user = user or _only_user(root)
     path = agents.stage(
         said.strip(),
-        user=user or _only_user(root),
+        user=user,
         root=root.path,
         skill=skill,  # type: ignore[arg-type]
         section=section,  # type: ignore[arg-type]
@@ -59,6 +62,23 @@ def stage(
     click.echo(path)
     if is_surely_free(root):
         click.echo("No daemon runs here: it is staged when one does ('recursion-gate run', or 'once').", err=True)
+    _tell_of_a_rejection(root.place(user), said)
+
+
+def _tell_of_a_rejection(place: Place, text: str) -> None:
+    """Say on stderr that nearly the same was rejected, where there are receipts and this account may read them."""
+    try:
+        if not os.path.getsize(place.ledger):
+            return
+        from ..reading import rejected
+        from .output import one_line
+
+        found = rejected.like(text, place.ledger)
+        if found is not None:
+            told = one_line(found.message, 200)
+            click.echo(f'It is proposed again: nearly the same was {told}. "{one_line(found.text, 160)}"', err=True)
+    except Exception:  # the drop is written, and this is advice: whatever goes wrong here is nothing to the agent
+        return
 
 
 def _only_user(root: Root) -> str:

@@ -19,6 +19,8 @@ __all__ = ["Rejection", "like", "rejections", "same_words"]
 #: How many of the last decisions are looked through.
 _LOOK_BACK = 2_000
 
+_TOO = ("reason", "source")
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -28,6 +30,12 @@ class Rejection:
     text: str
     at: str
     reason: str | None
+    source: str | None
+
+    @property
+    def message(self) -> str:
+        """``rejected on 2026-11-24: said twice``."""
+        return f"rejected on {self.at[:10]}" + (f": {self.reason}" if self.reason else "")
 
 
 def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
@@ -50,9 +58,8 @@ def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
         elif isinstance(text, str) and action == "approved":
             approved.add(plain(text))
         elif isinstance(text, str) and action == "rejected" and plain(text) not in approved:
-            reason = said.get("reason")
-            reason = reason if isinstance(reason, str) and reason else None
-            yield Rejection(candidate_id, text, str(said.get("rejected_at") or ""), reason)
+            reason, source = (value if isinstance(value := said.get(name), str) else None for name in _TOO)
+            yield Rejection(candidate_id, text, str(said.get("rejected_at") or ""), reason or None, source)
 
 
 def _fields(line: bytes) -> Mapping[str, Any]:

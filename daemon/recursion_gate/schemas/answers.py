@@ -41,9 +41,15 @@ def _with(made: _Json, fields: _Json, *, maybe: tuple[str, ...] = ()) -> _Json:
     return made | {"properties": properties, "required": [name for name in properties if name not in maybe]}
 
 
+def _rejected_before() -> _Json:
+    rejection = _object({"id": _TEXT, "when": _TEXT, "reason": {"type": ["string", "null"]}})
+    return {"anyOf": [rejection, {"type": "null"}], "description": "The last rejection of the same words, if any."}
+
+
 def pending() -> _Json:
     """The waiting entries, as their cards are now."""
     fields = {"user": _TEXT, "card": _CARD, "state": _STATE, "edited": _YES, "problem": _TEXT}
+    fields |= {"rejected_before": _rejected_before()}
     candidate = Candidate.model_json_schema()
     always = ("mind_category", "suggested_ix_section")
     left_out = [k for k, v in candidate["properties"].items() if "null" in str(v.get("anyOf")) and k not in always]
@@ -62,6 +68,7 @@ def show() -> _Json:
         "card": _CARD,
         "state": _STATE,
         "hints": _list(Hint.model_json_schema()) | {"description": "What to know before deciding; advisory."},
+        "rejected_before": _rejected_before(),
     }
     return {"title": "ShowAnswer", "description": "One candidate that waits.", **_object(fields)}
 
