@@ -208,7 +208,7 @@ class Drop(BaseModel):
     rationale: str | None = Field(None, description="Why it matters: for the person who decides, never merged.")
     excerpt: str | None = Field(None, description="The exchange it comes from: for the person who decides.")
     url: str | None = Field(None, description="Where to look: for the person who decides.")
-    confidence: Annotated[float | None, BeforeValidator(_number), Field(ge=0, le=1)] = Field(
+    confidence: Annotated[Annotated[float, Field(ge=0, le=1)] | None, BeforeValidator(_number)] = Field(
         None, description="How sure the proposer is: for the person who decides."
     )
     tags: Annotated[list[Tag] | None, Field(max_length=20)] = Field(

@@ -18,7 +18,7 @@ __all__ = ["openapi"]
 
 _REF = "#/components/schemas/{model}"
 #: The errors that each request may end with: the guard's, and the program's.
-_ALWAYS, _WITH_TOKEN = (403, 500, 503), (401, 429)
+_ALWAYS, _WITH_TOKEN = (400, 403, 500, 503), (401, 429)
 _ERRORS = {
     400: "The request cannot be understood.",
     401: "A token is missing, or unknown.",

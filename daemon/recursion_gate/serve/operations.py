@@ -11,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..core.text import did_you_mean, printable
+from .problems import Problem
+
 __all__ = ["Operation", "Parameter", "json_response", "routes"]
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -53,12 +56,25 @@ class Operation:
 
 def routes(operations: Sequence[Operation]) -> list[Route]:
     """What Starlette serves them by."""
-    found: dict[str, list[Operation]] = {}
-    for each in operations:
-        found.setdefault(each.path, []).append(each)
-    return [
-        Route(path, each.handler, methods=[each.method], name=each.name) for path, all in found.items() for each in all
-    ]
+    return [Route(each.path, _checked(each), methods=[each.method], name=each.name) for each in operations]
+
+
+def _checked(operation: Operation) -> Handler:
+    """Its handler, for requests whose query is as described: a misspelt name, quietly dropped, would mean another
+    user."""
+    known = [parameter.name for parameter in operation.parameters if parameter.where == "query"]
+
+    async def handle(request: Request) -> Response:
+        names = [name for name, _ in request.query_params.multi_items()]
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(name[:60], known)
+                raise Problem(400, f"unknown parameter '{printable(name[:60])}'{hint}", field="query")
+            if names.count(name) > 1:
+                raise Problem(400, f"'{name}' is given twice", field=name)
+        return await operation.handler(request)
+
+    return handle
 
 
 def json_response(data: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
