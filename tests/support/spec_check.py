@@ -176,6 +176,7 @@ def _folders(texts: Mapping[str, str]) -> list[str]:
     root = Root(Path("/r"))
     place = root.place("USER")
     folders = [place.inbox, *(place.state(s) for s in STATES), place.home, root.template, place.receipts, root.daemon]
+    folders += [root.plans]
     so = {f"{place.display_path(p)}/" for p in folders} | {root.settings.name}
     table = {words(row[0])[0] for row in rows(section(texts["lanes"], "The tree"))}
     found = _differ("the tree", table, so)

@@ -50,6 +50,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "voice": ("voice", "Speak from the Record, and only from it."),
     "spec": ("spec", "Print the specification: one part, or all."),
     "context": ("context", "Print the instructions for an agent of a role."),
+    "plan": ("plan", "Split work into tasks: check, add, show, list plans."),
+    "task": ("task", "Claim a task, and finish it."),
     "import-archive": ("reading", "Restore an archive of 'export --all'."),
     "schema": ("schemas", "Print a JSON Schema."),
     "completion": ("setup", "Print the set-up for completion in a shell."),

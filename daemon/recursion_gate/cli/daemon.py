@@ -104,18 +104,22 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
         _log_to_stderr(progress, verbose=verbose, quiet=not verbose)
         settings = load_settings(root)
         check_account(settings)
-        reconciler = do_once(root, settings, lambda what: done.update([what]), progress)
+        plans: dict[str, str] = {}
+        reconciler = do_once(root, settings, lambda what: done.update([what]), progress, plans.__setitem__)
     _write_down(root, reconciler)
 
     def display_path(user: str, path: str) -> str:
         return printable(root.place(user).display_path(path))
 
-    counts = {what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned") if done[what]}
+    counts = {
+        what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned", "planned") if done[what]
+    }
     if as_json:
         print_json(
             {
                 "done": counts,
                 "parked": reconciler.problems,
+                "plans": plans,
                 "resting": {u: [display_path(u, path) for path in paths] for u, paths in reconciler.resting.items()},
                 "unsettled": {u: round(s, 1) for u, s in reconciler.unsettled.items()},
                 "unknown": sorted(reconciler.unknown),
@@ -131,7 +135,9 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
             say(f"{user}: parked: {why}", fg="red")
         for user, why in sorted(reconciler.behind().items()):
             say(f"{user}: {why}", fg="yellow")
-    if reconciler.problems:
+        for plan, why in sorted(plans.items()):
+            say(f"plan {plan}: parked: {why}" if plan else f"plans: {why}", fg="red")
+    if reconciler.problems or plans:
         ctx.exit(1)
 
 

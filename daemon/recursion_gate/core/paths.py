@@ -187,6 +187,11 @@ class Root:
         return self.path / "receipts"
 
     @property
+    def plans(self) -> Path:
+        """Plans and their tasks; only there where somebody plans."""
+        return self.path / "plans"
+
+    @property
     def removed(self) -> Path:
         """Where `user remove` puts a user's folders."""
         return self.path / "removed"

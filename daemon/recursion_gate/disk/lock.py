@@ -24,7 +24,7 @@ from ..core.errors import AlreadyRunning
 from ..core.paths import Root
 from . import atomic
 
-__all__ = ["Held", "hold", "holder", "is_held", "is_surely_free", "lock_holder"]
+__all__ = ["Held", "born", "hold", "holder", "is_held", "is_surely_free", "lock_holder"]
 
 #: A link would lead us to write into what it names, and to lock that.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -96,7 +96,7 @@ def _take(root: Root) -> tuple[int, bytes]:
     except BaseException:
         os.close(fd)
         raise
-    word = f"{os.getpid()}\n{_born(os.getpid())} {secrets.token_hex(8)}\n".encode()
+    word = f"{os.getpid()}\n{born(os.getpid())} {secrets.token_hex(8)}\n".encode()
     try:
         os.ftruncate(fd, 0)
         os.pwrite(fd, word, 0)
@@ -123,12 +123,12 @@ def _not_another_way(fd: int, root: Root) -> None:
     """We have the lock; but one who has the same file by another way may live. Raises AlreadyRunning."""
     said = os.pread(fd, _LIMIT, 0)
     pid, _, rest = said.partition(b"\n")
-    born = rest.rpartition(b" ")[0]
-    if born and pid.isdigit() and int(pid) != os.getpid() and born.decode(errors="replace") == _born(int(pid)):
+    its = rest.rpartition(b" ")[0].decode(errors="replace")
+    if its and pid.isdigit() and int(pid) != os.getpid() and its == born(int(pid)):
         raise AlreadyRunning(str(root.path), int(pid))
 
 
-def _born(pid: int) -> str:
+def born(pid: int) -> str:
     """A value that differs for a later process of the same number, also after another start of the machine; ""
     where the system does not tell."""
     try:

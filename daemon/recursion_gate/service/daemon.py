@@ -22,6 +22,7 @@ from ..disk.lock import Held, hold
 from ..engine.reconcile import Reconciler
 from .hinting import Hinting
 from .listening import Listening
+from .plan_look import PLANS, PlanLook
 from .run_queue import RunQueue
 from .status_file import Status
 from .systemd import Heartbeat, notify
@@ -66,6 +67,7 @@ class Service:
         self._hinting = Hinting(self._reconciler)
         self._heartbeat = Heartbeat()
         self._lock: Held | None = None
+        self._plans = PlanLook(root, settings, self._check_lock)
         self._done = 0
         self._is_ready, self._ready_by = False, 0.0
         self._next_look = 0.0
@@ -101,6 +103,7 @@ class Service:
                 self._ready_by = time.monotonic() + _READY_BY
                 self._look()
                 self._work()
+                self._plans.look_if_due()
                 self._be_ready()
                 while not self._stopping:
                     self._wait()
@@ -152,7 +155,8 @@ class Service:
     def _times(self) -> tuple[float | None, ...]:
         """When something is to be done next, beside the hints."""
         queue = self._run_queue.next_due()
-        return self._next_look, self._next_gate_check, queue, self._heartbeat.due, self._status.due
+        plans = self._plans.due
+        return self._next_look, self._next_gate_check, queue, plans, self._heartbeat.due, self._status.due
 
     def _wait(self) -> None:
         """Sleep until an event, a timer, or the next look."""
@@ -182,9 +186,14 @@ class Service:
         self._check_gates(now)
         if now >= self._next_look:
             self._look()
+        if self._plans.look_if_due():
+            self._status.outdate()
 
     def _take_in(self, user: str | None) -> None:
-        if user is not None:
+        if user == PLANS:
+            self._noted.discard(user)
+            self._plans.wake()
+        elif user is not None:
             self._noted.discard(user)
             self._run_queue.add(user, called=True)
 
@@ -204,6 +213,7 @@ class Service:
             self._keep_the_lock()
             for user in {*self.root.users(), *self.root.inboxes()}:
                 self._run_queue.add(user)
+            self._plans.wake()
         except OSError as err:  # the root itself is away, or unreadable: look again soon
             self._trouble = f"{err.filename or self.root.path}: {(err.strerror or str(err)).lower()}"
         if self._trouble and not before:
@@ -223,6 +233,10 @@ class Service:
         for folder in (self.root.inbox, self.root.homes):
             os.stat(folder)
         self._renew_the_lock()
+
+    def _check_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.check()
 
     def _renew_the_lock(self) -> None:
         if self._lock is not None and self._lock.renew():
@@ -250,7 +264,7 @@ class Service:
     # -- the status file ----------------------------------------------------------------------------------------------
 
     def _write_status(self) -> None:
-        self._status.write(self._listening.how, self._listening.why, self._trouble)
+        self._status.write(self._listening.how, self._listening.why, self._trouble, self._plans.problems)
 
     def _write_status_if_due(self) -> None:
         if self._status.due is not None and time.monotonic() >= self._status.due:

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,9 @@ class Status:
         """The monotonic time of the next write; None: the file is up to date."""
         return self._next if self._is_old else None
 
-    def write(self, watching: str, why: str, trouble: str) -> None:
+    def write(self, watching: str, why: str, trouble: str, plans: Mapping[str, str]) -> None:
         """Write the file now. `watching` is the way changes are noticed, `why` its reason, `trouble` an error of the
-        root itself."""
+        root itself, `plans` what is wrong with a plan, by name."""
         self._is_old, self._next = False, time.monotonic() + _EVERY
         reconciler = self._reconciler
         self._file.put(
@@ -70,6 +71,7 @@ class Status:
                 "watching": watching,
                 "why": why,
                 "trouble": trouble,
+                "plans": dict(plans),
                 "parked": reconciler.problems,
                 "behind": reconciler.behind(),
                 "held": reconciler.held(),

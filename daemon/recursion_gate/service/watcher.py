@@ -31,6 +31,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from ..core.paths import Root, is_ignored
+from .plan_look import PLANS
 
 __all__ = ["Watch"]
 
@@ -92,8 +93,9 @@ class _Overflow(logging.Handler):
 
 
 class Watch:
-    """Watches ``inbox/`` and ``users/`` of a root. From other threads, calls `note` with the name of each user that has
-    an event, and `lost` when events were lost and the watch must be started again."""
+    """Watches ``inbox/``, ``users/`` and, where it is there, ``plans/`` of a root. From other threads, calls `note`
+    with the name of each user that has an event, and `lost` when events were lost and the watch must be started
+    again."""
 
     def __init__(self, root: Root, note: Callable[[str], None], lost: Callable[[], None] = lambda: None) -> None:
         self._root, self._note_user, self._lost = root, note, lost
@@ -103,8 +105,8 @@ class Watch:
         self._is_on = self._has_lost = False
         self._overflow = _Overflow(self._note_loss)
         self._folders: object = None
-        self._inbox, self._homes = os.fspath(root.inbox), os.fspath(root.homes)
-        self._ours = (self._inbox, self._homes, os.fspath(root.daemon))
+        self._inbox, self._homes, self._plans = (os.fspath(path) for path in (root.inbox, root.homes, root.plans))
+        self._ours = (self._inbox, self._homes, self._plans, os.fspath(root.daemon))
 
     def _note_loss(self) -> None:
         if self._is_on and not self._has_lost:
@@ -115,6 +117,8 @@ class Watch:
         """Something happened at `path`."""
         if path in self._ours:  # moved away, removed or made again: the watched, or locked, folder is elsewhere
             self._note_loss()
+        if path.startswith(self._plans + os.sep) and not is_ignored(os.path.basename(path)):
+            self._note_user(PLANS)
         for base in (self._inbox, self._homes):
             if path.startswith(base + os.sep):
                 parts = path[len(base) + 1 :].split(os.sep)
@@ -138,6 +142,8 @@ class Watch:
                 observer.schedule(handler, self._inbox, recursive=True, event_filter=_WANTED)
                 observer.schedule(handler, self._homes, recursive=False, event_filter=_WANTED)
                 observer.schedule(handler, os.fspath(self._root.path), recursive=False, event_filter=_WANTED)
+                if os.path.isdir(self._plans):
+                    observer.schedule(handler, self._plans, recursive=True, event_filter=_WANTED)
                 observer.start()
                 self._check_room(observer)
             except BaseException:
@@ -193,4 +199,13 @@ class Watch:
         return True
 
     def _ids(self) -> object:
-        return [(st.st_dev, st.st_ino) for st in (os.stat(self._inbox), os.stat(self._homes))]
+        ids: list[tuple[int, int] | None] = []
+        for path in (self._inbox, self._homes):
+            st = os.stat(path)
+            ids.append((st.st_dev, st.st_ino))
+        try:
+            st = os.stat(self._plans)
+            ids.append((st.st_dev, st.st_ino))
+        except FileNotFoundError:  # nobody plans here yet
+            ids.append(None)
+        return ids

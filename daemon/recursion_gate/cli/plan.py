@@ -1,0 +1,215 @@
+"""plan: check, add, show and list plans."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import root_of
+from .options import json_option
+from .output import one_line, print_json, say, table
+
+if TYPE_CHECKING:
+    from ..core.paths import Root
+    from ..plans.folder import PlanFolder
+
+__all__ = ["plan"]
+
+
+@click.group(no_args_is_help=True)
+def plan() -> None:
+    """Split work into tasks: check, add, show, list plans.
+
+    A plan is a YAML file with a goal and tasks (docs/plans.md). The daemon makes a file of each task, in
+    plans/PLAN/waiting/; the folder that it is in is its state.
+
+    \b
+    Examples:
+      recursion-gate plan check add-voice.plan.yaml
+      recursion-gate plan add add-voice.plan.yaml
+    """
+
+
+@plan.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+@click.pass_context
+def check(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Say what is wrong with a plan, and write nothing.
+
+    Circles, unknown tasks, and scopes that overlap without an order between their tasks, each with a path that both
+    match. Exits with 1 where something is wrong. Needs no root.
+
+    \b
+    Example:
+      recursion-gate plan check add-voice.plan.yaml
+    """
+    from ..core.errors import Refusal
+    from ..core.paths import find_root
+    from ..plans.book import BadPlan
+    from ..plans.drops import check as check_plan
+    from ..plans.parse import name_of
+
+    root = find_root(ctx.find_root().obj)
+    try:
+        made = check_plan(root, _read(file), name_of(file.name))
+    except (Refusal, BadPlan) as err:
+        problems = getattr(err, "problems", None) or [str(err)]
+        if as_json:
+            print_json({"file": str(file), "plan": name_of(file.name), "problems": problems, "tasks": 0})
+        else:
+            for problem in problems:
+                say(problem, f"{file}: ")
+            if remedy := getattr(err, "remedy", ""):
+                say(remedy)
+        ctx.exit(1)
+    if as_json:
+        print_json({"file": str(file), "plan": made.plan, "problems": [], "tasks": len(made.tasks)})
+    else:
+        click.echo(f"{made.plan}: {len(made.tasks)} tasks, nothing is wrong")
+
+
+def _read(file: Path) -> bytes:
+    from ..core.errors import Refusal
+    from ..plans.book import MAX_BYTES
+
+    with open(file, "rb") as opened:
+        data = opened.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise Refusal(f"the plan has more than {MAX_BYTES:,} bytes", "Make several plans of it.")
+    return data
+
+
+@plan.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+@click.pass_context
+def add(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Add a plan, or tasks to one that is there ('grows: true').
+
+    Checks it first, as 'plan check' does; then puts it into plans/ for the daemon. Prints where.
+
+    \b
+    Example:
+      recursion-gate plan add add-voice.plan.yaml
+    """
+    from ..core.errors import Refusal
+    from ..disk import atomic
+    from ..disk.deliver import deliver
+    from ..disk.lock import is_surely_free
+    from ..plans.drops import check as check_plan
+    from ..plans.parse import SUFFIX, name_of
+
+    root = root_of(ctx)
+    data = _read(file)
+    try:
+        made = check_plan(root, data, name_of(file.name))
+    except Refusal as err:
+        raise click.ClickException(f"{file}: {err}" + (f". {err.remedy}" if err.remedy else "")) from None
+    atomic.make_folder(root.plans)
+    path = deliver(root.plans, f"{made.plan}{SUFFIX}", data)
+    if as_json:
+        print_json({"plan": made.plan, "tasks": len(made.tasks), "file": str(path)})
+    else:
+        click.echo(path)
+    if is_surely_free(root):
+        click.echo("No daemon runs here: it gets its tasks when one does ('recursion-gate run', or 'once').", err=True)
+
+
+@plan.command("list")
+@json_option
+@click.pass_context
+def list_plans(ctx: click.Context, as_json: bool) -> None:
+    """List the plans, and how many of their tasks stand where.
+
+    \b
+    Example:
+      recursion-gate plan list --json
+    """
+    from ..plans.folder import STATES, plan_folders
+    from ..plans.overview import plan_row
+
+    rows = [plan_row(folder) for folder in plan_folders(root_of(ctx))]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("There is no plan. 'recursion-gate plan add FILE' adds one.", err=True)
+    table(
+        [
+            [row["plan"], *(str(row[state]) for state in STATES), one_line(row["problem"] or row["goal"], 200)]
+            for row in rows
+        ],
+        ("PLAN", *(state.upper() for state in STATES), "GOAL"),
+    )
+
+
+@plan.command()
+@click.argument("name", metavar="PLAN", required=False)
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """Show a plan: its tasks in order, who has which since when, and what the others wait for.
+
+    PLAN may be left out where there is only one.
+
+    \b
+    Examples:
+      recursion-gate plan show
+      recursion-gate plan show add-voice --json
+    """
+    from ..plans.book import read_plan
+    from ..plans.overview import plan_row, task_rows
+
+    folder = one_plan(root_of(ctx), name)
+    made = read_plan(folder)
+    rows = task_rows(folder, made)
+    if as_json:
+        print_json({**plan_row(folder), "branch": made.branch_name, "list": rows})
+        return
+    head = plan_row(folder)
+    if sys.stdout.isatty():
+        say(f"{made.plan}: {one_line(made.goal, 300)}" if made.goal.strip() else made.plan, bold=True)
+    print_tasks(rows, head)
+
+
+def print_tasks(rows: list[dict[str, Any]], head: dict[str, Any] | None = None) -> None:
+    """Tasks as a table."""
+    table(
+        [
+            [
+                row["id"],
+                row["state"],
+                row["lane"],
+                row["worker"] or "-",
+                row["since"] or "-",
+                one_line(_about(row), 300),
+            ]
+            for row in rows
+        ],
+        ("TASK", "STATE", "LANE", "WORKER", "SINCE", "ABOUT"),
+    )
+    if head is not None and sys.stdout.isatty():
+        counts = ", ".join(f"{head[s]} {s}" for s in ("done", "claimed", "ready", "waiting", "failed") if head[s])
+        click.echo(counts)
+
+
+def _about(row: dict[str, Any]) -> str:
+    return f"{row['title']} ({row['why']})" if row["why"] else str(row["title"])
+
+
+def one_plan(root: Root, name: str | None) -> PlanFolder:
+    """The plan of that name, or the only one. Raises NoTask, click.UsageError."""
+    from ..plans.claims import plans_named
+    from ..plans.folder import plan_folders
+
+    if name is not None:
+        return plans_named(root, name)[0]
+    folders = plan_folders(root)
+    if len(folders) != 1:
+        there_are = f"the plans are: {', '.join(f.name for f in folders)}" if folders else "there is none yet"
+        raise click.UsageError(f"which plan? {there_are}.")
+    return folders[0]

@@ -1,0 +1,372 @@
+"""The workers' part: take a ready task, keep it, finish it (contract: promise 12).
+
+A claim is one rename, ``ready/TASK.2.md`` to ``claimed/TASK.3.WORKER.md``: of any number of workers one finds the file
+there. The name holds the generation, so whatever the worker does next, it does to a file of that name, and where the
+claim was taken back there is none: no check and no lock lies between the two. The record of the claim is written
+behind the rename; between the two a claim without a record lasts `records.UNSIGNED` seconds, and a worker that took
+longer gives it up.
+
+Workers only move tasks forward: a task that is given back goes to failed/, with a note that says so, and the daemon
+makes it ready again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ..core.clock import now
+from ..core.errors import GateError
+from ..core.model import instant
+from ..core.paths import Root
+from ..core.text import did_you_mean
+from ..disk import atomic
+from ..disk.deliver import deliver
+from ..disk.lock import born
+from .book import BadPlan, read_plan
+from .folder import PlanFolder, Standing, TaskName, plan_folders
+from .model import LANES, Lane, Plan, Task, valid_worker
+from .observe import claim_end
+from .records import UNSIGNED, ClaimRecord, Note, Outcome, here, read_record
+
+__all__ = [
+    "LANES",
+    "SECONDS",
+    "BadWorker",
+    "Claim",
+    "Ended",
+    "NoTask",
+    "Nothing",
+    "claim_of",
+    "find_task",
+    "finish",
+    "next_task",
+    "plans_named",
+    "renew",
+]
+
+#: How long a claim lasts unless it is renewed.
+SECONDS = 900.0
+
+#: After a rename that another worker won, one of the next so many tasks is tried: all workers read the same list.
+_SPREAD = 16
+
+
+@dataclass(eq=False)
+class BadWorker(GateError):
+    """A worker cannot have this name."""
+
+    name: str
+    sentence = "no worker can be called '{e.name}': letters, digits, '-' and '_', at most 40, as in 'ada' or 'ci-2'"
+
+
+@dataclass(eq=False)
+class NoTask(GateError):
+    """There is no such plan or task."""
+
+    what: str
+    sentence = "{e.what}"
+
+
+@dataclass(eq=False)
+class Ended(GateError):
+    """A claim is no longer its worker's: `why` says what became of the task."""
+
+    claim: str
+    why: str
+    sentence = "the claim {e.claim} is over: {e.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A task that a worker has."""
+
+    folder: PlanFolder
+    plan: Plan
+    task: Task
+    record: ClaimRecord
+
+    @property
+    def id(self) -> str:
+        """Names the claim: ``plan/task@generation``."""
+        return f"{self.folder.name}/{self.task.id}@{self.record.generation}"
+
+    @property
+    def name(self) -> TaskName:
+        return TaskName(self.task.id, self.record.generation, self.record.worker)
+
+    @property
+    def path(self) -> str:
+        return str(self.folder.at("claimed", self.name))
+
+
+@dataclass(slots=True)
+class Nothing:
+    """No task could be claimed: what stands in the way, and when to ask again."""
+
+    waiting: int = 0
+    ready: int = 0
+    claimed: int = 0
+    failed: int = 0
+    #: The seconds until the first claim ends, or until it is worth asking again; None: nothing will change by itself.
+    retry: float | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def message(self) -> str:
+        """The same in words."""
+        found = {"claimed": self.claimed, "waiting": self.waiting, "failed": self.failed}
+        if self.ready:
+            found["ready, but for others"] = self.ready
+        there_are = ", ".join(f"{number:,} {what}" for what, number in found.items() if number)
+        if self.claimed or self.waiting:
+            again = f"Ask again in {self.retry:.0f} s." if self.retry is not None else "Ask again in a while."
+        else:
+            again = "A person must look at those." if self.failed else "All is done."
+        return f"no task is ready ({there_are}). {again}" if there_are else "no task is ready: there is none to do."
+
+
+def next_task(
+    root: Root,
+    worker: str,
+    *,
+    plan: str | None = None,
+    lane: Lane | None = None,
+    seconds: float = SECONDS,
+    pid: int | None = None,
+) -> Claim | Nothing:
+    """Claim the first ready task in the plan's order, of `plan` and `lane` if named. The claim lasts `seconds`, or,
+    with `pid`, until that process is gone. Needs no daemon. Raises BadWorker, NoTask, OSError."""
+    if not valid_worker(worker):
+        raise BadWorker(worker)
+    nothing = Nothing()
+    for folder in plans_named(root, plan):
+        try:
+            its = read_plan(folder)
+        except BadPlan as err:
+            nothing.problems.append(str(err))
+            continue
+        found = _claim_one(folder, its, worker, lane, seconds, pid)
+        if found is not None:
+            return found
+        _count(folder, its, lane, nothing)
+    return nothing
+
+
+def plans_named(root: Root, plan: str | None) -> list[PlanFolder]:
+    """The plan of that name, or all. Raises NoTask."""
+    folders = plan_folders(root)
+    if plan is None:
+        return folders
+    found = [folder for folder in folders if folder.name == plan]
+    if not found:
+        names = [folder.name for folder in folders]
+        raise NoTask(
+            f"there is no plan '{plan}'{did_you_mean(plan, names)}. The plans are: {', '.join(names) or 'none'}"
+        )
+    return found
+
+
+def _claim_one(
+    folder: PlanFolder, plan: Plan, worker: str, lane: Lane | None, seconds: float, pid: int | None
+) -> Claim | None:
+    """Claim one of the plan's ready tasks, with a new listing once all of the first were taken by others."""
+    for _ in range(3):
+        by_task = {s.name.task: s for s in folder.listing(("ready",)) if s.name.worker is None}
+        wanted = [t for t in plan.tasks if t.id in by_task and lane in (None, t.lane)]
+        if not wanted:
+            return None
+        while wanted:
+            task = wanted.pop(0)
+            claim = _try(folder, plan, task, by_task[task.id], worker, seconds, pid)
+            if claim is not None:
+                return claim
+            del wanted[: random.randrange(min(_SPREAD, len(wanted) + 1))]
+    return None
+
+
+def _try(
+    folder: PlanFolder, plan: Plan, task: Task, standing: Standing, worker: str, seconds: float, pid: int | None
+) -> Claim | None:
+    """Claim this task; None where another worker was first."""
+    name = TaskName(task.id, standing.name.generation + 1, worker)
+    target = folder.at("claimed", name)
+    began = time.monotonic()
+    try:
+        atomic.calls.rename_new(standing.path, str(target))
+    except (FileNotFoundError, FileExistsError):
+        return None
+    at = now()
+    record = ClaimRecord(
+        task=task.id,
+        generation=name.generation,
+        worker=worker,
+        since=at,
+        ends=at + timedelta(seconds=seconds),
+        seconds=seconds,
+        pid=pid,
+        born=born(pid) if pid is not None else "",
+        host=here() if pid is not None else "",
+    )
+    _write_record(folder, record)
+    for path in (folder.state("ready"), folder.state("claimed")):
+        atomic.sync_folder(path)
+    if time.monotonic() - began > UNSIGNED / 3 or not os.path.lexists(target):
+        return None  # it may have been taken back, or is about to be
+    return Claim(folder, plan, task, record)
+
+
+def _write_record(folder: PlanFolder, record: ClaimRecord) -> None:
+    path = folder.claim(record.task, record.generation)
+    deliver(path.parent, path.name, record.data(), over=True)
+
+
+def _count(folder: PlanFolder, plan: Plan, lane: Lane | None, nothing: Nothing) -> None:
+    """Add to `nothing` what of the plan may get ready yet."""
+    lanes = {task.id: task.lane for task in plan.tasks}
+    for standing in folder.listing():
+        if standing.state == "done":
+            continue
+        if standing.state == "ready":
+            nothing.ready += 1
+        elif standing.state == "claimed":
+            nothing.claimed += 1
+            end = claim_end(folder, standing)
+            if end is not None:
+                left = max(1.0, (end.at - now()).total_seconds())
+                nothing.retry = left if nothing.retry is None else min(nothing.retry, left)
+        elif standing.state == "waiting" and lane in (None, lanes.get(standing.name.task)):
+            nothing.waiting += 1
+        elif standing.state == "failed":
+            nothing.failed += 1
+
+
+# -- an open claim ----------------------------------------------------------------------------------------------------
+
+
+def find_task(root: Root, name: str) -> tuple[PlanFolder, Plan, Task, int | None]:
+    """The task that ``plan/task`` or ``plan/task@generation`` names; the plan may be left out where one alone has
+    such a task. Raises NoTask, BadPlan."""
+    whole, _, number = name.partition("@")
+    plan, slash, task = whole.rpartition("/")
+    generation = int(number) if number.isascii() and number.isdigit() else None
+    if number and generation is None:
+        raise NoTask(f"'{name}' names no claim: write PLAN/TASK@GENERATION, as 'task next' prints it")
+    found = [
+        (folder, its, each, generation)
+        for folder in plans_named(root, plan or None)
+        for its in _readable(folder, bool(slash))
+        if (each := its.task(task)) is not None
+    ]
+    if len(found) > 1:
+        raise NoTask(f"several plans have a task '{task}': {', '.join(f'{f.name}/{task}' for f, *_ in found)}")
+    if not found:
+        raise NoTask(f"there is no task '{whole}'. 'recursion-gate task list' has them")
+    return found[0]
+
+
+def _readable(folder: PlanFolder, must: bool) -> Iterator[Plan]:
+    try:
+        yield read_plan(folder)
+    except BadPlan:
+        if must:
+            raise
+
+
+def claim_of(root: Root, name: str, worker: str | None = None) -> Claim:
+    """The open claim that `name` (``plan/task@generation``) is. Raises NoTask, Ended, BadPlan, OSError."""
+    folder, plan, task, generation = find_task(root, name)
+    if generation is None:
+        raise NoTask(f"which claim of '{name}'? Write {folder.name}/{task.id}@GENERATION, as 'task next' printed it")
+    its = f"{folder.name}/{task.id}@{generation}"
+    standing = next(
+        (
+            s
+            for s in folder.listing(("claimed",))
+            if s.name.task == task.id and s.name.generation == generation and worker in (None, s.name.worker)
+        ),
+        None,
+    )
+    if standing is None or standing.name.worker is None:
+        raise Ended(its, _became(folder, task.id, generation, worker))
+    end = claim_end(folder, standing)
+    if end is None:
+        raise Ended(its, _became(folder, task.id, generation, worker))
+    record = read_record(folder.claim(task.id, generation))
+    if end.has_ended or record is None:
+        raise Ended(its, end.why or "it has no record")
+    return Claim(folder, plan, task, record)
+
+
+def _became(folder: PlanFolder, task: str, generation: int, worker: str | None) -> str:
+    """Where a task stands whose claim of that generation is not open."""
+    found = [s for s in folder.listing() if s.name.task == task]
+    if not found:
+        return "the task has no file now; the daemon makes it again"
+    last = max(found, key=lambda s: s.name.generation)
+    if last.state == "claimed" and last.name.generation == generation:
+        return f"it is {last.name.worker}'s, not {worker}'s"
+    if last.state == "claimed":
+        return f"{last.name.worker} has the task under generation {last.name.generation}"
+    if last.name.generation == generation and last.state in ("done", "failed"):
+        return f"the task is {last.state}"
+    return f"the task was taken back, and is {last.state}"
+
+
+def renew(claim: Claim, seconds: float | None = None) -> Claim:
+    """The claim for its whole time (or `seconds`) from now on. Raises Ended, OSError."""
+    record = claim.record if seconds is None else claim.record.model_copy(update={"seconds": seconds})
+    record = record.renewed(now())
+    _check_open(claim)
+    _write_record(claim.folder, record)
+    if now() >= claim.record.ends or not os.path.lexists(claim.path):
+        raise Ended(claim.id, _became(claim.folder, claim.task.id, claim.record.generation, claim.record.worker))
+    return Claim(claim.folder, claim.plan, claim.task, record)
+
+
+def _check_open(claim: Claim) -> None:
+    """Raises Ended where the claim has ended, though nobody has taken it back yet."""
+    end = claim_end(claim.folder, Standing("claimed", claim.name, claim.path))
+    if end is None:
+        raise Ended(claim.id, _became(claim.folder, claim.task.id, claim.record.generation, claim.record.worker))
+    if end.has_ended:
+        raise Ended(claim.id, end.why)
+
+
+def finish(claim: Claim, outcome: Outcome, text: str = "") -> str:
+    """End the claim: "done", "failed" or "released", with a note for those who come after. Gives the path of the task's
+    file. Raises Ended where it is no longer open; the task is then as it was. Raises OSError."""
+    _check_open(claim)
+    note = Note(
+        task=claim.task.id,
+        generation=claim.record.generation,
+        outcome=outcome,
+        worker=claim.record.worker,
+        at=instant(now()),
+        text=text,
+    )
+    path = claim.folder.note(claim.task.id, claim.record.generation)
+    deliver(path.parent, path.name, note.data(), over=True)
+    target = claim.folder.at(
+        "done" if outcome == "done" else "failed", TaskName(claim.task.id, claim.record.generation)
+    )
+    try:
+        atomic.calls.rename_new(claim.path, str(target))
+    except FileNotFoundError:
+        why = _became(claim.folder, claim.task.id, claim.record.generation, claim.record.worker)
+        raise Ended(claim.id, why) from None
+    except OSError as err:
+        if err.errno != errno.EEXIST:
+            raise
+        raise Ended(claim.id, f"{target.parent.name}/{target.name} is there already") from None
+    for folder in (target.parent, claim.folder.state("claimed")):
+        atomic.sync_folder(folder)
+    with contextlib.suppress(OSError):
+        atomic.remove(claim.folder.claim(claim.task.id, claim.record.generation))
+    return str(target)

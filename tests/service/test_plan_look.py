@@ -1,0 +1,82 @@
+"""The daemon and `once` look at the plans between the users' turns."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from recursion_gate.core.paths import Root
+from recursion_gate.core.settings import Settings
+from recursion_gate.plans import claims, keeper
+from recursion_gate.service.daemon import Service
+from recursion_gate.service.once import once
+
+from ..support.daemon import run_here
+from ..support.plans import Plans
+from ..support.world import World, wait_for
+
+
+@pytest.mark.parametrize("poll", [False, True])
+def test_a_running_daemon_unfolds_a_plan_makes_tasks_ready_and_takes_back_claims(root: Root, poll: bool) -> None:
+    plans = Plans(root)
+    settings = Settings(poll_seconds=0.05) if poll else Settings(look_seconds=600)
+
+    def story() -> None:
+        plans.drop("p.plan.yaml", "tasks:\n  - {id: a, title: A, scope: [/a/]}\n"
+                   "  - {id: b, title: B, lane: reading, needs: [a]}\n")  # fmt: skip
+        ready, waiting = root.plans / "p/ready", root.plans / "p/waiting"
+        wait_for(lambda: ready.exists() and os.listdir(ready) == ["a.md"])
+        claims.finish(plans.claim(), "done")
+        wait_for(lambda: os.listdir(ready) == ["b.md"] and not os.listdir(waiting))
+        plans.claim(seconds=1)
+        wait_for(lambda: os.listdir(ready) == ["b.1.md"])
+
+    run_here(Service(root, settings, poll=poll), story)
+
+
+def test_once_does_what_the_plans_need_and_then_stops(root: Root) -> None:
+    plans = Plans(root)
+    plans.drop("p.plan.yaml", "tasks: [{id: a, title: A, scope: [/a/]}]")
+    done: list[str] = []
+    once(root, Settings(), done.append)
+    assert plans.standing("p") == {"ready": ["a.md"]}
+    assert done == ["planned", "planned"]
+    (root.plans / "p/plan.yaml").write_text("[")
+    problems: dict[str, str] = {}
+    once(root, Settings(), plan_problem=problems.__setitem__)
+    assert list(problems) == ["p"]
+
+
+def test_a_fault_in_the_plans_stops_nothing_that_is_done_for_users(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = Plans(root)
+    plans.drop("p.plan.yaml", "tasks: [{id: a, title: A, scope: [/a/]}]")
+
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of the program")
+
+    monkeypatch.setattr(keeper, "take_drops", broken)
+    world = World(root)
+    service = Service(root, Settings())
+
+    def story() -> None:
+        world.drop("a.txt", "Just written.")
+        wait_for(lambda: len(world.gate()) == 1)
+        wait_for(lambda: b"internal error (KeyError)" in root.status.read_bytes())
+
+    run_here(service, story)
+
+
+def test_where_nobody_plans_nothing_of_plans_is_imported(root: Root) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from recursion_gate.core.paths import Root; from recursion_gate.core.settings import Settings\n"
+        "from recursion_gate.service.once import once\n"
+        "once(Root(__import__('pathlib').Path(sys.argv[1])), Settings())\n"
+        "print([m for m in sys.modules if m.startswith('recursion_gate.plans')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(root.path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert not Path(root.plans).exists()
