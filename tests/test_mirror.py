@@ -90,6 +90,6 @@ def test_each_row_of_the_table_is_needed_and_names_a_file(row: str) -> None:
 def test_each_folder_of_tests_is_a_packages_or_known() -> None:
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     folders = {path.parent.name for path in TESTS.glob("*/*.py")}
-    others = {"scenarios", "support", "torture", "fuzz", "benchmarks", "systemd", "voice"}
+    others = {"scenarios", "support", "torture", "fuzz", "benchmarks", "systemd", "voice", "hints"}
     assert folders - packages == others
     assert packages <= folders

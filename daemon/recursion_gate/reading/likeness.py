@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Generic, Literal, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+
+from . import likeness_words as words
 
 __all__ = ["SAME", "Index", "Likeness", "Said", "likenesses", "plain"]
 
@@ -34,71 +37,85 @@ _SAME_MATTER = 0.6
 #: The likeness from which two long words are one word with a typing error (one in six letters), and the least length.
 _MISSPELT, _LONG = 0.82, 5
 
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*")
-
-
-def _words(*lists: str) -> frozenset[str]:
-    return frozenset(word for words in lists for word in words.split())
-
-
-_STOP = _words(
-    "a an and are as at be been but by did do does for from had has have he her him his i in into is it its me my of",
-    "on or our she so than that the their them then there they this to today very was we were when with you your",
-)
-_COUNTING = "zero one two three four five six seven eight nine ten eleven twelve"
-_ORDER = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-_NUMBERS = {word: str(n) for words in (_COUNTING, _ORDER) for n, word in enumerate(words.split())}
-_NOT = _words("not no never cannot without nothing neither nor stopped quit")
-_PIVOT = re.compile(r"(?<!\w)(?:over|rather than|instead of|more than|better than)(?!\w)")
+#: A sign of Chinese, Japanese, Korean; three signs in a row of a script without blanks; or a word with its marks.
+_NO_BLANKS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_MARKS = r"\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+_WORD = re.compile(rf"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|(?=([{_NO_BLANKS}]{{1,3}})).|(?:[^\W_]|[{_MARKS}])+")
+_PLAIN_WORD = re.compile(r"[a-z0-9]+")
+_PIVOT = re.compile(r"(?<!\w)(?:over|rather than|instead of|more than|better than|als|que)(?!\w)")
+_PHRASE = re.compile("|".join(sorted(map(re.escape, words.PHRASES), key=len, reverse=True)))
+#: "don't", and the "not" that stands within Turkish verbs.
+_NOT_WITHIN = re.compile(r"n't(?!\w)|(?<=\w)m(?=[ıiu]yor)")
+_VOWELS = frozenset("aeiouyаеиоуыэюяьіαεηιουω")
 
 
 def _stem(word: str) -> str:
+    """The word without the endings of English, without a last vowel, and in American spelling."""
+    if len(word) <= 3:
+        return word
     for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us")):
             word = word[: -len(ending)]
             break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
-
-
-_FOR = {_stem(w) for w in _words("like love enjoy prefer adore favourite favorite want")}
-_AGAINST = {_stem(w) for w in _words("hate dislike avoid detest boring bored loathe")}
+    if len(word) > 3 and word[-1] in _VOWELS:
+        word = word[:-1]
+    if len(word) > 4 and word.endswith("our"):
+        return word[:-3] + "or"
+    return word[:-1] + "z" if len(word) > 5 and word.endswith("is") else word
 
 
 def plain(text: str) -> str:
     """The words of a text, by which it is the same as another; of a long one, a hash of them."""
-    return _plain(_WORD.findall(_low(text)))
+    return _plain(_split(words.without_accents(text)), text)
 
 
-def _plain(words: Sequence[str]) -> str:
-    said = " ".join(words)
+def _plain(found: Sequence[str], text: str) -> str:
+    said = " ".join(found) or "".join(c for c in text if unicodedata.category(c)[0] == "S")  # signs alone
     return said if len(said) <= _CHARS else hashlib.sha256(said.encode()).hexdigest()
 
 
-def _low(text: str) -> str:
-    return text.casefold().replace("’", "'")
+def _split(low: str) -> list[str]:
+    if low.isascii():
+        return _PLAIN_WORD.findall(low)
+    return [found[1] or found[0] for found in _WORD.finditer(low)]
 
 
 class Said(Generic[_K]):
     """One text, taken apart. `name`: texts of one name are not compared with each other."""
 
-    __slots__ = ("against", "key", "name", "numbers", "plain", "sides", "words")
+    __slots__ = ("against", "is_state", "key", "name", "numbers", "of_one", "plain", "sides", "words")
 
     def __init__(self, key: _K, text: str, name: str | None = None) -> None:
         self.key, self.name = key, name
-        low = _low(text)
-        self.plain = _plain(_WORD.findall(low))
-        low = low[:_CHARS]
-        words = _WORD.findall(low)
-        self.numbers = frozenset(_NUMBERS.get(w, w) for w in words if w.isdecimal() or w in _NUMBERS)
-        stems = {_stem(w) for w in words if w not in _STOP}
-        negated = any(w in _NOT or w.endswith("n't") for w in words)
-        liked, disliked = bool(stems & _FOR), bool(stems & _AGAINST)
+        low = words.without_accents(text).replace("’", "'")
+        found = _split(low)
+        self.plain = _plain(found, text)
+        low, within = _NOT_WITHIN.subn("", low[:_CHARS])
+        if not low.isascii():
+            low = _PHRASE.sub(lambda phrase: f" {words.PHRASES[phrase[0]]} ", low)
+        if within or not low.isascii() or len(text) > _CHARS:
+            found = _split(low)
+        said = frozenset(found)
+        self.numbers = frozenset(words.NUMBERS.get(w, w) for w in said if w.isdecimal() or w in words.NUMBERS)
+        negated = within > 0 or not said.isdisjoint(words.NOT)
+        liked, disliked = not said.isdisjoint(words.FOR), not said.isdisjoint(words.AGAINST)
         #: Whether it speaks against something, and the words that name the thing.
         self.against = disliked != negated if liked or disliked else negated
-        self.words = frozenset(
-            s for s in stems - _FOR - _AGAINST if not (s in _NOT or s.endswith("n't") or s in _NUMBERS or s.isdecimal())
-        )
-        self.sides = tuple({_stem(w) for w in _WORD.findall(side)} for side in _PIVOT.split(low, maxsplit=1))
+        rest = said - words.STOP - words.NOT - words.FOR - words.AGAINST
+        self.words = frozenset(_stem(w) for w in rest if not (w in words.NUMBERS or w.isdecimal()))
+        #: Whether it says how things are; and the words in it for what there is only one of.
+        self.is_state = not said.isdisjoint(words.STATES) or _is_habit(found)
+        self.of_one = said & words.ONE_VALUE
+        sides = _PIVOT.split(low, maxsplit=1)
+        self.sides = tuple({_stem(w) for w in _split(side)} & self.words for side in sides) if len(sides) > 1 else ()
+
+
+def _is_habit(found: Sequence[str]) -> bool:
+    """Whether an English text begins as "Goes to bed at 8" or "Has two brothers", and not as "Has counted 9 birds"."""
+    first, second = (*found[:2], "", "")[:2]
+    if first in ("has", "have"):
+        return not second.endswith(("ed", "en")) and second not in words.DONE
+    return len(first) > 3 and first.endswith("s") and not first.endswith("ss") and second in words.AFTER_A_VERB
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +193,24 @@ def _compare(a: Said[_K], b: Said[_K]) -> tuple[Literal["near-duplicate", "possi
         return "", 0.0, ""
     typos = _typos(a.words - b.words, b.words - a.words, shared)
     alike = (shared + typos) / (len(a.words | b.words) - typos)
-    if alike >= _SAME_MATTER and a.against != b.against:
-        return "possible conflict", alike, "one speaks for it, one against it"
-    if alike >= _SAME_MATTER and len(a.sides) == len(b.sides) == 2 and _turned(a.sides, b.sides):
-        return "possible conflict", alike, "one puts first what the other puts second"
+    if why := _conflict(a, b, alike):
+        return "possible conflict", alike, why
     if alike >= _ALIKE and a.numbers == b.numbers:
         return "near-duplicate", alike, f"{alike:.0%} of the words are the same{', or misspelt' if typos else ''}"
     return "", 0.0, ""
+
+
+def _conflict(a: Said[_K], b: Said[_K], alike: float) -> str:
+    """Why two texts, of whose words so many are the same, may contradict each other; empty: they do not."""
+    if alike >= _SAME_MATTER and a.against != b.against:
+        return "one speaks for it, one against it"
+    if alike >= _SAME_MATTER and len(a.sides) == len(b.sides) == 2 and _turned(a.sides, b.sides):
+        return "one puts first what the other puts second"
+    if alike == 1 and a.is_state and b.is_state and a.numbers != b.numbers and len(a.numbers) == len(b.numbers):
+        return "the same with another number"
+    if a.of_one & b.of_one and len(a.words - b.words) == len(b.words - a.words) == 1 and a.against == b.against:
+        return "the same with another value"
+    return ""
 
 
 def _typos(a: frozenset[str], b: frozenset[str], shared: int) -> int:
@@ -205,4 +233,4 @@ def _near(words: frozenset[str], others: frozenset[str]) -> int:
 
 def _turned(a: Sequence[set[str]], b: Sequence[set[str]]) -> bool:
     crossed = min(len(a[0] & b[1]), len(a[1] & b[0]))
-    return crossed > 0 and crossed >= max(len(a[0] & b[0] - _FOR), len(a[1] & b[1]))
+    return crossed > 0 and crossed >= max(len(a[0] & b[0]), len(a[1] & b[1]))
