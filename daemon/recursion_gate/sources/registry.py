@@ -21,6 +21,19 @@ GROUP = "recursion_gate.sources"
 
 #: form: its module here. In the order in which they are asked, those that know their files best first.
 FORMS = {
+    "companion-self": "companion_self",
+    "anki": "anki",
+    "icalendar": "icalendar_events",
+    "chatgpt": "chatgpt",
+    "claude": "claude",
+    "goodreads": "goodreads",
+    "kindle": "kindle",
+    "whatsapp": "whatsapp",
+    "grace-mar": "grace_mar",
+    "obsidian": "obsidian",
+    "quiz": "quiz",
+    "transcript": "transcript",
+    "markdown-list": "markdown_list",
     "json": "json_objects",
     "csv": "csv_rows",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,18 +18,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..clients.stage import NoInbox, stage_many
-from ..core.errors import Refusal
+from ..core.errors import GateError, Refusal
 from ..core.model import Candidate
 from ..core.paths import Root, valid_user
 from ..core.settings import Settings
 from ..formats import drops
 from .encoding import legacy_bytes
-from .entry import Entry, Item, LeftOut, Options
+from .entry import BadSource, Entry, Item, LeftOut, Options
 from .file import SourceFile
 from .known import FILE_NAME, Known, SeenOnce, State, known
 from .registry import importer
 
 __all__ = ["Line", "Report", "Request", "entry_id", "import_file", "proposals"]
+
+log = logging.getLogger("recursion_gate")
 
 #: One drop file holds at most so many entries, bytes and JSON values (the daemon takes twice as many in one).
 _LINES, _BYTES, _VALUES = 500, 400_000, 20_000
@@ -99,12 +102,24 @@ def proposals(request: Request, settings: Settings) -> Iterator[tuple[Line, dict
     """Each place in the file: what it proposes, checked as the daemon will check it, with the drop's fields; or why it
     proposes nothing. Raises BadSource, WrongOption, MissingPackage, OSError."""
     with closing(SeenOnce()) as seen:
-        for item in importer(request.form).extract(request.file, request.options):
+        for item in _items(request):
             line, drop = _proposal(item, request, settings)
             if line.candidate is not None and not seen.is_new(line.candidate.id):
                 yield Line("left out", line.where, line.candidate, "the same entry as one before it in the file"), None
             else:
                 yield line, drop
+
+
+def _items(request: Request) -> Iterator[Item]:
+    """What the importer finds; whatever it raises beside the errors it may is an error of its own."""
+    try:
+        yield from importer(request.form).extract(request.file, request.options)
+    except (GateError, OSError):
+        raise
+    except Exception as err:
+        log.debug("event=importer-failed form=%s", request.form, exc_info=True)
+        message = f"the importer of '{request.form}' failed ({type(err).__name__})"
+        raise BadSource(request.file.display, message, "What came before it in the file is fine.") from err
 
 
 def _proposal(item: Item, request: Request, settings: Settings) -> tuple[Line, dict[str, Any] | None]:
