@@ -45,9 +45,9 @@ def test_two_workers_get_two_tasks_and_a_third_is_told_when_to_ask(plans: Plans)
 def test_a_worker_takes_from_one_plan_or_one_lane_if_it_says_so(plans: Plans) -> None:
     plans.add("p", codebase("a"), reading("r"))
     plans.add("q", reading("z"))
-    assert plans.claim(lane="reading", plan="q").id == "q/z@1"
-    assert plans.claim(lane="reading").id == "p/r@1"
-    assert plans.nothing(lane="staging").ready == 1
+    assert plans.claim(lanes=["reading"], plan="q").id == "q/z@1"
+    assert plans.claim(lanes=["reading"]).id == "p/r@1"
+    assert plans.nothing(lanes=["staging"]).ready == 1
     with pytest.raises(claims.NoTask, match="no plan 'qq'"):
         claims.next_task(plans.root, "ada", plan="qq")
     with pytest.raises(claims.BadWorker):

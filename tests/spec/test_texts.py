@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "3c5e3267c27e4f761bc3baaf54bc62359e4f2a5e5e016215e43d57be1875c610",
+    "1.2": "5cb3ce42f202d87f6546b2ddf01fc5a622eed0ccfe540456d37e58d5877f3054",
 }
 
 

@@ -52,6 +52,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "context": ("context", "Print the instructions for an agent of a role."),
     "plan": ("plan", "Split work into tasks: check, add, show, list plans."),
     "task": ("task", "Claim a task, and finish it."),
+    "scope": ("scope", "Hold a task's scope: check what changed, or give rights."),
+    "work": ("work", "Work: claim tasks, and run COMMAND for each."),
     "import-archive": ("reading", "Restore an archive of 'export --all'."),
     "schema": ("schemas", "Print a JSON Schema."),
     "completion": ("setup", "Print the set-up for completion in a shell."),

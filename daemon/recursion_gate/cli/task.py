@@ -70,7 +70,7 @@ def next_(
         root_of(ctx),
         worker,
         plan=plan_name,
-        lane=next((known for known in claims.LANES if known == lane), None),
+        lanes=[known for known in claims.LANES if lane in (None, known)],
         seconds=seconds or claims.SECONDS,
         pid=pid,
     )

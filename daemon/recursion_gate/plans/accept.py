@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ..core.paths import Root
 from .gate_conditions import GateAnswers
-from .model import Command, GateCheck, Task
+from .model import Command, GateCheck, GateCondition, Task
 from .processes import run
 
 __all__ = ["unmet"]
@@ -14,17 +16,32 @@ __all__ = ["unmet"]
 #: So much of a command's last output is told.
 _TAIL = 2_000
 
+#: The daemon has so many seconds to stage what a task has dropped.
+_PATIENCE = 10.0
 
-def unmet(root: Root, task: Task, where: Path | None = None) -> list[str]:
+
+def unmet(
+    root: Root, task: Task, where: Path | None = None, *, tick: Callable[[], str | None] = lambda: None
+) -> list[str]:
     """The criteria of `task` that a program can check and that are not met, in words; the commands run in `where`.
-    Raises OSError."""
+    `tick` is called now and then, and ends it by giving a reason. Raises OSError."""
     found = []
     for criterion in task.accept:
         if isinstance(criterion, Command):
-            done = run(["/bin/sh", "-c", criterion.run], where=where, timeout=criterion.timeout)
+            done = run(["/bin/sh", "-c", criterion.run], where=where, timeout=criterion.timeout, tick=tick)
             if done.status != 0:
                 said = f":\n{done.tail(_TAIL)}" if done.output.strip() else ""
                 found.append(f"`{criterion.run}` {done.ended}{said}")
-        elif isinstance(criterion, GateCheck) and not GateAnswers(root).holds(criterion.gate):
+        elif isinstance(criterion, GateCheck) and not _holds(root, criterion.gate, tick):
             found.append(f"the gate does not hold: {criterion.gate}")
     return found
+
+
+def _holds(root: Root, condition: GateCondition, tick: Callable[[], str | None]) -> bool:
+    answers = GateAnswers(root)
+    until = time.monotonic() + _PATIENCE
+    while not answers.holds(condition):
+        if time.monotonic() > until or tick() is not None:
+            return False
+        time.sleep(0.1)
+    return True

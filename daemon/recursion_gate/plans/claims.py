@@ -17,7 +17,7 @@ import errno
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -30,6 +30,7 @@ from ..disk import atomic
 from ..disk.deliver import deliver
 from ..disk.lock import born
 from .book import BadPlan, read_plan
+from .check import order
 from .folder import PlanFolder, Standing, TaskName, plan_folders
 from .model import LANES, Lane, Plan, Task, valid_worker
 from .observe import claim_end
@@ -114,9 +115,16 @@ class Nothing:
     ready: int = 0
     claimed: int = 0
     failed: int = 0
+    #: Of those that wait, the ones that need a task that has failed.
+    stuck: int = 0
     #: The seconds until the first claim ends, or until it is worth asking again; None: nothing will change by itself.
     retry: float | None = None
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no task will get ready unless a person does something."""
+        return not self.ready and not self.claimed and self.waiting <= self.stuck
 
     @property
     def message(self) -> str:
@@ -125,7 +133,9 @@ class Nothing:
         if self.ready:
             found["ready, but for others"] = self.ready
         there_are = ", ".join(f"{number:,} {what}" for what, number in found.items() if number)
-        if self.claimed or self.waiting:
+        if self.waiting and self.is_over:
+            again = "What waits needs a task that has failed: a person must look at that."
+        elif self.claimed or self.waiting:
             again = f"Ask again in {self.retry:.0f} s." if self.retry is not None else "Ask again in a while."
         else:
             again = "A person must look at those." if self.failed else "All is done."
@@ -137,12 +147,12 @@ def next_task(
     worker: str,
     *,
     plan: str | None = None,
-    lane: Lane | None = None,
+    lanes: Collection[Lane] = LANES,
     seconds: float = SECONDS,
     pid: int | None = None,
 ) -> Claim | Nothing:
-    """Claim the first ready task in the plan's order, of `plan` and `lane` if named. The claim lasts `seconds`, or,
-    with `pid`, until that process is gone. Needs no daemon. Raises BadWorker, NoTask, OSError."""
+    """Claim the first ready task in the plan's order, of `plan`, if named, and of these `lanes`. The claim lasts
+    `seconds`, or, with `pid`, until that process is gone. Needs no daemon. Raises BadWorker, NoTask, OSError."""
     if not valid_worker(worker):
         raise BadWorker(worker)
     nothing = Nothing()
@@ -152,10 +162,10 @@ def next_task(
         except BadPlan as err:
             nothing.problems.append(str(err))
             continue
-        found = _claim_one(folder, its, worker, lane, seconds, pid)
+        found = _claim_one(folder, its, worker, lanes, seconds, pid)
         if found is not None:
             return found
-        _count(folder, its, lane, nothing)
+        _count(folder, its, lanes, nothing)
     return nothing
 
 
@@ -174,12 +184,12 @@ def plans_named(root: Root, plan: str | None) -> list[PlanFolder]:
 
 
 def _claim_one(
-    folder: PlanFolder, plan: Plan, worker: str, lane: Lane | None, seconds: float, pid: int | None
+    folder: PlanFolder, plan: Plan, worker: str, lanes: Collection[Lane], seconds: float, pid: int | None
 ) -> Claim | None:
     """Claim one of the plan's ready tasks, with a new listing once all of the first were taken by others."""
     for _ in range(3):
         by_task = {s.name.task: s for s in folder.listing(("ready",)) if s.name.worker is None}
-        wanted = [t for t in plan.tasks if t.id in by_task and lane in (None, t.lane)]
+        wanted = [t for t in plan.tasks if t.id in by_task and t.lane in lanes]
         if not wanted:
             return None
         while wanted:
@@ -227,10 +237,16 @@ def _write_record(folder: PlanFolder, record: ClaimRecord) -> None:
     deliver(path.parent, path.name, record.data(), over=True)
 
 
-def _count(folder: PlanFolder, plan: Plan, lane: Lane | None, nothing: Nothing) -> None:
+def _count(folder: PlanFolder, plan: Plan, lanes: Collection[Lane], nothing: Nothing) -> None:
     """Add to `nothing` what of the plan may get ready yet."""
-    lanes = {task.id: task.lane for task in plan.tasks}
-    for standing in folder.listing():
+    lane_of = {task.id: task.lane for task in plan.tasks}
+    standings = folder.listing()
+    stuck = {s.name.task for s in standings if s.state == "failed"}
+    place = order(plan.tasks)
+    for task in sorted(plan.tasks, key=lambda each: place[each.id]):
+        if stuck.intersection(task.needs):
+            stuck.add(task.id)
+    for standing in standings:
         if standing.state == "done":
             continue
         if standing.state == "ready":
@@ -241,8 +257,9 @@ def _count(folder: PlanFolder, plan: Plan, lane: Lane | None, nothing: Nothing) 
             if end is not None:
                 left = max(1.0, (end.at - now()).total_seconds())
                 nothing.retry = left if nothing.retry is None else min(nothing.retry, left)
-        elif standing.state == "waiting" and lane in (None, lanes.get(standing.name.task)):
+        elif standing.state == "waiting" and lane_of.get(standing.name.task) in lanes:
             nothing.waiting += 1
+            nothing.stuck += standing.name.task in stuck
         elif standing.state == "failed":
             nothing.failed += 1
 

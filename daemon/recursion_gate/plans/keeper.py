@@ -33,6 +33,9 @@ log = logging.getLogger("recursion_gate")
 #: While tasks wait for the gate, so many seconds lie between two questions: there is no event for that.
 _ASK_GATE = 1.0
 
+#: While claims last as long as a process, so many seconds lie between two looks at whether it lives.
+_ASK_PROCESSES = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -142,5 +145,7 @@ class Keeper:
 
     def _next_end(self, observed: dict[str, Observed]) -> float | None:
         at = now()
-        left = [(end.at - at).total_seconds() for each in observed.values() for end in each.ends.values()]
+        ends = [end for each in observed.values() for end in each.ends.values()]
+        left = [_ASK_PROCESSES] if any(end.is_watched for end in ends) else []
+        left += [(end.at - at).total_seconds() for end in ends]
         return max(0.05, min(left)) if left else None

@@ -54,6 +54,8 @@ class End:
     at: datetime
     has_ended: bool
     why: str = ""
+    #: Whether it may end at any time, without an event: with a process.
+    is_watched: bool = False
 
 
 class ClaimRecord(BaseModel):
@@ -115,7 +117,7 @@ def end_of(record: ClaimRecord | None, claimed: os.stat_result, at: datetime | N
         return End(record.ends, True, f"its process {record.pid} is gone")
     if record.pid is not None and _started_again(record):
         return End(record.ends, True, "its machine was started again")
-    return End(record.ends, False)
+    return End(record.ends, False, is_watched=record.pid is not None)
 
 
 def _started_again(record: ClaimRecord) -> bool:
