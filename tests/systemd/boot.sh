@@ -30,7 +30,12 @@ chmod 755 "$disk/run" "$disk/var/log"
 mkdir -p "$disk/usr/src/recursion-gate" "$disk/opt/python" "$disk/opt/wheels"
 cp -r "$UNITS" "$disk/usr/src/recursion-gate/systemd"
 chmod -R a+rX "$disk/usr/src/recursion-gate" # the checkout may be in a folder that is closed to others
-[ -z "$PYTHON" ] || mount -o bind,ro "$PYTHON" "$disk/opt/python"
+if [ -n "$PYTHON" ]; then
+  mount -o bind,ro "$PYTHON" "$disk/opt/python"
+  # Its library is where it was built, perhaps in a home that units do not see: else they would load another one.
+  mkdir -p "$disk/etc/systemd/system.conf.d"
+  printf '[Manager]\nDefaultEnvironment=LD_LIBRARY_PATH=/opt/python/lib\n' >"$disk/etc/systemd/system.conf.d/machine.conf"
+fi
 mount -o bind,ro "$WHEELS" "$disk/opt/wheels"
 
 # Device nodes of its own: booting sets modes on them.

@@ -16,8 +16,8 @@ __all__ = ["make_wheels"]
 _WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
-def make_wheels(project: str, folder: Path) -> None:
-    """Write the wheel of `project`, and those of what it needs (no extras), into `folder`."""
+def make_wheels(project: str, folder: Path, extra: str = "") -> None:
+    """Write the wheel of `project`, and those of what it needs (with this extra of its own), into `folder`."""
     seen: set[str] = set()
     ahead = [project]
     while ahead:
@@ -27,7 +27,8 @@ def make_wheels(project: str, folder: Path) -> None:
         seen.add(name)
         known = distribution(name)
         wanted = (Requirement(line) for line in known.requires or ())
-        ahead += [r.name for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
+        of = {"extra": extra if name == project else ""}
+        ahead += [r.name for r in wanted if r.marker is None or r.marker.evaluate(of)]
         _write(known, name.replace("-", "_"), folder, _sources() if name == project else _installed(known))
 
 

@@ -64,7 +64,7 @@ def serve(
         from ..serve import listen
         from ..serve.app import create_app
         from ..serve.door import Door, Limits
-    except ImportError as err:
+    except ModuleNotFoundError as err:
         raise click.ClickException(
             f"serve needs the extra 'serve' ({err.name} is missing): pip install 'recursion-gate[serve]'"
         ) from err
@@ -72,8 +72,8 @@ def serve(
 
     sockets = _sockets(port, uds)
     limits = Limits(rate=rate, burst=5 * rate or 1)
-    door = Door(root, parts, load_settings(root), limits, frozenset(hosts), _keys(root, state))
-    listen.serve(create_app(root, (), door=door), door, sockets)
+    door = Door(root, parts, load_settings(root), limits, frozenset(hosts), _keys(root, state, parts))
+    listen.serve(create_app(root, (), door=door), door, sockets, uds)
 
 
 def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:
@@ -86,11 +86,13 @@ def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:
     return [listen.unix(uds)] if uds is not None else [listen.loopback(_PORT if port is None else port)]
 
 
-def _keys(root: Root, state: Path | None) -> Keys:
+def _keys(root: Root, state: Path | None, parts: frozenset[str]) -> Keys:
     """The used keys: where the service manager says, else in the root; in memory where this account may write in
     neither."""
     from ..clients.keys import Keys
 
+    if "agents" not in parts:
+        return Keys()
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     folder = state or (Path(given) if given else root.doors)
     try:

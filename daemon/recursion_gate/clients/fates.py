@@ -30,6 +30,10 @@ _TAKEN = (
     "No longer in the inbox, and not refused: if it was proposed here, it waits at the gate or is decided. The account "
     "of this door may not look there; the readers' door tells."
 )
+_NOT_STAGED = (
+    "Neither at the gate nor decided. The account of this door may not look into the inbox; the agents' door tells "
+    "whether it lies there, or was refused."
+)
 
 
 class Fate(BaseModel):
@@ -39,9 +43,8 @@ class Fate(BaseModel):
 
     id: str = Field(description="The candidate.")
     state: str = Field(
-        description="dropped: in the inbox. waiting: at the gate. approved, rejected, undone, forgotten: decided so. "
-        "problem: refused, see why. taken: staged or decided, this door may not see which. unknown: no proposal of "
-        "this source."
+        description="dropped: in the inbox. waiting: at the gate. approved, rejected: decided so. problem: refused, "
+        "see why. taken: staged or decided, this door may not see which. unknown: no proposal of this source."
     )
     text: str | None = Field(default=None, description="As it was proposed.")
     at: str | None = Field(default=None, description="When it was decided, ISO 8601.")
@@ -56,23 +59,24 @@ def fate(place: Place, candidate_id: str, source: str | None, keys: Keys | None 
     """What became of the proposal with this id. Of `source`, if one is given: another's is unknown. Raises Parked,
     OSError."""
     names = _drop_names(place.user, candidate_id, source, keys)
+    closed = ""
     # In the order in which a drop passes these places, so that none is missed on its way.
-    if any(_is_ours(place.inbox / name) for name in names):
-        return Fate(id=candidate_id, state="dropped")
+    try:
+        if any(untrusted.mark_at(place.inbox / name) is not None for name in names):
+            return Fate(id=candidate_id, state="dropped")
+    except PermissionError:
+        closed = _NOT_STAGED
     try:
         decided = _decided_fate(place, candidate_id, source)
-        hidden = False
+        if decided is not None:
+            return decided
     except PermissionError:
-        decided, hidden = None, True
-    if decided is not None:
-        return decided
+        closed = _TAKEN
     for name in names:
         refused = _refusal(place, candidate_id, name)
         if refused is not None:
             return refused
-    if hidden:
-        return Fate(id=candidate_id, state="taken", why=_TAKEN)
-    return Fate(id=candidate_id, state="unknown")
+    return Fate(id=candidate_id, state="taken" if closed == _TAKEN else "unknown", why=closed or None)
 
 
 def fates(place: Place, source: str, limit: int) -> list[Fate]:
@@ -152,10 +156,6 @@ def _drop_names(user: str, candidate_id: str, source: str | None, keys: Keys | N
         return []
     used = keys.drop_of(user, f"{source}\0{candidate_id}") if keys else None
     return list(dict.fromkeys([drop_name(source, candidate_id), *([used] if used else [])]))
-
-
-def _is_ours(path: Path) -> bool:
-    return untrusted.mark_at(path) is not None
 
 
 def _refusal(place: Place, candidate_id: str, name: str) -> Fate | None:

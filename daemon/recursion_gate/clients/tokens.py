@@ -23,9 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ..core.errors import GateError, Parked
 from ..core.model import instant
 from ..core.paths import Root
+from ..core.settings import load_settings
 from ..core.text import printable
 from ..disk.deliver import deliver
 from ..disk.untrusted import open_plain, stamp_at
+from ..permissions.lanes import TABLE, Ids, Spot, apply_row
 
 __all__ = ["BadToken", "Grant", "Tokens", "add", "load", "remove"]
 
@@ -155,8 +157,12 @@ def _changing(root: Root) -> Iterator[list[Grant]]:
         portalocker.lock(folder, portalocker.LockFlags.EXCLUSIVE)
         grants = load(root)
         yield grants
+        settings = load_settings(root)
+        ids = Ids(settings.lanes) if settings.lanes else None
         data = json.dumps([each.model_dump(mode="json") for each in grants], indent=2, ensure_ascii=False)
         _write(root.tokens, data.encode() + b"\n")
+        if ids is not None:  # root has written it, and the file is the daemon's
+            apply_row(root, Spot(root.tokens, TABLE["tokens"], None), ids)
     finally:
         os.close(folder)
 

@@ -66,6 +66,8 @@ class Row:
 TABLE = {
     "root": Row("./", "daemon", 0o755, "Everybody may pass; nothing but folders and the settings lies here."),
     "settings": Row("recursion-gate.toml", "daemon", 0o644, "No secret; who could change it could change the lanes."),
+    "tokens": Row("recursion-gate-tokens.json", "daemon", 0o644, "No secret: of each token the digest, of 256 random "
+                  "bits. Each door reads it; who could change it could call a door as anybody."),
     "own": Row(".daemon/", "people", 0o2750, "People may ask whether the daemon runs."),
     "lock": Row(".daemon/lock", "people", 0o600, "Whoever can open the lock can keep a daemon from starting; whether "
                 "it is held is told by the kernel, to everybody."),
@@ -163,6 +165,7 @@ def spots(root: Root, *, all_cards: bool = False) -> Iterator[Spot]:
     yield Spot(root.lock, TABLE["lock"], None)
     yield Spot(root.status, TABLE["own file"], None)
     yield Spot(root.settings, TABLE["settings"], None)
+    yield Spot(root.tokens, TABLE["tokens"], None)
     for path, row in (
         (root.daemon, "own"),
         (root.homes, "homes"),

@@ -3,7 +3,8 @@
     app         `create_app`: the parts that were asked for, behind the guard
     door        what all parts share: root, tokens, keys, limits
     guard       who calls: Host, Origin, token, rate, the size and the pace of a body
-    agents      propose entries, and learn what became of them
+    agents      propose entries
+    fates       what became of one's proposals
     readers     record, edge, export, gate
     problems    errors as problem details (RFC 9457)
     openapi     the description of the routes, from the models

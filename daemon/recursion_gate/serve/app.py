@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Lifespan
 
 from ..core.paths import Root
-from . import agents, readers
+from . import agents, fates, readers
 from .door import Door
 from .guard import Guard
 from .openapi import openapi
@@ -62,6 +62,8 @@ def create_app(
         operations += agents.operations(door)
     if "readers" in door.parts:
         operations += readers.operations(door)
+    if door.parts & {"agents", "readers"}:
+        operations += fates.operations(door)
     operations.append(_description(operations))
     app = Starlette(routes=[*routes(operations), *mounts, *people], exception_handlers=HANDLERS, lifespan=lifespan)
     app.router.redirect_slashes = False

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
-import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -96,6 +96,16 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._door, self._sockets = door, sockets
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end it, with the exit status 0: uvicorn would raise them once more at the end."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -109,8 +119,9 @@ class _Server(uvicorn.Server):
         self._door.say("stopped")
 
 
-def serve(app: ASGIApp, door: Door, sockets: Sequence[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT; requests that have begun are ended first."""
+def serve(app: ASGIApp, door: Door, sockets: Sequence[socket.socket], own: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have begun are ended first. `own` is a socket's path that goes with
+    the door."""
     _raise_file_limit()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a bad request is the caller's news, not ours
     config = uvicorn.Config(
@@ -127,14 +138,10 @@ def serve(app: ASGIApp, door: Door, sockets: Sequence[socket.socket]) -> None:
         backlog=_BACKLOG,
     )
     server = _Server(config, door, sockets)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(server.serve(sockets=list(sockets)))
-    for one in sockets:
-        if one.family == socket.AF_UNIX and not os.environ.get("INVOCATION_ID"):
-            with contextlib.suppress(OSError):
-                path = Path(one.getsockname())
-                if stat.S_ISSOCK(path.lstat().st_mode):
-                    path.unlink()
+    asyncio.run(server.serve(sockets=list(sockets)))
+    if own is not None:
+        with contextlib.suppress(OSError):
+            own.unlink()
 
 
 def _raise_file_limit() -> None:
