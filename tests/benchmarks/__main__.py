@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..support.roots import make_root
-from . import floor, rows
+from . import floor, hints, rows
 from .rows import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -32,6 +32,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "users": lambda n: rows.many_users(max(1, n - 2)),
     "history": lambda n: rows.history(max(1, n // 2)),
     "idle": lambda n: rows.idle(),
+    "hints": hints.hints,
 }
 
 

@@ -3,7 +3,7 @@ compared (`likeness`), nothing is understood (contract, "A card")."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pydantic import ConfigDict, Field
@@ -69,6 +69,8 @@ class Known:
     def __init__(self) -> None:
         self._record, self._rejected, self._gate = Index[_Key](), Index[_Key](), Index[_Key]()
         self._seen: set[tuple[str, tuple[str, ...]]] = set()
+        #: The candidates, taken apart, with the hints that do not come from the gate.
+        self._asked: dict[tuple[str, str], tuple[Said[_Key], list[Hint]]] = {}
 
     def add_entry(self, entry: Entry) -> None:
         """An entry of the Record; each thing said counts once (see `distinct`)."""
@@ -82,18 +84,26 @@ class Known:
 
     def add_candidate(self, candidate: Candidate) -> None:
         if len(self._gate) < _TEXTS_LIMIT:
-            self._gate.add(Said(candidate, candidate.raw_text, candidate.id))
+            self._gate.add(self._apart(candidate)[0])
 
-    def forget_candidates(self) -> None:
-        """Those at the gate are others by now."""
+    def forget_candidates(self, all_but: Collection[str] = ()) -> None:
+        """The gate is another by now. `all_but`: the ids of those that are at it still."""
         self._gate = Index()
+        self._asked = {key: apart for key, apart in self._asked.items() if key[0] in all_but}
 
     def hints(self, candidate: Candidate) -> list[Hint]:
         """The hints on a candidate."""
-        said = Said[_Key](candidate, candidate.raw_text, candidate.id)
-        found = [*self._gate.nearest(said), *self._record.nearest(said)]
-        found += [a for a in self._rejected.nearest(said) if a.kind == "near-duplicate"]
-        return [_hint(likeness) for likeness in found]
+        said, others = self._apart(candidate)
+        return [*(_hint(likeness) for likeness in self._gate.nearest(said)), *others]
+
+    def _apart(self, candidate: Candidate) -> tuple[Said[_Key], list[Hint]]:
+        key = (candidate.id, candidate.raw_text)
+        if key not in self._asked:
+            said = Said[_Key](candidate, candidate.raw_text, candidate.id)
+            found = self._record.nearest(said)
+            found += [a for a in self._rejected.nearest(said) if a.kind == "near-duplicate"]
+            self._asked[key] = said, [_hint(likeness) for likeness in found]
+        return self._asked[key]
 
 
 def known(snapshot: Snapshot) -> Known:

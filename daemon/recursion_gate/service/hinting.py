@@ -28,6 +28,10 @@ log = logging.getLogger("recursion_gate")
 #: had hints last are kept in memory.
 _REST, _KEPT = 0.3, 60.0
 
+#: The most cards of one user that have hints: each is written and synced, and who drops the same text a hundred
+#: thousand times shall not keep the disk busy with it. `show` and `review` have them all the same.
+_CARDS_LIMIT = 2_000
+
 _FILES = sorted(FILE_OF.values())
 
 _Steps = Generator[None, None, None]
@@ -112,7 +116,7 @@ class Hinting:
             known = yield from _read(state)
             self._known = sources, known
         known = self._known[1]
-        known.forget_candidates()
+        known.forget_candidates(state.gate.ids)
         there = state.gate.changes
         made: dict[str, list[str]] = {}
         candidates = list(state.gate)
@@ -120,10 +124,11 @@ class Hinting:
             known.add_candidate(candidate)
             yield
         for candidate in candidates:
+            if len(made) == _CARDS_LIMIT:
+                break
             if lines := [line for hint in known.hints(candidate) for line in hint.lines]:
                 made[candidate.id] = lines
             yield
-        known.forget_candidates()
         self._known_at = time.monotonic()
         self._made[user] = (sources, there), made
 
