@@ -143,7 +143,7 @@ class Service:
     def _put_hints(self) -> None:
         """While there is nothing else to do."""
         if self._hinting.due is not None and time.monotonic() >= self._hinting.due and not self._is_called():
-            self._hinting.work(self._is_called)
+            self._hinting.work_a_little(self._is_called)
 
     def _is_called(self) -> bool:
         """Whether there is something else to do than to put hints on cards."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import time
@@ -28,6 +29,10 @@ log = logging.getLogger("recursion_gate")
 #: had hints last are kept in memory.
 _REST, _KEPT = 0.3, 60.0
 
+#: After so many seconds of work come so many of sleep: the threads that take in file events need Python's lock, and the
+#: system lets a process that has slept go first.
+_SLICE, _PAUSE = 0.001, 0.004
+
 #: The most cards of one user that have hints: each is written and synced, and who drops the same text a hundred
 #: thousand times shall not keep the disk busy with it. `show` and `review` have them all the same.
 _CARDS_LIMIT = 2_000
@@ -38,14 +43,14 @@ _Steps = Generator[None, None, None]
 
 
 class Hinting:
-    """The hints on the cards of one root's users. A step takes about a millisecond, but for reading one Record file,
-    and for the sync of one card."""
+    """The hints on the cards of one root's users. A step takes less than a millisecond, but for reading one Record
+    file, and for the sync of one card."""
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
         # The users whose cards may lack hints; each time one is noted with another value.
         self._noted: dict[str, object] = {}
-        self._busy_at = 0.0
+        self._busy_at = self._paused_until = 0.0
         self._steps: tuple[str, object, _Steps] | None = None  # half done, of which user, noted with which value
         #: By user: the state of the files that the hints are made from, and the hints, by candidate.
         self._made: dict[str, tuple[object, dict[str, list[str]]]] = {}
@@ -62,13 +67,19 @@ class Hinting:
     @property
     def due(self) -> float | None:
         """When there may be hints to be made (monotonic), if nothing else is done until then; None: none are."""
-        return self._busy_at + _REST if self._noted else None
+        return max(self._busy_at + _REST, self._paused_until) if self._noted else None
+
+    def work_a_little(self, is_called: Callable[[], bool]) -> None:
+        """Put hints on cards for a moment, or until something else is to be done (`is_called`)."""
+        until = time.monotonic() + _SLICE
+        self.work(lambda: time.monotonic() > until or is_called())
+        self._paused_until = time.monotonic() + _PAUSE
 
     def work(self, is_called: Callable[[], bool] = lambda: False) -> None:
         """Put hints on the cards of the users that were noted, until something else is to be done: it goes on there the
         next time. Raises AlreadyRunning; what is wrong with a user's files is for that user's next turn to say."""
-        if time.monotonic() > self._known_at + _KEPT:
-            self._known = None
+        if time.monotonic() > self._known_at + _KEPT and self._steps is None:
+            self._forget_texts()
         while self._noted:
             if self._steps is None:
                 user, noted = next(iter(self._noted.items()))
@@ -110,11 +121,17 @@ class Hinting:
             else:
                 return
 
+    def _forget_texts(self) -> None:
+        if self._known is not None:
+            self._known = None
+            gc.unfreeze()
+
     def _make(self, user: str, state: UserState, sources: object) -> _Steps:
         if self._known is None or self._known[0] != sources:
-            self._known = None
+            self._forget_texts()
             known = yield from _read(state)
             self._known = sources, known
+            gc.freeze()  # else each round of the collector, also while a drop is staged, goes through all these texts
         known = self._known[1]
         known.forget_candidates(state.gate.ids)
         there = state.gate.changes
