@@ -24,7 +24,10 @@ def call(root: Root | Path, *args: str, **more: Any) -> subprocess.CompletedProc
     """Run one command on `root` and give what it said."""
     path = root.path if isinstance(root, Root) else root
     return subprocess.run(
-        [*PROGRAM, "--root", str(path), *args], capture_output=True, text=True, timeout=60, check=False, **more
+        [*PROGRAM, "--root", str(path), *args],
+        capture_output=True,
+        text=True,
+        **{"timeout": 60, "check": False, **more},
     )
 
 

@@ -62,8 +62,20 @@ def marks(folder: PlanFolder) -> tuple[Mark, ...]:
     return tuple(found)
 
 
+#: Plans as they were read last, by folder: a worker asks for the same one again and again.
+_read: dict[Path, tuple[tuple[Mark, ...], Plan]] = {}
+
+
 def read_plan(folder: PlanFolder) -> Plan:
     """The whole plan. Raises BadPlan, OSError."""
+    its = marks(folder)
+    known = _read.get(folder.path)
+    if known is None or known[0] != its or not its:
+        known = _read[folder.path] = (its, _whole(folder))
+    return known[1]
+
+
+def _whole(folder: PlanFolder) -> Plan:
     plan: Plan | None = None
     for number, data in enumerate(parts(folder), 1):
         try:
