@@ -137,6 +137,34 @@ def test_a_key_of_many_holds_for_all_of_them(agent: httpx.Client, world: World) 
     assert world.names("problems") == []
 
 
+def test_an_id_that_was_used_under_another_key_is_refused_too(agent: httpx.Client, world: World) -> None:
+    def send(text: str) -> httpx.Response:
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        return agent.post("/api/activity", json={"text": text, "id": used}, headers=headers)
+
+    used = uuid.uuid4().hex
+    assert [send("One.").status_code, send("One.").status_code] == [201, 201]
+    assert (send("Two.").status_code, send("Two.").json()["field"]) == (422, "id")
+    world.reconcile()
+    assert world.gate_ids().count(used) == 1
+
+
+def test_an_id_in_a_proposal_of_many_is_found_in_the_inbox_and_among_the_refused(
+    agent: httpx.Client, world: World
+) -> None:
+    world.reconcile()
+    taken, mine = uuid.uuid4().hex, uuid.uuid4().hex
+    world.stage(taken, "By another way.")
+    body = lines({"text": text(), "id": mine}, {"text": text(), "id": taken})
+    assert agent.post("/api/activity", content=body, headers=NDJSON).status_code == 201
+    assert agent.get(f"/api/candidates/{mine}").json()["state"] == "dropped"
+    world.reconcile()
+    found = agent.get(f"/api/candidates/{mine}").json()
+    assert (found["state"], taken in found["why"]) == ("problem", True)
+    for name in world.names("problems"):
+        (world.place.problems / name).unlink()
+
+
 def test_an_id_of_its_own_is_as_good_as_a_key(agent: httpx.Client, world: World) -> None:
     drop = {"text": text(), "id": uuid.uuid4().hex}
     assert agent.post("/api/activity", json=drop).json() == agent.post("/api/activity", json=drop).json()

@@ -24,21 +24,25 @@ __all__ = ["Door"]
 class Door:
     """``recursion-gate serve`` at a root, on any free port or on `uds`; in a ``with`` block it is ended at the end."""
 
-    def __init__(self, root: Root, *args: str, uds: str | None = None, run_as: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, root: Root, *args: str, uds: str | None = None, port: int = 0, run_as: dict[str, Any] | None = None
+    ) -> None:
         self.root, self._uds = root, uds
-        self._args = [*args, "--uds", uds] if uds else ["--port", "0", *args]
+        self._args = [*args, "--uds", uds] if uds else ["--port", str(port), *args]
         self._run_as = run_as or {}
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
         #: All lines that it has logged.
         self.said: list[str] = []
 
-    def start(self) -> Door:
-        """Start it, and wait until it is ready."""
+    def start(self, *, wait: bool = True) -> Door:
+        """Start it, and wait until it is ready unless told not to."""
         command = [*PROGRAM, "--root", str(self.root.path), "serve", *self._args]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **self._run_as)
         before = len(self.said)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        if not wait:
+            return self
         ready = wait_for(lambda: self._is_ready(before), 30)
         if not self._uds:
             self.port = int(ready.partition("address=http://127.0.0.1:")[2].partition(" ")[0])

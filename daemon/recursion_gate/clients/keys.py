@@ -83,36 +83,35 @@ class Keys:
     def close(self) -> None:
         self._db.close()
 
-    def use(self, user: str, names: Mapping[str, bytes], drop: str, now: int) -> Used | None:
+    def use(self, user: str, names: Mapping[str, bytes], drop: str, now: int) -> Used | str:
         """Note that each of `names` stands for these bytes; `drop` is the file that is being dropped. Gives the first
-        use; None where one of them stands for something else: then nothing is noted. Raises OSError."""
-        rows = [
-            (self._digest(user, name.encode()), self._digest(user, said), now, drop) for name, said in names.items()
-        ]
+        use of the first of them; or the one that stands for something else: then nothing is noted. Raises OSError."""
         with self._lock:
             try:
-                return self._note(rows)
+                self._db.execute("BEGIN IMMEDIATE")
+                found = self._note(user, names, drop, now)
+                self._db.execute("ROLLBACK" if isinstance(found, str) else "COMMIT")
+                return found
             except sqlite3.Error as err:
                 with suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 full = getattr(err, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
                 raise OSError(errno.ENOSPC if full else errno.EIO, str(err), "keys.sqlite") from err
 
-    def _note(self, rows: list[tuple[bytes, bytes, int, str]]) -> Used | None:
-        first: Used | None = None
-        self._db.execute("BEGIN IMMEDIATE")
-        for name, said, at, drop in rows:
-            found = self._db.execute("SELECT said, at, file FROM used WHERE name = ?", (name,)).fetchone()
+    def _note(self, user: str, names: Mapping[str, bytes], drop: str, now: int) -> Used | str:
+        uses = []
+        for name, said in names.items():
+            key, digest = self._digest(user, name.encode()), self._digest(user, said)
+            found = self._db.execute("SELECT said, at, file FROM used WHERE name = ?", (key,)).fetchone()
             if found is None:
-                self._db.execute("INSERT INTO used VALUES (?, ?, ?, ?)", (name, said, at, drop))
-            elif found[0] != said:
-                self._db.execute("ROLLBACK")
-                return None
+                self._db.execute("INSERT INTO used VALUES (?, ?, ?, ?)", (key, digest, now, drop))
+                uses.append(Used(now, drop, False))
+            elif found[0] != digest:
+                return name
             else:
-                first = first or Used(found[1], found[2], True)
-        self._forget_old(rows[0][2])
-        self._db.execute("COMMIT")
-        return first or Used(rows[0][2], rows[0][3], False)
+                uses.append(Used(found[1], found[2], True))
+        self._forget_old(now)
+        return uses[0]
 
     def _forget_old(self, now: int) -> None:
         self._uses += 1

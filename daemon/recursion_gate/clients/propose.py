@@ -121,18 +121,17 @@ def drop_name(source: str, candidate_id: str) -> str:
 
 
 def _use(keys: Keys, user: str, source: str, read: list[Proposal], key: str | None, drop: str, now: int) -> Used | None:
-    """Note what is used up by a proposal: its key, or, where it has none, the ids that it gives. Raises KeyTaken."""
+    """Note what a proposal uses up: its key, and the ids that it gives. Raises KeyTaken."""
     said = [_said(proposal) for proposal in read]
-    if key is not None:
-        names = {key: b"\n".join(said)}
-    else:
-        given = ((p.candidate.id, each) for p, each in zip(read, said, strict=True) if "id" in p.given)
-        names = {f"{source}\0{candidate_id}": each for candidate_id, each in given}
+    names = {key: b"\n".join(said)} if key is not None else {}
+    for proposal, each in zip(read, said, strict=True):
+        if "id" in proposal.given:
+            names[f"{source}\0{proposal.candidate.id}"] = each
     if not names:
         return None
     used = keys.use(user, names, drop, now)
-    if used is None:
-        raise KeyTaken("key" if key is not None else "id")
+    if isinstance(used, str):
+        raise KeyTaken("key" if used == key else "id")
     return used
 
 
