@@ -187,6 +187,7 @@ def done(ctx: click.Context, claim: str, worker: str | None, note: str, no_check
     if failed:
         if as_json:
             print_json({"id": found.id, "state": "claimed", "failed": failed})
+            ctx.exit(1)
         for each in failed:
             say(each, err=True)
         raise click.ClickException(f"{found.id} is not done: it is still yours. Mend it, or 'task fail'.")

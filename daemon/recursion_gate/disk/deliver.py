@@ -23,11 +23,12 @@ def deliver(
     private: bool = False,
     mode: int | None = None,
     mtime_ns: int | None = None,
+    sync: bool = True,
 ) -> Path:
-    """Make a whole file that is on disk when this returns. Gives its path: `name` in `folder`, or ``stem-2.ext`` and so
-    on where that is taken; with `over` the new file replaces the old one. With `own` only its maker can write it; with
-    `private` nobody else can read it either, from its first byte on; with `mode` it has that one, whatever the umask.
-    `mtime_ns` is its modification time if not now. Raises OSError."""
+    """Make a whole file that, with `sync`, is on disk when this returns. Gives its path: `name` in `folder`, or
+    ``stem-2.ext`` and so on where that is taken; with `over` the new file replaces the old one. With `own` only its
+    maker can write it; with `private` nobody else can read it either, from its first byte on; with `mode` it has that
+    one, whatever the umask. `mtime_ns` is its modification time if not now. Raises OSError."""
     # A name of its own for each writer, of one process too; it begins with a dot, so that nobody looks at it yet.
     temp = os.path.join(folder, f".{os.getpid()}-{time.monotonic_ns()}-{os.urandom(3).hex()}.tmp")
     fd = atomic.calls.open(temp, atomic.NEW, 0o600) if private else atomic.calls.open(temp, atomic.NEW)
@@ -40,7 +41,8 @@ def deliver(
             atomic.write_all(fd, data)
             if mtime_ns is not None:
                 os.utime(fd, ns=(mtime_ns, mtime_ns))
-            atomic.calls.fsync(fd)
+            if sync:
+                atomic.calls.fsync(fd)
         finally:
             atomic.calls.close(fd)  # before it has its name: a file that is open for writing is not staged yet
         target = _name(temp, os.path.join(folder, name), over)
@@ -48,7 +50,8 @@ def deliver(
         with contextlib.suppress(OSError):
             atomic.calls.unlink(temp)
         raise
-    _sync_name(target, folder)
+    if sync:
+        _sync_name(target, folder)
     return Path(target)
 
 

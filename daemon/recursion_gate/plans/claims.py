@@ -4,7 +4,7 @@ A claim is one rename, ``ready/TASK.2.md`` to ``claimed/TASK.3.WORKER.md``: of a
 there. The name holds the generation, so whatever the worker does next, it does to a file of that name, and where the
 claim was taken back there is none: no check and no lock lies between the two. The record of the claim is written
 behind the rename; between the two a claim without a record lasts `records.UNSIGNED` seconds, and a worker that took
-longer gives it up.
+longer gives it up. Neither is synced: after a power cut whoever had a claim is gone, too. How a task ends is synced.
 
 Workers only move tasks forward: a task that is given back goes to failed/, with a note that says so, and the daemon
 makes it ready again.
@@ -225,8 +225,6 @@ def _try(
         host=here() if pid is not None else "",
     )
     _write_record(folder, record)
-    for path in (folder.state("ready"), folder.state("claimed")):
-        atomic.sync_folder(path)
     if time.monotonic() - began > UNSIGNED / 3 or not os.path.lexists(target):
         return None  # it may have been taken back, or is about to be
     return Claim(folder, plan, task, record)
@@ -234,7 +232,7 @@ def _try(
 
 def _write_record(folder: PlanFolder, record: ClaimRecord) -> None:
     path = folder.claim(record.task, record.generation)
-    deliver(path.parent, path.name, record.data(), over=True)
+    deliver(path.parent, path.name, record.data(), over=True, sync=False)
 
 
 def _count(folder: PlanFolder, plan: Plan, lanes: Collection[Lane], nothing: Nothing) -> None:

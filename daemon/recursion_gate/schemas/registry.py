@@ -14,6 +14,7 @@ from ..core.settings import Settings
 from ..core.unseen import ALWAYS, IN_PLACE
 from ..core.words import Category, Section, Skill
 from ..formats.fields import SHORT_LIMIT
+from .plan_answers import PLAN_ANSWERS
 
 __all__ = ["SCHEMAS", "schema"]
 
@@ -181,6 +182,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
         "manifest.json in the archive that 'export --all' writes; what 'import-archive --json' prints",
         _of("recursion_gate.reading.manifest", "Manifest"),
     ),
+    **PLAN_ANSWERS,
 }
 
 
