@@ -103,16 +103,16 @@ def main() -> int:
         return 0
     names = list(TARGETS) if given.target == "all" else [given.target]
     results = []
-    print(f"{'target':<12} {'executions':>10} {'edges':>6} {'corpus':>6} {'seconds':>7}  found")
+    print(f"{'target':<21} {'executions':>10} {'edges':>6} {'corpus':>6} {'seconds':>7}  found")
     for name in names:
         one = run(name, -(-given.executions // len(names)), given.keep.absolute(), given.most_bytes)
         results.append(one)
         found = "a broken promise" if one.problem else "nothing"
-        print(f"{name:<12} {one.executions:>10,} {one.coverage:>6,} {one.corpus:>6,} {one.seconds:>7,.0f}  {found}")
+        print(f"{name:<21} {one.executions:>10,} {one.coverage:>6,} {one.corpus:>6,} {one.seconds:>7,.0f}  {found}")
         if one.problem:
             print(one.problem, flush=True)
         sys.stdout.flush()
-    print(f"{'all':<12} {sum(r.executions for r in results):>10,}")
+    print(f"{'all':<21} {sum(r.executions for r in results):>10,}")
     return 1 if any(r.problem for r in results) else 0
 
 

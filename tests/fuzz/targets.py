@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from recursion_gate.core import model
@@ -18,6 +20,10 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.formats import cards, drops, frontmatter, record_edit
 from recursion_gate.formats.card_name import file_name
 from recursion_gate.formats.gate_json import dump
+from recursion_gate.sources.entry import BadSource, Options, WrongOption
+from recursion_gate.sources.file import SourceFile
+from recursion_gate.sources.registry import importer
+from recursion_gate.sources.run import Request, proposal
 from recursion_gate.store.gate import Gate
 from recursion_gate.store.index import Decided
 from recursion_gate.store.ledger import Ledger
@@ -26,6 +32,7 @@ __all__ = ["TARGETS", "seeds"]
 
 _SETTINGS = Settings()
 _NAMES = ("drop.json", "drop.jsonl", "drop.md", "drop.txt")
+_NOW = datetime(2026, 11, 24, 16, 30, tzinfo=UTC)
 _MTIME = 1_764_000_000_000_000_000
 _HEADINGS = tuple(record_edit.HEADINGS.values())
 
@@ -198,6 +205,57 @@ def fuzz_ledger(data: bytes) -> None:
     assert place.ledger.read_bytes() == mended
 
 
+class _Imports:
+    """A file of one form of `sources`, in memory."""
+
+    def __init__(self, form: str, name: str) -> None:
+        self._form, self._importer = form, importer(form)
+        self._path = _the_disk().root.path / f"import-{form}" / name
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = self._path.parent if form == "companion-self" else None
+
+    def __call__(self, data: bytes) -> None:
+        """A file of another program is refused with a reason, or each place in it gives a drop that the daemon takes
+        or a reason why not; a second reading gives the same."""
+        self._path.write_bytes(data)
+        found = self._read()
+        if len(data) % 8 == 0:
+            assert found == self._read()
+
+    def _read(self) -> list[object]:
+        try:
+            file = SourceFile(self._folder or self._path)
+            request = Request(file, self._form, "alex", Options(now=_NOW, day_first=True))
+            assert self._importer.identify(file) in (True, False)
+            items = list(islice(self._importer.extract(file, request.options), 5_000))
+        except (BadSource, WrongOption) as err:
+            return [str(err)]
+        for item in items[:4]:
+            line, drop = proposal(item, request, _SETTINGS)
+            assert (drop is None) == (line.outcome == "left out")
+            assert line.why if drop is None else line.candidate is not None and line.candidate.id == drop["id"]
+        return list(items)
+
+
+#: form: the name that its files have.
+_FILES = {
+    "anki": "deck.apkg",
+    "chatgpt": "conversations.json",
+    "claude": "conversations.json",
+    "companion-self": "recursion-gate.json",
+    "csv": "table.csv",
+    "goodreads": "goodreads_library_export.csv",
+    "grace-mar": "recursion-gate.md",
+    "icalendar": "calendar.ics",
+    "json": "data.json",
+    "kindle": "My Clippings.txt",
+    "markdown-list": "list.md",
+    "obsidian": "2026-11-24.md",
+    "quiz": "quiz.csv",
+    "transcript": "talk.txt",
+    "whatsapp": "_chat.txt",
+}
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "drops": fuzz_drops,
     "cards": fuzz_cards,
@@ -205,6 +263,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "gate": fuzz_gate,
     "record": fuzz_record,
     "ledger": fuzz_ledger,
+    **{f"import-{form}": _Imports(form, name) for form, name in _FILES.items()},
 }
 
 
@@ -213,6 +272,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def seeds(target: str) -> list[bytes]:
     """Good inputs, which the fuzzer then spoils."""
+    if target.startswith("import-"):
+        return _import_seeds(target.removeprefix("import-"))
     other = _candidate(2, raw_text="漢字を三つ学んだ。", suggested_ix_section=None, meta={"a": [1, None, 0.5]})
     lines = [(c, record_edit.additions(c, model.act_id(c), linked=False)) for c in (_STAGED, other)]
     cards_of = [cards.render(c, these, "a note") for c, these in lines]
@@ -233,6 +294,16 @@ def seeds(target: str) -> list[bytes]:
         text = "---\na: b\n---\n# T\n\n## Activity\n\n- x\n\n---\n\n## Interests\n\n```\n## Activity\n```\n~~~\n"
         return [bytes([n]) + text.encode() for n in range(len(_HEADINGS))] + [b"\4## Activity\r\n- a\r\n"]
     return _receipts()
+
+
+def _import_seeds(form: str) -> list[bytes]:
+    """The beginnings of the samples of a form, and small ones whole."""
+    folder = Path(__file__).parents[2] / "fixtures" / "sources" / form
+    name = _FILES[form]
+    found = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.endswith((".drops.jsonl", ".options"))]
+    same = [path for path in found if path.suffix == Path(name).suffix or path.name == name]
+    made = [path.read_bytes() for path in same[:5]]
+    return [*(data[:900] for data in made), *(data[:4_000] for data in made[:2]), made[0].replace(b"\n", b"\r\n")[:700]]
 
 
 def _receipts() -> list[bytes]:

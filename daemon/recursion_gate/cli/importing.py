@@ -19,6 +19,8 @@ __all__ = ["import_"]
 
 #: So many entries a dry run shows, on a terminal and as JSON.
 _SHOWN, _LISTED = 200, 10_000
+#: Of a file of so many bytes and more the progress is shown: each row of it is checked.
+_LARGE = 500_000
 _HEADS = ("STATE", "DATE", "SKILL", "SECTION", "TEXT")
 
 
@@ -121,7 +123,7 @@ def _run(
         if request.dry_run and len(lines) < _LISTED:
             lines.append(line)
 
-    with progress_bar(f"reading {part.name}") as progress:
+    with progress_bar(f"reading {part.name}", _LARGE) as progress:
         report = import_file(request, root, load_settings(root), progress, each)
     return request, report, lines
 

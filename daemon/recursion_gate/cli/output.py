@@ -123,13 +123,14 @@ def table(rows: Iterable[Sequence[str]], heads: Sequence[str]) -> None:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, fed with the bytes done and their total, where there are many; nothing in a pipe."""
+def progress_bar(label: str, least: int = _LARGE) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, fed with the bytes done and their total, where there are at least so many; nothing in a
+    pipe."""
     with ExitStack() as stack:
         bars: list[Callable[[int, int], None]] = []
 
         def progress(done: int, total: int) -> None:
-            if total < _LARGE or not sys.stderr.isatty():
+            if total < least or not sys.stderr.isatty():
                 return
             if not bars:
                 from rich.console import Console

@@ -94,7 +94,7 @@ def _events(calendar: Any, where: str, recurring: Any, options: Options) -> Iter
             yield LeftOut(where, why)
             return
         count = 0
-        for event in recurring.of(calendar).between(start, end):
+        for event in sorted(recurring.of(calendar).between(start, end), key=_order):
             count += 1
             if count > _TIMES:
                 yield LeftOut(where, f"took place more than {_TIMES:,} times: shorten the period with --since")
@@ -104,6 +104,11 @@ def _events(calendar: Any, where: str, recurring: Any, options: Options) -> Iter
             yield LeftOut(where, "not in the period" if options.since or options.until else "has not taken place yet")
     except Exception:
         yield LeftOut(where, "an event whose dates cannot be worked out")
+
+
+def _order(event: Any) -> tuple[str, str, str]:
+    """Events of the same instant come from a set."""
+    return _instant(event["DTSTART"].dt).isoformat(), str(event.get("STATUS", "")), str(event.get("SUMMARY", ""))
 
 
 def _refused(calendar: Any) -> str:

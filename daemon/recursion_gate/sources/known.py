@@ -41,7 +41,7 @@ class Known:
         with self._or_unseen("the inbox"):
             self._waiting.update(_in_inbox(place))
         with self._or_unseen("the gate"):
-            self._waiting.update(candidate.id for candidate in gate_reader.read(place))
+            self._waiting.update(candidate.id for candidate in gate_reader.each(place))
             with contextlib.suppress(FileNotFoundError):
                 self.gate_size = os.stat(place.gate).st_size
         with self._or_unseen("the receipts"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from typing import cast
 
@@ -39,6 +40,7 @@ FORMS = {
 }
 
 
+@cache
 def forms() -> dict[str, Importer]:
     """All forms by name: others' first, then our own in the order of `FORMS`. One that cannot be imported is left out
     and named in the log."""

@@ -29,7 +29,7 @@ from .file import SourceFile
 from .known import FILE_NAME, Known, SeenOnce, State, known
 from .registry import importer
 
-__all__ = ["Line", "Report", "Request", "entry_id", "import_file", "proposals"]
+__all__ = ["Line", "Report", "Request", "entry_id", "import_file", "proposal", "proposals"]
 
 log = logging.getLogger("recursion_gate")
 
@@ -103,7 +103,7 @@ def proposals(request: Request, settings: Settings) -> Iterator[tuple[Line, dict
     proposes nothing. Raises BadSource, WrongOption, MissingPackage, OSError."""
     with closing(SeenOnce()) as seen:
         for item in _items(request):
-            line, drop = _proposal(item, request, settings)
+            line, drop = proposal(item, request, settings)
             if line.candidate is not None and not seen.is_new(line.candidate.id):
                 yield Line("left out", line.where, line.candidate, "the same entry as one before it in the file"), None
             else:
@@ -122,7 +122,8 @@ def _items(request: Request) -> Iterator[Item]:
         raise BadSource(request.file.display, message, "What came before it in the file is fine.") from err
 
 
-def _proposal(item: Item, request: Request, settings: Settings) -> tuple[Line, dict[str, Any] | None]:
+def proposal(item: Item, request: Request, settings: Settings) -> tuple[Line, dict[str, Any] | None]:
+    """The drop that an item gives, or why it gives none."""
     if isinstance(item, LeftOut):
         return Line("left out", item.where, why=item.why), None
     drop = {"id": entry_id(request.form, item), **item.fields}
