@@ -144,6 +144,19 @@ def test_what_an_import_answers_is_what_its_schema_says(world: World, tmp_path: 
             assert problems("import", {k: v for k, v in answer.items() if k != field}), f"{field} may be missing"
 
 
+def test_what_an_analysis_answers_is_what_its_schema_says(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "t.txt").write_text("Alex: I learned that water is wet.\nTutor: Good.\n" * 3)
+    for words in (["--dry-run"], []):
+        answer = printed(world, "analyse", str(tmp_path / "t.txt"), "--rules", *words, "--json")
+        assert problems("analyse", answer) == []
+        assert answer["candidates"]
+        for field in answer:
+            assert problems("analyse", {k: v for k, v in answer.items() if k != field}), f"{field} may be missing"
+
+
 def test_faults_and_edits_are_described_too(world: World) -> None:
     world.move(world.card("c5"), "approved").write_text("")
     (world.place.home / "self-evidence.md").write_text("- ACT-2026-11-24-x \u2014 Mine.\n")

@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "a31f82fd9c10c7478cad63ad853c29ca7bfbef30f58b4ed29cfed35a11cbd645",
+    "1.2": "fd1b419a93296c88a13ea7a40eb9c602b534fd97dc1df7966f954aae9ac989fc",
 }
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from recursion_gate.core.paths import Root
 
-from ..support.daemon import PROGRAM, call
+from ..support.daemon import PROGRAM
 from ..support.roots import make_root
 from ..support.terminal import Terminal
 
@@ -79,9 +79,13 @@ def killed_and_resumed(folder: Path, rows: int, seed: int = 1) -> tuple[Root, in
             kills += 1
             longest *= 1.3
         if kills % 3 == 0:
-            call(root, "once")
-    call(root, "once")
+            _once(root)
+    _once(root)
     return root, kills
+
+
+def _once(root: Root) -> None:
+    subprocess.run([*PROGRAM, "--root", str(root.path), "once"], check=True, stdout=subprocess.DEVNULL, timeout=900)
 
 
 def texts(root: Root) -> Counter[str]:

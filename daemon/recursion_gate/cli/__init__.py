@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("daemon", "Show the daemon's state, the waiting work and the last decisions."),
     "stage": ("staging", "Propose an entry: write a drop into the inbox."),
     "import": ("importing", "Propose what is in a file of another program."),
+    "analyse": ("analyse", "Propose what a conversation says about a person."),
     "pending": ("deciding", "List the candidates that wait for a person."),
     "show": ("deciding", "Show one candidate and the lines that approving it adds."),
     "approve": ("deciding", "Approve one candidate."),

@@ -15,7 +15,7 @@ from .output import one_line, print_json, progress_bar, say, table
 if TYPE_CHECKING:
     from ..sources.run import Line, Report, Request
 
-__all__ = ["import_"]
+__all__ = ["import_", "instant_option"]
 
 #: So many entries a dry run shows, on a terminal and as JSON.
 _SHOWN, _LISTED = 200, 10_000
@@ -24,7 +24,8 @@ _LARGE = 500_000
 _HEADS = ("STATE", "DATE", "SKILL", "SECTION", "TEXT")
 
 
-def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+def instant_option(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A date as an instant."""
     if value is None:
         return None
     try:
@@ -45,8 +46,8 @@ def _instant(ctx: click.Context, param: click.Parameter, value: str | None) -> d
     multiple=True,
     help="Make a field of a column or a key: text=Task, 'text={Task} in {Room}', skill_tag==WORK (these very words).",
 )
-@click.option("--since", metavar="DATE", callback=_instant, help="Only entries of this date or later.")
-@click.option("--until", metavar="DATE", callback=_instant, help="Only entries before this date.")
+@click.option("--since", metavar="DATE", callback=instant_option, help="Only entries of this date or later.")
+@click.option("--until", metavar="DATE", callback=instant_option, help="Only entries before this date.")
 @click.option("--day-first/--month-first", default=None, help="What 3/4/2026 means, where the file has such dates.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stage at most N entries.")
 @click.option("--source", metavar="TEXT", help="Who proposes, as the cards say it. Else the form.")

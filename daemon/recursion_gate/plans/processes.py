@@ -50,9 +50,11 @@ def run(
     echo: int | None = None,
     tick: Callable[[], str | None] = lambda: None,
     every: float = 1.0,
+    stderr: int | None = subprocess.STDOUT,
 ) -> Done:
-    """Run `command` in a process group of its own, with `text` on its standard input, and keep the end of its output;
-    all of it also goes to the file descriptor `echo`. After `timeout` seconds it is ended. `tick` is called about
+    """Run `command` in a process group of its own, with `text` on its standard input, and keep the end of its output
+    (what it writes as errors belongs to it, unless `stderr` says otherwise, as in `subprocess.Popen`); all of it also
+    goes to the file descriptor `echo`. After `timeout` seconds it is ended. `tick` is called about
     every `every` seconds, and ends it by giving a reason.
 
     When this returns, or raises, nothing of the command's group runs any more: also what it left in the background.
@@ -64,7 +66,7 @@ def run(
         env={**os.environ, **(env or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         start_new_session=True,
     )
     try:

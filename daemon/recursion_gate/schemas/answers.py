@@ -9,7 +9,7 @@ from ..core.model import Candidate, Receipt
 from ..core.paths import STATES
 from ..reading.hints import Hint
 
-__all__ = ["doctor", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
+__all__ = ["analysed", "doctor", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
 
 _Json = dict[str, Any]
 _TEXT: _Json = {"type": "string"}
@@ -109,6 +109,28 @@ def verify() -> _Json:
 def doctor() -> _Json:
     fields = {"healthy": _YES, "findings": _findings(), "mended": _findings()}
     return {"title": "DoctorAnswer", "description": "What is wrong, and what --fix has mended.", **_object(fields)}
+
+
+def analysed() -> _Json:
+    """The answer of `analyse`."""
+    candidate = Candidate.model_json_schema()
+    fields = {
+        "file": _TEXT,
+        "form": _TEXT,
+        "user": _TEXT,
+        "dry_run": _YES,
+        "exchanges": _COUNT | {"description": "How many were new."},
+        "pieces": _COUNT | {"description": "In how many pieces they were read."},
+        "asked_again": _COUNT | {"description": "How many answers were sent back."},
+        "staged": _COUNT | {"description": "With dry_run: how many would be."},
+        "waits": _COUNT | {"description": "Exchanges whose proposal waits already."},
+        "approved": _COUNT,
+        "rejected": _COUNT,
+        "left_out": _list(_object({"why": _TEXT, "count": _COUNT})),
+        "drops": _list(_TEXT) | {"description": "The files that were written into the inbox."},
+        "candidates": _list(candidate) | {"description": "What was found, at most 10,000."},
+    }
+    return {"title": "AnalyseAnswer", "description": "What was found in conversations.", **_object(fields)}
 
 
 def imported() -> _Json:

@@ -159,6 +159,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "drop": ("a .json file in inbox/USER/, or one line of a .jsonl file", _drop),
     "gate": ("users/USER/recursion-gate.json", _gate),
     "receipt": ("one line of receipts/USER/merge-receipts.jsonl", Receipt.model_json_schema),
+    "analyse": ("what 'analyse --json' prints", _answer("analysed")),
     "import": ("what 'import --json' prints", _answer("imported")),
     **{name: (f"what '{_COMMAND.get(name, name)} --json' prints", _answer(name)) for name in _ANSWERS},
     "snapshot": ("what 'snapshot --json' prints", _of("recursion_gate.reading.whole", "SnapshotAnswer")),
