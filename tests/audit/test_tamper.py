@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from recursion_gate.audit.anchors import Anchor, head
 from recursion_gate.audit.claims import claims
 from recursion_gate.core import model
-from recursion_gate.core.model import chain_hash
 from recursion_gate.core.paths import Root
+from recursion_gate.core.receipt import chain_hash
 from recursion_gate.formats.record_parse import parse
 
 from ..support.audited import SEED, codes, copy, faults, look

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
-from recursion_gate.core.model import act_id, chain_hash
+from recursion_gate.core.model import act_id
 from recursion_gate.core.paths import Place
+from recursion_gate.core.receipt import chain_hash, line_of
 from recursion_gate.formats.record_edit import additions
 from recursion_gate.store import baseline
 
@@ -27,14 +26,15 @@ def write_history(place: Place, count: int) -> None:
             moment = "2026-11-24T10:00:00.000Z"
             fields = {
                 "seq": seq, "candidate_id": one.id, "action": "approved" if approved else "rejected",
+                "evidence_id": act_id(one) if approved else None,
                 "merged_at": moment if approved else None, "rejected_at": None if approved else moment,
-                "via": "folder", "by": None, "reason": None, "source": one.source, "raw_text": one.raw_text,
-                "skill_tag": one.skill_tag, "suggested_ix_section": one.suggested_ix_section,
-                "evidence_id": act_id(one) if approved else None, "lines": lines, "candidate": one.as_json(),
-                "approved": None, "sha256": "0" * 64, "card": f"{one.id}.md", "prev_hash": head,
+                "via": "folder", "by": None, "skill_tag": one.skill_tag,
+                "suggested_ix_section": one.suggested_ix_section, "reason": None, "source": one.source,
+                "raw_text": one.raw_text, "lines": lines, "candidate": one.as_json(), "approved": None,
+                "sha256": "0" * 64, "card": f"{one.id}.md", "salt": "0" * 32, "prev_hash": head,
             }  # fmt: skip
             head = fields["hash"] = chain_hash(fields)
-            file.write(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            file.write(line_of(fields) + b"\n")
     from recursion_gate.formats.record_edit import HEADINGS, insert
 
     for name, new in added.items():

@@ -12,17 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from recursion_gate.core.model import (
-    Candidate,
-    Drop,
-    Receipt,
-    act_id,
-    canonical,
-    chain_hash,
-    infer_section,
-    instant,
-    short_hash,
-)
+from recursion_gate.core.model import Candidate, Drop, act_id, infer_section, instant, short_hash
+from recursion_gate.core.receipt import Receipt, canonical, chain_hash
 from recursion_gate.core.words import CATEGORY_OF, SECTION_OF
 
 from ..support.samples import SKILLS, candidate, candidates, draft, json_values, texts

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from recursion_gate.core import entry
 from recursion_gate.core.errors import Refusal
-from recursion_gate.core.model import Candidate, Receipt, act_id, id_hash
+from recursion_gate.core.model import Candidate, act_id, id_hash
+from recursion_gate.core.receipt import Receipt
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk.untrusted import Mark, Seen
 from recursion_gate.engine import decide, links
@@ -27,7 +29,7 @@ from recursion_gate.engine.actions import (
     Stage,
     Wait,
 )
-from recursion_gate.engine.observations import Card, Drop, Entry, Leftover, Preview, Strange, Torn, Unreadable
+from recursion_gate.engine.observations import Card, Drop, EntryCards, Leftover, Preview, Strange, Torn, Unreadable
 from recursion_gate.formats import cards, record_edit
 from recursion_gate.formats.cards import Verdict
 from recursion_gate.formats.drops import Proposal
@@ -62,6 +64,7 @@ def receipt(of: Candidate, action: Literal["approved", "rejected"] = "approved")
             "lines": {},
             "candidate": of.as_json(),
             "sha256": "",
+            "salt": "0" * 32,
             "card": "a.md",
             "prev_hash": "",
             "hash": "",
@@ -89,6 +92,14 @@ class Known:
     def twin(self, candidate_id: str) -> str | None:
         there = [i for i in self._waiting if i != candidate_id and id_hash(i) == id_hash(candidate_id)]
         return there[0] if there else None
+
+    def last_receipt(self, candidate_id: str) -> Receipt | None:
+        return self._decided.get(candidate_id)
+
+    def entry(self, named: str) -> entry.Entry | None:
+        own = next((r for r in self._decided.values() if named in (r.candidate_id, r.evidence_id)), None)
+        others = [r for r in self._decided.values() if r is not own]
+        return entry.entry_of(named, own, others)
 
     def was_lost(self, candidate_id: str) -> bool:
         return candidate_id in self._lost
@@ -233,7 +244,7 @@ _ASIDE = ".recursion-gate.0.a.md"
 def test_the_cards_of_one_entry_make_one_decision_or_go_back(
     these: tuple[Card, ...], note: tuple[str, int] | None, expected: str
 ) -> None:
-    action = decide.entry(Entry(A, these, note))
+    action = decide.entry(EntryCards(A, these, note))
     if isinstance(action, Decision):
         assert expected == "decide"
         assert action.cards == these
@@ -429,4 +440,5 @@ def test_only_what_applies_actions_or_finishes_them_writes() -> None:
     writing = {"disk/aside", "disk/atomic", "disk/deliver", "disk/hand_over"}
     writers = {path.stem for path in ENGINE.glob("*.py") if _imported(path.stem) & writing}
     # `reconcile` syncs the root's disk before the first turn, `settle` saves for `once` what rests.
-    assert writers == {"apply", "merge", "record_files", "refuse", "filing", "recover", "reconcile", "settle"}
+    those = {"apply", "merge", "record_files", "refuse", "filing", "forget", "recover", "reconcile", "settle"}
+    assert writers == those

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recursion_gate.core.errors import Refusal
-from recursion_gate.core.model import Candidate, Drop, act_id, canonical, infer_section
+from recursion_gate.core.model import Candidate, Drop, act_id, infer_section
+from recursion_gate.core.receipt import canonical
 from recursion_gate.core.settings import Settings
 from recursion_gate.core.words import CATEGORY_OF
 from recursion_gate.formats import drops, fields

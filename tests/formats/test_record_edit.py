@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recursion_gate.core.model import Candidate, act_id
 from recursion_gate.core.paths import RECORD_FILES
 from recursion_gate.formats import record_edit, record_parse
-from recursion_gate.formats.record_edit import HEADINGS, Addition, additions, clean, effect, fold
+from recursion_gate.formats.record_edit import HEADINGS, Change, additions, clean, effect, fold
 
 from ..support.roots import RECORD
 from ..support.samples import candidate, candidates, texts
@@ -21,9 +21,9 @@ def test_approving_adds_the_contracts_three_lines() -> None:
         skill_tag="WORK", suggested_ix_section="IX-B", raw_text="Drew a\ndragon.", evidence_summary="Drawing"
     )
     assert additions(made, "ACT-2026-11-24-x", linked=False) == [
-        Addition("self-evidence.md", "Activity Log", "- ACT-2026-11-24-x — Drawing — 2026-11-24 — WORK"),
-        Addition("self-curiosity.md", "Interests", "- • Drew a dragon. — ACT-2026-11-24-x"),
-        Addition("self-skill-work.md", "Activity", "- • Drew a dragon. — ACT-2026-11-24-x"),
+        Change("self-evidence.md", "Activity Log", "- ACT-2026-11-24-x — Drawing — 2026-11-24 — WORK"),
+        Change("self-curiosity.md", "Interests", "- • Drew a dragon. — ACT-2026-11-24-x"),
+        Change("self-skill-work.md", "Activity", "- • Drew a dragon. — ACT-2026-11-24-x"),
     ]
 
 

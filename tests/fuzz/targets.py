@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from recursion_gate.core import model
+from recursion_gate.core import model, receipt
 from recursion_gate.core.errors import Parked, Refusal
 from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place, Root
@@ -46,7 +46,7 @@ def _candidate(number: int = 1, **fields: object) -> Candidate:
         "link_to_evidence_id": None,
         **fields,
     }
-    (proposal,) = drops.parse("drop.json", model.canonical(data), _MTIME, _SETTINGS)
+    (proposal,) = drops.parse("drop.json", receipt.canonical(data), _MTIME, _SETTINGS)
     return proposal.candidate
 
 
@@ -279,10 +279,10 @@ def seeds(target: str) -> list[bytes]:
     cards_of = [cards.render(c, these, "a note") for c, these in lines]
     signed = cards.sign(cards_of[0], "rejected", "web", "why: not")
     if target == "drops":
-        whole = model.canonical(_STAGED.as_json() | {"status": "pending"})
+        whole = receipt.canonical(_STAGED.as_json() | {"status": "pending"})
         return [
             b"\0" + whole,
-            b"\1" + whole + b"\n" + model.canonical(other.as_json()) + b"\n",
+            b"\1" + whole + b"\n" + receipt.canonical(other.as_json()) + b"\n",
             *(b"\2" + card for card in cards_of),
             b"\3I want to try it.\n",
         ]

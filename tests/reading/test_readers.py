@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recursion_gate.core.model import Candidate, Drop, Receipt, act_id
+from recursion_gate.core.model import Candidate, Drop, act_id
 from recursion_gate.core.paths import Root
+from recursion_gate.core.receipt import Receipt
 from recursion_gate.formats import record_edit, record_parse
 from recursion_gate.formats.record_parse import parse
 from recursion_gate.reading import brief as brief_reader

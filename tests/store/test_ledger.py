@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from recursion_gate.core.errors import Parked
-from recursion_gate.core.model import Candidate, Receipt, chain_hash
+from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place, Root
+from recursion_gate.core.receipt import Receipt, chain_hash
 from recursion_gate.reading import snapshot
 from recursion_gate.store import baseline
 from recursion_gate.store import jsonl as tail

@@ -26,7 +26,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from recursion_gate.audit.verify import verify
-from recursion_gate.core.model import chain_hash
+from recursion_gate.core.receipt import chain_hash
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
 from recursion_gate.formats import cards

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from recursion_gate.core import model
+from recursion_gate.core import model, receipt
 from recursion_gate.core.settings import Settings
 from recursion_gate.core.unseen import without_unseen
 from recursion_gate.formats import drops, record_edit
@@ -127,7 +127,7 @@ def candidates(draw: st.DrawFn) -> model.Candidate:
 
 def propose(fields: dict[str, Any]) -> model.Candidate:
     """The candidate that a drop with these fields proposes."""
-    data = model.canonical({k: v for k, v in fields.items() if v is not None or k == "suggested_ix_section"})
+    data = receipt.canonical({k: v for k, v in fields.items() if v is not None or k == "suggested_ix_section"})
     [proposal] = drops.parse("drop.json", data, 1_764_000_000_000_000_000, Settings())
     return proposal.candidate
 
@@ -156,19 +156,20 @@ def draft(of: model.Candidate, action: str = "approved") -> dict[str, Any]:
     return {
         "candidate_id": of.id,
         "action": action,
+        "evidence_id": evidence,
         "merged_at": "2026-11-25T08:00:00.000Z" if approved else None,
         "rejected_at": None if approved else "2026-11-25T08:00:00.000Z",
         "via": "folder",
         "by": None,
+        "skill_tag": of.skill_tag,
+        "suggested_ix_section": of.suggested_ix_section,
         "reason": None,
         "source": of.source,
         "raw_text": of.raw_text,
-        "skill_tag": of.skill_tag,
-        "suggested_ix_section": of.suggested_ix_section,
-        "evidence_id": evidence,
         "lines": lines,
         "candidate": of.as_json(),
         "approved": None,
         "sha256": "0" * 64,
         "card": "card.md",
+        "salt": "0" * 32,
     }

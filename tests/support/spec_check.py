@@ -12,8 +12,9 @@ from typing import Any, get_args
 import click
 from pydantic import BaseModel
 from recursion_gate.cli import COMMANDS, main
-from recursion_gate.core.model import Candidate, Drop, Receipt, act_id, infer_section
+from recursion_gate.core.model import Candidate, Drop, act_id, infer_section
 from recursion_gate.core.paths import DROP_FORMS, RECORD_FILES, STATES, Root
+from recursion_gate.core.receipt import Receipt
 from recursion_gate.core.settings import Settings
 from recursion_gate.core.words import CATEGORY_OF
 from recursion_gate.formats.drops import parse

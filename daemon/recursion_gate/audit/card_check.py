@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ..core.errors import BadSettings
-from ..core.model import Receipt
 from ..core.paths import STATES, Place, Root, is_ignored
+from ..core.receipt import Receipt
 from ..core.settings import Settings, load_settings
 from ..core.text import count
 from ..store import filed, gate_reader

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from ..core.model import Candidate, Receipt, act_id, chain_hash, line_of
+from ..core.model import Candidate, act_id
 from ..core.paths import Place
+from ..core.receipt import Receipt, chain_hash, line_of
 from ..formats import record_edit
 from .findings import Finding
 
@@ -219,11 +220,40 @@ def _goes_on(text: bytes) -> bool:
         return False
 
 
-_TIMES = {"approved": ("merged_at", "rejected_at"), "rejected": ("rejected_at", "merged_at")}
+_TIMES = {
+    "approved": "merged_at",
+    "rejected": "rejected_at",
+    "undone": "undone_at",
+    "forgotten": "forgotten_at",
+}
 
 
 def inconsistent(receipt: Receipt) -> str | None:
     """A contradiction inside a receipt, in words. Pure."""
+    at = _TIMES[receipt.action]
+    if not getattr(receipt, at) or any(getattr(receipt, other) for other in _TIMES.values() if other != at):
+        return "its times do not fit its action"
+    if (receipt.undoes is None) is (receipt.action == "undone"):
+        return "it does not fit its action that it takes back another one"
+    if (receipt.padding or receipt.erased) and not _is_erased_by_us(receipt):
+        return "what stands in the place of its text is not what forgetting leaves"
+    if receipt.action == "forgotten":
+        return "it says what was to be forgotten" if receipt.salt or receipt.old or receipt.erased else None
+    if receipt.salt is None:
+        return None if "entry" in (receipt.erased or {}) else "it does not say what was decided on"
+    return _of_candidate(receipt)
+
+
+def _is_erased_by_us(receipt: Receipt) -> bool:
+    """Whether only blanks stand where something was erased, and the line is as long as it was."""
+    erased = receipt.erased or {}
+    digests = {name for name in erased if name != "bytes"}
+    there = ({"entry"} if receipt.salt else set()) | ({"old"} if receipt.old else set())
+    whole = digests and digests <= {"entry", "old"} and not digests & there
+    return bool(whole) and not (receipt.padding or "").strip(" ") and len(line_of(vars(receipt))) == erased.get("bytes")
+
+
+def _of_candidate(receipt: Receipt) -> str | None:
     try:
         staged = Candidate.model_validate(receipt.candidate)
         approved = staged if receipt.approved is None else Candidate.model_validate(receipt.approved)
@@ -234,20 +264,48 @@ def inconsistent(receipt: Receipt) -> str | None:
     outer = (receipt.raw_text, receipt.skill_tag, receipt.suggested_ix_section)
     if outer != (approved.raw_text, approved.skill_tag, approved.suggested_ix_section):
         return "it does not say what its candidate says"
-    at, not_at = _TIMES[receipt.action]
-    if getattr(receipt, at) is None or getattr(receipt, not_at) is not None:
-        return "its times do not fit its action"
-    if receipt.action == "rejected":
-        return "a rejection adds nothing" if receipt.lines or receipt.evidence_id or receipt.approved else None
+    if receipt.action == "rejected" or (receipt.action == "undone" and not _was_approved(receipt)):
+        nothing = not (receipt.lines or receipt.removed or receipt.old or receipt.evidence_id or receipt.approved)
+        return None if nothing else "a rejection adds nothing"
+    return _of_lines(receipt, staged, approved)
+
+
+def _was_approved(receipt: Receipt) -> bool:
+    return bool(receipt.evidence_id or receipt.retracts)
+
+
+def _of_lines(receipt: Receipt, staged: Candidate, approved: Candidate) -> str | None:
+    """A contradiction between an approval, or one that is taken back, and its lines."""
+    if (receipt.supersedes, receipt.retracts) != (approved.supersedes, approved.retracts):
+        return "it is not about the entry that its candidate is about"
     linked = bool(approved.link_to_evidence_id)
     evidence = receipt.evidence_id or ""
-    if not evidence or (not linked and evidence != act_id(staged)):
+    if approved.retracts:
+        if evidence or receipt.lines or receipt.removed:
+            return "a retraction adds nothing"
+    elif not evidence or (not linked and evidence != act_id(staged)):
         return "its evidence id is not the one of its candidate"
-    wanted = {a.file: (a.line, a.heading) for a in record_edit.additions(approved, evidence, linked=linked)}
-    if wanted.keys() != receipt.lines.keys():
+    if receipt.old is not None and not receipt.target:
+        return "it takes out lines of an entry that it does not name"
+    if receipt.action == "undone":
+        return "taking back adds no lines of its own" if receipt.lines else None
+    added = [] if approved.retracts else record_edit.additions(approved, evidence, linked=linked)
+    wanted = {a.file: (a.line, a.heading) for a in added}
+    if receipt.removed or wanted.keys() != receipt.lines.keys():
         return "its lines are not in the files that its candidate's go to"
     for file, lines in receipt.lines.items():
         line, heading = wanted[file]
         if lines not in ([line], [f"## {heading}", line], ["", f"## {heading}", line]):
             return "its lines are not those of its candidate"
-    return None
+    return _of_old(receipt, approved)
+
+
+def _of_old(receipt: Receipt, approved: Candidate) -> str | None:
+    """A contradiction between a correction or retraction, and what it takes out."""
+    old = receipt.old or {"removed": {}, "lines": {}, "spots": {}}
+    struck = {
+        file: [record_edit.strike(lines[-1], record_edit.gone_as(approved, receipt.evidence_id or ""))]
+        for file, lines in old["removed"].items()
+        if file == "self-evidence.md" and lines
+    }
+    return None if old["lines"] == struck else "what it strikes is not what it takes out"

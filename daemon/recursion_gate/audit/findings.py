@@ -103,6 +103,8 @@ class Proof:
     receipts: int = 0
     approved: int = 0
     rejected: int = 0
+    undone: int = 0
+    forgotten: int = 0
     #: Lines that receipts have put into the Record.
     lines: int = 0
     #: Candidates at the gate; None when it does not parse.
@@ -122,5 +124,5 @@ class Proof:
         return all(f.severity != "fault" for f in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        names = ("user", "receipts", "approved", "rejected", "lines", "pending", "seq", "head")
+        names = ("user", "receipts", "approved", "rejected", "undone", "forgotten", "lines", "pending", "seq", "head")
         return {"holds": self.holds, **{name: getattr(self, name) for name in names}}

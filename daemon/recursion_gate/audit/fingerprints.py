@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections import Counter
 
-__all__ = ["fingerprint", "surplus", "take"]
+__all__ = ["fingerprint", "surplus", "take", "without"]
 
 # Fresh for each run, so that nobody can make two lines that look the same to us.
 _SALT = os.urandom(16)
@@ -31,6 +32,20 @@ def surplus(these: array[int], those: array[int]) -> dict[int, int]:
         else:
             more[number] = more.get(number, 0) + 1
     return more
+
+
+def without(these: array[int], those: array[int]) -> array[int]:
+    """The numbers of `these`, each as many times fewer as it stands in `those`."""
+    if not those:
+        return these
+    left = Counter(those)
+    kept = array("q")
+    for number in these:
+        if left.get(number):
+            left[number] -= 1
+        else:
+            kept.append(number)
+    return kept
 
 
 def take(less: dict[int, int], line: bytes) -> bool:

@@ -22,16 +22,17 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 
-from ..core.model import Receipt
+from ..core.model import act_key, id_hash
 from ..core.paths import RECORD_FILES, Place
+from ..core.receipt import Lines, Receipt
 from ..core.text import count, printable
 from .claims import Claim, claims, numbered
 from .differences import WRITTEN_BY_YOU, Differences, Extra, Missing, bytes_of
 from .findings import Finding
-from .fingerprints import fingerprint, surplus, take
+from .fingerprints import fingerprint, surplus, take, without
 
 __all__ = ["RecordLines"]
 
@@ -49,6 +50,12 @@ class RecordLines:
         self._due: dict[str, array[int]] = {}
         #: Of receipts whose lines may not have been there yet when the Record was read.
         self._maybe = {name: array("q") for name in RECORD_FILES}
+        #: Lines that receipts have taken out, and those that may still stand there.
+        self._gone = {name: array("q") for name in RECORD_FILES}
+        self._maybe_gone = {name: array("q") for name in RECORD_FILES}
+        #: Of entries that something becomes of, by `id_hash`: the lines that stand for each.
+        self._standing: dict[str, dict[str, str]] = {}
+        self._tracked: Collection[str] = ()
         #: The Record as it was before the first receipt.
         self._seed: dict[str, bytes] = {}
         self._unread: set[str] = set()
@@ -82,25 +89,52 @@ class RecordLines:
             inside = []
         return sorted(name for name in {*inside, *self._seed} if _IS_RECORD.fullmatch(name))
 
+    def track(self, keys: Collection[str]) -> None:
+        """The entries, by `id_hash`, of which later receipts tell that they were taken back, superseded or
+        retracted."""
+        self._tracked = keys
+
     def expect(self, receipt: Receipt, *, sure: bool) -> None:
         """The lines of `receipt` must stand in the Record; not `sure`: they may."""
-        for name, lines in receipt.lines.items():
-            if name not in self._maybe:
-                continue  # said by `chain.inconsistent`
-            side = (self._due if sure else self._maybe)[name]
-            for line in lines:
-                if line.strip():
-                    side.append(fingerprint(line.encode(errors="replace")))
-            self.lines += 1
+        came = dict(_last_lines(receipt.lines))
+        gone: dict[str, str] = {}
+        about = act_key(receipt.target) if receipt.target else ""
+        if about or receipt.action in ("undone", "forgotten"):
+            gone |= self._standing.pop(id_hash(receipt.candidate_id), {}) if receipt.action != "approved" else {}
+            self._change(self._standing.pop(about, {}), sure=sure, taken_out=True)
+            given = dict(_last_lines(receipt.old["lines"])) if receipt.old else {}
+            self._change(given, sure=sure)
+            self._standing[about] = given
+        if receipt.action == "approved" and (self._tracked and id_hash(receipt.candidate_id) in self._tracked):
+            self._standing[id_hash(receipt.candidate_id)] = came
+        self._change(came, sure=sure)
+        self._change(gone, sure=sure, taken_out=True)
+        for lines, taken_out in ((receipt.lines, False), (receipt.removed, True)):
+            for name, those in lines.items():
+                for heading in those[:-1]:
+                    self._change({name: heading}, sure=sure, taken_out=taken_out)
+        self.lines += len(receipt.lines)
+
+    def _change(self, lines: dict[str, str], *, sure: bool, taken_out: bool = False) -> None:
+        side = (self._gone if sure else self._maybe_gone) if taken_out else (self._due if sure else self._maybe)
+        for name, line in lines.items():
+            if name in self._maybe and line.strip():  # else `chain.inconsistent` says so
+                side[name].append(fingerprint(line.encode(errors="replace")))
 
     def settle(self, receipts: Callable[[], Iterator[Receipt]]) -> None:
         """Say what differs. `receipts` gives them all once more; it is called only if something does."""
+        for name, gone in self._gone.items():
+            self._due[name] = without(self._due[name], gone)
         less = {name: surplus(self._due[name], self._here[name]) for name in self._names}
         more = {name: surplus(self._here[name], self._due[name]) for name in self._names}
         for name, maybe in self._maybe.items():
             for number in maybe:
                 if more[name].get(number):
                     more[name][number] -= 1
+        for name, maybe in self._maybe_gone.items():
+            for number in maybe:
+                if less[name].get(number):
+                    less[name][number] -= 1
         for name in self._unread:
             less[name].clear()
         if any(less.values()) or any(any(m.values()) for m in more.values()):
@@ -181,6 +215,11 @@ class RecordLines:
         )
         path = self._place.display_path(self._place.home)
         self._found(Finding("edit", "entries-unproved", path, message, remedy, self._place.user))
+
+
+def _last_lines(lines: Lines) -> Iterator[tuple[str, str]]:
+    """The line of an entry in each file, without a heading that was made for it."""
+    yield from ((name, those[-1]) for name, those in lines.items() if those)
 
 
 def _baseline(data: bytes | None) -> dict[str, str]:

@@ -27,20 +27,22 @@ from itertools import islice, pairwise
 from typing import Any
 
 from ..core.errors import Parked
-from ..core.model import Candidate, Receipt, act_id, id_hash
+from ..core.model import Candidate, act_id, act_key, id_hash
 from ..core.paths import RECORD_FILES, Place, Root
+from ..core.receipt import Receipt
 from ..core.text import count, numbers
 from ..disk import untrusted
 from ..disk.untrusted import open_plain
 from ..store import gate_reader, index, jsonl
 from ..store.baseline import NONE
-from ..store.index import Decided
+from ..store.index import HEAD, Decided
+from ..store.recovery import is_unfinished
 from . import card_check
 from .anchors import Anchor, look_for
 from .chain import Chain, Link
 from .claims import Claim
 from .findings import Finding, Findings, Proof
-from .fingerprints import fingerprint
+from .fingerprints import fingerprint, without
 from .record_lines import RecordLines
 
 __all__ = ["verify"]
@@ -117,6 +119,7 @@ class _UserAudit:
         self._wanted = {a.hash for a in anchors if a.user in (None, place.user)}
         self._waiting: dict[str, None] | None = None
         self._ids = array("q")
+        self._undone = array("q")
         self._acts = array("q")  # of each entry with evidence of its own
         self._at_gate: list[Candidate] = []
         self._size = 0  # of the receipts file when it was last opened
@@ -152,11 +155,14 @@ class _UserAudit:
         record.read(seed)
         unfinished: list[int] = []
         stale: list[int] = []
+        tracked, being_forgotten = _become_of(place, reach)
+        record.track(tracked)
         for link in self._walk(seed, progress):
             receipt = link.receipt
             early = link.end <= reach
-            waits = receipt.candidate_id in (self._waiting or ())
-            record.expect(receipt, sure=early and not waits)
+            last = tracked.get(receipt.candidate_id, receipt.seq) == receipt.seq  # it tells what the gate must show
+            waits = last and is_unfinished(receipt, (self._waiting or {}).__contains__)
+            record.expect(receipt, sure=early and not waits and receipt.candidate_id != being_forgotten)
             filed.expect(receipt)
             self._count(link)
             if early and waits:
@@ -229,13 +235,14 @@ class _UserAudit:
     def _count(self, link: Link) -> None:
         proof, receipt = self.proof, link.receipt
         proof.receipts += 1
-        if receipt.action == "approved":
-            proof.approved += 1
-        else:
-            proof.rejected += 1
+        setattr(proof, receipt.action, getattr(proof, receipt.action) + 1)
         if link.sound and receipt.hash in self._wanted:
             proof.anchored.add(receipt.hash)
-        self._ids.append(fingerprint(receipt.candidate_id.encode(errors="replace")))
+        mark = fingerprint(receipt.candidate_id.encode(errors="replace"))
+        if receipt.action == "undone":
+            self._undone.append(mark)
+        elif receipt.action != "forgotten":
+            self._ids.append(mark)
         if _made_evidence(receipt):
             self._acts.append(fingerprint((receipt.evidence_id or "").encode(errors="replace")))
 
@@ -250,7 +257,7 @@ class _UserAudit:
             self._add("fault", "gate-decided", gate, message, remedy)
 
     def _say_decided_twice(self) -> None:
-        ordered = sorted(self._ids)
+        ordered = sorted(without(self._ids, self._undone))
         twice = {a for a, b in pairwise(ordered) if a == b}
         seqs: dict[str, list[int]] = {}
         for receipt in self._receipts() if twice else ():
@@ -329,3 +336,27 @@ def _made_evidence(receipt: Receipt) -> bool:
 
 def _receipts(seqs: Sequence[int]) -> str:
     return f"receipt {seqs[0]}" if len(set(seqs)) == 1 else f"receipts {numbers(seqs)}"
+
+
+def _become_of(place: Place, reach: int) -> tuple[dict[str, int], str | None]:
+    """The entries of which a later receipt tells that they were taken back, superseded or retracted, by candidate and
+    by `id_hash`, with the number of the last receipt; and the one that is being forgotten just now, if any."""
+    found: dict[str, int] = {}
+    ids: dict[str, int] = {}
+    last: str | None = None
+    with suppress(FileNotFoundError):
+        for _, line in jsonl.forwards(place.ledger, reach):
+            head = HEAD.match(line)
+            last = None
+            if head is None:
+                continue
+            candidate_id = head["id"].decode()
+            if head["target"]:
+                found[act_key(head["target"].decode())] = 0
+            if head["action"] == b"forgotten":
+                last = candidate_id
+            if head["action"] in (b"undone", b"forgotten"):
+                found[id_hash(candidate_id)] = ids[candidate_id] = int(head["seq"])
+            elif candidate_id in ids:
+                ids[candidate_id] = int(head["seq"])
+    return found | ids, last

@@ -12,7 +12,7 @@ from .options import Filter, LeftOut, filter_options, json_option, user_option, 
 from .output import one_line, print_json, print_json_list, table
 
 if TYPE_CHECKING:
-    from ..core.model import Receipt
+    from ..core.receipt import Receipt
 
 __all__ = ["receipts"]
 

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Literal
 
 from ..core.errors import GateError, Parked, Refusal
-from ..core.model import TAKE_BACK, Candidate
+from ..core.model import Candidate
 from ..core.paths import Place, Root, is_ignored
+from ..core.receipt import TAKE_BACK, Receipt
 from ..core.settings import Settings
 from ..disk import aside, atomic, untrusted
 from ..disk.deliver import deliver
-from ..formats import cards, record_edit
+from ..formats import cards, record_change, record_edit
 from ..formats.card_hints import without_hints
-from ..store import history, jsonl
+from ..store import entries, history, jsonl
 from ..store.gate import Gate
 from .person import check_person
 
@@ -100,9 +101,13 @@ class Waiting:
             return self.candidate
         return cards.read(self.data() if data is None else data, self.candidate, settings).candidate
 
-    def effect(self, candidate: Candidate) -> list[record_edit.Addition]:
+    def effect(self, candidate: Candidate) -> list[record_edit.Change]:
         """The lines that approving `candidate` would add."""
-        return record_edit.effect(candidate, self.gate.get, self._decided_as, self.evidence_of)
+        return record_edit.effect(candidate, self.gate.get, self._decided_as, self.evidence_of, self._standing)
+
+    def _standing(self, named: str) -> Receipt | None:
+        entry = entries.find(self.place, named)
+        return entry.receipt if entry and entry.problem is None else None
 
     def _decided_as(self, candidate_id: str) -> str | None:
         start = b'"candidate_id":"%s"' % candidate_id.encode()
@@ -114,14 +119,17 @@ class Waiting:
 
     def diff(self, candidate: Candidate) -> Iterator[str]:
         """The change that approving `candidate` would make in the Record, as a unified diff."""
-        for addition in self.effect(candidate):
+        files: dict[str, list[record_edit.Change]] = {}
+        for change in self.effect(candidate):
+            files.setdefault(change.file, []).append(change)
+        for file, those in files.items():
             try:
-                old = (self.place.home / addition.file).read_bytes()
+                old = (self.place.home / file).read_bytes()
             except FileNotFoundError:
                 old = b""
-            new, _ = record_edit.insert(old, addition.heading, [addition.line])
+            new = record_change.preview(old, those)
             yield from difflib.unified_diff(
-                old.decode().splitlines(), new.decode().splitlines(), addition.file, addition.file, n=2, lineterm=""
+                old.decode().splitlines(), new.decode().splitlines(), file, file, n=2, lineterm=""
             )
 
 

@@ -1,16 +1,14 @@
-"""The words of the contract as types: what may be in a drop, what a candidate is, what a receipt says."""
+"""The words of the contract as types: what may be in a drop, and what a candidate is."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import to_json
 
 from .words import CATEGORY_OF, SECTION_OF, Category, Section, Skill
 
@@ -18,17 +16,13 @@ __all__ = [
     "ACT_HASH",
     "SECTION_SPELLINGS",
     "SKILL_SPELLINGS",
-    "TAKE_BACK",
     "Candidate",
     "Drop",
-    "Receipt",
     "act_id",
-    "canonical",
-    "chain_hash",
+    "act_key",
     "id_hash",
     "infer_section",
     "instant",
-    "line_of",
     "looks_like_act_id",
     "meant",
     "short_hash",
@@ -199,6 +193,8 @@ class Drop(BaseModel):
     status: Literal["pending"] = "pending"
     source: str | None = Field(None, description="Which agent or tool; the file's name if absent.")
     link_to_evidence_id: Link | None = Field(None, description="The id of another candidate, or an ACT id.")
+    supersedes: Link | None = Field(None, description="The ACT id of the entry whose place this one takes.")
+    retracts: Link | None = Field(None, description="The ACT id of an entry that no longer stands; raw_text says why.")
     activity_type: str | None = None
     evidence_summary: str | None = Field(None, description="The evidence line's text, where it should be shorter.")
     source_id: str | None = None
@@ -230,6 +226,8 @@ class Candidate(BaseModel):
     status: Literal["pending"] = "pending"
     source: str | None = None
     link_to_evidence_id: str | None = None
+    supersedes: str | None = None
+    retracts: str | None = None
     activity_type: str | None = None
     evidence_summary: str | None = None
     source_id: str | None = None
@@ -252,68 +250,6 @@ class Candidate(BaseModel):
 
 
 _ALWAYS = {"mind_category", "suggested_ix_section"}
-
-
-#: The remedy for somebody who no longer wants a decision, or wants another one.
-TAKE_BACK = (
-    "A decision cannot be taken back yet. To change it, stage a new entry, which waits like any other: "
-    'recursion-gate stage "...".'
-)
-
-
-class Receipt(BaseModel):
-    """The proof of one decision (contract, "A receipt"): one line of ``merge-receipts.jsonl``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, title="Receipt")
-
-    seq: int = Field(ge=1, description="1, 2, 3, ... without a gap.")
-    candidate_id: str
-    action: Literal["approved", "rejected"]
-    merged_at: str | None = None
-    rejected_at: str | None = None
-    via: Literal["folder", "cli", "web"]
-    by: str | None = Field(None, description="The account that decided, where the system can tell; never a guess.")
-    reason: str | None = None
-    source: str | None = None
-    raw_text: str = Field(description="As approved.")
-    skill_tag: Skill
-    suggested_ix_section: Section | None
-    evidence_id: str | None = Field(None, description="The ACT id of the evidence; null for a rejection.")
-    lines: dict[str, list[str]] = Field(description="The lines added, by Record file, top to bottom.")
-    candidate: dict[str, Any] = Field(description="As it was staged.")
-    approved: dict[str, Any] | None = Field(None, description="As it was approved, if that differs.")
-    sha256: str = Field(description="Of the bytes of the card that was decided on.")
-    card: str = Field(description="That card's file name.")
-    prev_hash: str = Field(description="`hash` of the receipt before; for the first, SHA-256 of baseline.json.")
-    hash: str = Field(description="SHA-256 of the canonical JSON of all the other fields.")
-
-    @property
-    def at(self) -> str:
-        """When it was decided."""
-        return self.merged_at or self.rejected_at or ""
-
-    @property
-    def message(self) -> str:
-        """The decision, its moment, and its ACT id, in words."""
-        return f"{self.action} on {self.at[:10]}" + (f" as {self.evidence_id}" if self.evidence_id else "")
-
-
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-
-
-def canonical(data: dict[str, Any]) -> bytes:
-    """Canonical JSON: keys sorted, no white space, UTF-8 as it is."""
-    return _canonical(data).encode()
-
-
-def line_of(data: dict[str, Any]) -> bytes:
-    """A receipt as it is written, its fields in the order of `Receipt`; without its line end."""
-    return to_json(data)
-
-
-def chain_hash(data: dict[str, Any]) -> str:
-    """The `hash` of a receipt: SHA-256 over the canonical JSON of the rest (contract, "A receipt")."""
-    return hashlib.sha256(canonical({k: v for k, v in data.items() if k != "hash"})).hexdigest()
 
 
 def short_hash(data: bytes, length: int) -> str:
@@ -341,3 +277,8 @@ def act_id(candidate: Candidate) -> str:
     """The evidence id of a candidate (contract, "A merge"): always the same for the same candidate, as it was
     staged, and unique for good: the suffix stands for the id, see `id_hash`."""
     return f"ACT-{candidate.created_at[:10]}-{id_hash(candidate.id)}"
+
+
+def act_key(named: str) -> str:
+    """The `id_hash` that an ACT id, or the id of a candidate, stands for: the same for both of one entry."""
+    return named.rpartition("-")[2] if looks_like_act_id(named) else id_hash(named)

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: The folders inside ``inbox/<user>/`` whose name is the state of the files in them.
-STATES = ("pending", "approved", "rejected", "problems")
+STATES = ("pending", "approved", "rejected", "undo", "problems")
 
 DROP_FORMS = (".json", ".jsonl", ".md", ".txt")
 
@@ -55,7 +55,7 @@ _IGNORED_ENDINGS = (
     *("~", ".swp", ".swx", ".lck", ".lock"),
 )
 #: Names of an inbox's own folders, present and future: no user may have one, to avoid confusion.
-NO_USERS = {*STATES, "undo"}
+NO_USERS = {*STATES}
 #: Explains the folders of an inbox to a person.
 READ_ME = "READ ME FIRST.txt"
 
@@ -117,6 +117,10 @@ class Place:
     @property
     def rejected(self) -> Path:
         return self.inbox / "rejected"
+
+    @property
+    def undo(self) -> Path:
+        return self.inbox / "undo"
 
     @property
     def problems(self) -> Path:

@@ -5,7 +5,7 @@ system call. So this page shows the order of writes and syncs, and a test can co
 
 The promises (docs/reliability.md says why they are enough):
 
-* `replace`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
+* `replace`, `replace_by_parts`: a reader finds the old bytes or the new ones, at any instant and after a power cut.
 * `append`: the bytes are on disk when it returns; cut short, they are a prefix, which `ledger` recognises.
 * `create`: the file appears whole or not at all and never takes the place of another. It is synced where it is asked
   for, before it gets its name, so that a name always stands for whole bytes; cards are not, since they can be made
@@ -23,7 +23,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..core.paths import TEMP_NAME
@@ -41,6 +41,7 @@ __all__ = [
     "overwrite",
     "remove",
     "replace",
+    "replace_by_parts",
     "sync_disk",
     "sync_folder",
     "truncate",
@@ -174,6 +175,30 @@ def replace(
         return _replace_if(temp, str(path), still)
     _take_place(temp, str(path))
     return True
+
+
+def replace_by_parts(path: Path | str, parts: Iterable[bytes]) -> None:
+    """As `replace`, synced, for a file that is too large to be held in memory. The old file stays readable until then.
+    Raises OSError, and whatever `parts` raises; the old file is then as it was."""
+    folder, target = os.path.dirname(path), str(path)
+    temp = _write_temp(folder, b"", sync=False, like=os.lstat(path))
+    fd = calls.open(temp, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        gathered = bytearray()
+        for part in parts:
+            gathered += part
+            if len(gathered) >= 1 << 20:
+                write_all(fd, gathered)
+                gathered = bytearray()
+        write_all(fd, gathered)
+        calls.fsync(fd)
+    except OSError as err:
+        calls.close(fd)
+        with contextlib.suppress(OSError):
+            calls.unlink(temp)
+        raise _named(err, folder) from None
+    calls.close(fd)
+    _take_place(temp, target)
 
 
 def _take_place(temp: str, target: str) -> None:

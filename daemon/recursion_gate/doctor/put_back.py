@@ -6,10 +6,12 @@ from __future__ import annotations
 from ..audit.verify import verify
 from ..core.errors import Parked
 from ..core.paths import Root
+from ..core.receipt import line_digest
 from ..core.settings import Settings
 from ..disk import lock
 from ..engine.record_files import BeingSaved, RecordFiles
 from ..engine.recover import not_in_the_record, open_state
+from ..formats.record_change import Step
 from ..store import jsonl
 from ..store.index import Decided
 
@@ -33,7 +35,7 @@ def put_back(root: Root, user: str, settings: Settings) -> None:
                     continue
                 for file, lines in receipt.lines.items():
                     if (receipt.seq, file) in missing:
-                        texts.add(file, lines[-1], {})
+                        texts.add(Step(file, into=lines[-1]), line_digest(None))
             try:
                 texts.plan()
             except BeingSaved as err:

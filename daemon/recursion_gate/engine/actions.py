@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ..core.entry import Entry
 from ..core.errors import Refusal
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
+from ..core.receipt import Receipt
 from ..disk.untrusted import Mark, Seen
 from ..formats.cards import Verdict
-from .observations import Card
+from .observations import Card, Request
 
 __all__ = [
     "Action",
@@ -19,12 +21,14 @@ __all__ = [
     "Decision",
     "Discard",
     "FileCard",
+    "Forget",
     "Refuse",
     "Reject",
     "RenewCard",
     "RestoreName",
     "ReturnWithNote",
     "Stage",
+    "Undo",
     "Wait",
 ]
 
@@ -137,6 +141,12 @@ class Decision:
         return (self.verdict.candidate.link_to_evidence_id if self.is_approval else None) or ""
 
     @property
+    def target(self) -> str:
+        """The entry that it supersedes or retracts; "" where there is none."""
+        candidate = self.verdict.candidate
+        return (candidate.supersedes or candidate.retracts if self.is_approval else None) or ""
+
+    @property
     def order(self) -> tuple[int, str]:
         """When the card was put there: a move sets the ctime, and nobody can set it otherwise."""
         return min((c.seen.stat.st_ctime_ns, os.path.basename(c.path)) for c in self.cards)
@@ -144,10 +154,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Merge a candidate into the Record, with a receipt. `linked_to`: the ACT id that its lines link to."""
+    """Merge a candidate into the Record, with a receipt. `linked_to`: the ACT id that its lines link to; `old`: the
+    entry that it supersedes or retracts."""
 
     decision: Decision
     linked_to: str | None
+    old: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,24 @@ class Reject:
     """Take a candidate off the gate, with a receipt."""
 
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take a decision back: the Record is as if it had not been taken, and its candidate waits again."""
+
+    request: Request
+    receipt: Receipt
+    #: The approvals that link to the entry, where it is one: their lines stay.
+    linked: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Erase an entry, or a candidate, wherever it stands."""
+
+    request: Request
+    candidate_id: str
 
 
 Action = (
@@ -169,4 +199,6 @@ Action = (
     | Wait
     | Approve
     | Reject
+    | Undo
+    | Forget
 )

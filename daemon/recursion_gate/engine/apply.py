@@ -23,19 +23,23 @@ from .actions import (
     CreateCard,
     Discard,
     FileCard,
+    Forget,
     Refuse,
     Reject,
     RenewCard,
     RestoreName,
     ReturnWithNote,
     Stage,
+    Undo,
     Wait,
 )
 from .filing import file_cards
+from .forget import forget
 from .merge import merge
 from .observe_cards import is_unchanged, note_on
 from .record_files import RecordFiles
 from .refuse import discard, numbered, refuse
+from .undo import undo
 from .user_state import UserState
 
 __all__ = ["apply", "own_names", "remove_staged", "wait"]
@@ -66,6 +70,10 @@ def apply(
             left += others[number:]
             break
         _ONE_BY_ONE[type(action)](state, action)
+    for each in [a for a in actions if isinstance(a, Undo)]:
+        undo(state, each)
+    for each_forgotten in [a for a in actions if isinstance(a, Forget)]:
+        forget(state, each_forgotten)
     if decided := [a for a in actions if isinstance(a, Approve | Reject)]:
         merge(state, decided, texts or RecordFiles(state))
     return left

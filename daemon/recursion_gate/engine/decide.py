@@ -7,9 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from ..core.entry import Entry
 from ..core.errors import Refusal
-from ..core.model import TAKE_BACK, Candidate, Receipt, id_hash
+from ..core.model import Candidate, id_hash
 from ..core.paths import is_aside
+from ..core.receipt import TAKE_BACK, Receipt
 from ..core.settings import Settings
 from ..formats import card_hints, cards, record_edit
 from ..formats.fields import PUT_BACK
@@ -19,15 +21,17 @@ from .actions import (
     Decision,
     Discard,
     FileCard,
+    Forget,
     Refuse,
     RenewCard,
     RestoreName,
     ReturnWithNote,
     Stage,
+    Undo,
 )
-from .observations import Card, Drop, Entry, Leftover, Odd, Preview, Strange, Torn, Unreadable
+from .observations import Card, Drop, EntryCards, Leftover, Odd, Preview, Request, Strange, Torn, Unreadable
 
-__all__ = ["Known", "drops", "entry", "hint", "odd", "renew"]
+__all__ = ["Known", "drops", "entry", "hint", "odd", "renew", "undo"]
 
 
 class Known(Protocol):
@@ -42,6 +46,10 @@ class Known(Protocol):
     def twin(self, candidate_id: str) -> str | None: ...
 
     def was_lost(self, candidate_id: str) -> bool: ...
+
+    def last_receipt(self, candidate_id: str) -> Receipt | None: ...
+
+    def entry(self, named: str) -> Entry | None: ...
 
 
 # -- drops --------------------------------------------------------------------------------------------------------
@@ -100,6 +108,11 @@ class _Taken:
                 again.append((candidate.id, None))
                 continue
             receipt = self._known.receipt(candidate.id)
+            if receipt is not None and receipt.is_erased:
+                raise Refusal(
+                    f"the id '{candidate.id}' was forgotten on {receipt.at[:10]}: nothing with it is staged again",
+                    "Delete this file; or, if it is another entry, give it another id, or none, and put it back.",
+                )
             if receipt is not None:
                 if not proposal.says_the_same_as(self._known.as_staged(receipt)):
                     raise Refusal(
@@ -131,11 +144,29 @@ class _Taken:
             )
         if candidate.link_to_evidence_id == candidate.id:
             raise Refusal("link_to_evidence_id names the candidate itself", "Leave it out.")
+        self._has_a_target(candidate)
         twin = self._known.twin(candidate.id) or twin
         if twin is not None:
             raise Refusal(
                 f"the id '{candidate.id}' gives the same ACT id as '{twin}'", "Give this one another id, or none."
             )
+
+    def _has_a_target(self, candidate: Candidate) -> None:
+        """Raises Refusal where there is no entry that a correction or a retraction could be about."""
+        target = candidate.supersedes or candidate.retracts
+        if not target:
+            return
+        field = "supersedes" if candidate.supersedes else "retracts"
+        entry = self._known.entry(target)
+        if entry is None:
+            raise Refusal(
+                f"{field}: no entry {target} was approved here",
+                "Give the ACT id of an entry of the Record. To change one that still waits, edit its card in pending/.",
+            )
+        if entry.problem is not None:
+            by = entry.gone.evidence_id if entry.gone else None
+            later = f"Write {field}: {by}" if by else "Leave this out"
+            raise Refusal(f"{field}: {target} no longer stands: {entry.problem}", f"{later}, and put the file back.")
 
     def _fits(self, new: int) -> None:
         """Raises Refusal where the gate has no room for so many."""
@@ -185,7 +216,58 @@ def _leftover(left: Leftover) -> Action:
     return Discard(left.path, left.seen.mark, f"it is {left.receipt.action}")
 
 
-def entry(these: Entry) -> Decision | ReturnWithNote | list[RestoreName]:
+def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
+    """The answer to a file in undo/. A decision can be taken back as long as no later one rests on it."""
+    try:
+        if request.named is None:
+            raise Refusal(
+                "this is no card, so it says of no decision that it be taken back",
+                "Put a copy of the decided card here: it is in the month's folder under receipts/.",
+            )
+        if request.forget:
+            return Forget(request, _whom(request.named, known))
+        candidate_id = _whom(request.named, known)
+        last = known.last_receipt(candidate_id)
+        if known.candidate(candidate_id) is not None:
+            if last is not None and last.action == "undone":
+                return Discard(request.path, request.seen.mark, "its entry waits again")
+            raise Refusal(
+                f"'{candidate_id}' still waits: there is no decision to take back", "Its card is in pending/."
+            )
+        if last is None or last.action not in ("approved", "rejected"):
+            done = f"it was {last.message}" if last else "it was never staged"
+            raise Refusal(f"'{candidate_id}' was not decided: {done}", "Delete this file.")
+        entry = known.entry(candidate_id)
+        linked = entry.linked if entry else []
+        later = ([entry.gone] if entry and entry.gone else []) + linked
+        if later:
+            how = {r.seq: "links to it" for r in linked}
+            said = ", ".join(f"{r.candidate_id} {how.get(r.seq) or _about(r)}" for r in later[:3])
+            more = f" and {len(later) - 3} more" if len(later) > 3 else ""
+            raise Refusal(
+                f"the approval of '{candidate_id}' cannot be taken back: {said}{more}",
+                "Take that one back first; or retract this entry: recursion-gate retract " + (last.evidence_id or ""),
+            )
+        return Undo(request, last)
+    except Refusal as err:
+        return Refuse(request.path, request.seen.mark, err, "was not carried out", record_too=False)
+
+
+def _about(receipt: Receipt) -> str:
+    return "supersedes it" if receipt.supersedes else "retracts it"
+
+
+def _whom(named: str, known: Known) -> str:
+    """The candidate that a request names by its own id, or by its ACT id. Raises Refusal."""
+    entry = known.entry(named)
+    if entry is not None:
+        return entry.receipt.candidate_id
+    if known.candidate(named) is None and known.last_receipt(named) is None:
+        raise Refusal(f"there is no decision on '{named}', and it does not wait", "Check the id.")
+    return named
+
+
+def entry(these: EntryCards) -> Decision | ReturnWithNote | list[RestoreName]:
     """The decision that the cards of one candidate give together."""
     note = _contradiction(these.cards) or _cut_short(these) or _typed_below(these.cards)
     if note:
@@ -204,7 +286,7 @@ def _contradiction(these: Sequence[Card]) -> str | None:
     return None
 
 
-def _cut_short(these: Entry) -> str | None:
+def _cut_short(these: EntryCards) -> str | None:
     """The note, where a ReturnWithNote has put a card with one into pending/ and a stop kept it from taking all of the
     cards away: they were there before that card, and one of two contrary ones must not count because it was left
     alone."""
@@ -226,7 +308,7 @@ def _typed_below(these: Sequence[Card]) -> str | None:
 
 
 def renew(
-    card: Preview, effect: Callable[[Candidate], Sequence[record_edit.Addition]], settings: Settings
+    card: Preview, effect: Callable[[Candidate], Sequence[record_edit.Change]], settings: Settings
 ) -> RenewCard | None:
     """Renew a card whose preview shows what is no longer so; what a person has written stays, also below the marker,
     where it is told when the card is decided. `effect`: the lines that approving a candidate would add."""
@@ -237,6 +319,7 @@ def renew(
         candidate = cards.read(card.data, staged, settings).candidate
         adds = effect(candidate)
         outdated = cards.is_outdated(card.data, staged, candidate, adds, as_staged)
+        outdated |= not cards.shows_what_goes(card.data, adds)  # a person may just have written `supersedes:`
         if not outdated or cards.typed_below(card.data, staged, [as_staged, adds]):
             return None
         return RenewCard(staged.id, card.path, card.data, cards.with_preview(card.data, staged, adds))

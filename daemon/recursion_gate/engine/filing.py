@@ -9,8 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..core.errors import Refusal
-from ..core.model import Receipt
 from ..core.paths import Place
+from ..core.receipt import Receipt
 from ..disk import atomic, untrusted
 from ..formats import cards
 from .refuse import numbered

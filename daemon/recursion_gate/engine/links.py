@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ..core.model import Candidate, Receipt, act_id
+from ..core.entry import Entry
+from ..core.model import Candidate, act_id, act_key, id_hash
+from ..core.receipt import Receipt
 from ..formats import cards, record_edit
 from .actions import Approve, Decision, Reject, ReturnWithNote, Wait
 
@@ -22,6 +24,8 @@ class Known(Protocol):
     def candidate(self, candidate_id: str) -> Candidate | None: ...
 
     def receipt(self, candidate_id: str) -> Receipt | None: ...
+
+    def entry(self, named: str) -> Entry | None: ...
 
 
 class Order:
@@ -38,6 +42,7 @@ class Order:
         """`in_evidence`: whether an entry of the evidence file has this id. `today`: for messages."""
         self._known, self._in_evidence, self._today = known, in_evidence, today
         self._placed: dict[str, Approve | Reject] = {}
+        self._gone: dict[str, str] = {}  # by `act_key`, the candidate that supersedes or retracts it in this turn
         self._after: dict[str, list[Decision]] = defaultdict(list)
         self._ready: list[tuple[tuple[int, str], str, Decision]] = []
         batch = {d.staged.id: d for d in decisions}
@@ -56,6 +61,8 @@ class Order:
     def place(self, action: Approve | Reject) -> None:
         """This decision is carried out now."""
         self._placed[action.decision.staged.id] = action
+        if isinstance(action, Approve) and action.old is not None:
+            self._gone[id_hash(action.old.receipt.candidate_id)] = action.decision.staged.id
 
     def __iter__(self) -> Iterator[Approve | Reject | ReturnWithNote | Wait]:
         while self._ready:
@@ -71,26 +78,57 @@ class Order:
     def _action(self, decision: Decision) -> Approve | Reject | ReturnWithNote | Wait:
         if not decision.is_approval:
             return Reject(decision)
-        link = decision.link
-        if not link:
-            return Approve(decision, None)
+        old, problem = None, None
+        if decision.target:
+            old, problem = self._standing(decision.target)
+            if old is None:
+                field = "retracts" if decision.verdict.candidate.retracts else "supersedes"
+                note = f"{problem}; take the line {field} out, or reject this"
+                return ReturnWithNote(decision.staged, decision.cards, note)
+        linked_to: str | None = None
+        if decision.link:
+            found = self._evidence(decision.link)
+            if isinstance(found, Wait):
+                return Wait(decision.staged.id, found.why)
+            linked_to, problem = found
+            if linked_to is None:
+                note = f"{problem}; take the line link_to_evidence_id out, or change it"
+                return ReturnWithNote(decision.staged, decision.cards, note)
+        return Approve(decision, linked_to, old)
+
+    def _standing(self, target: str) -> tuple[Entry | None, str]:
+        """The entry that is to be superseded or retracted, or why it cannot be."""
+        entry = self._known.entry(target)
+        if entry is None:
+            return None, f"there is no entry {target} in the Record"
+        by = self._gone.get(act_key(target))
+        problem = entry.problem or (f"{by}, which was approved before, is about the same entry" if by else None)
+        return (None, f"{target} no longer stands: {problem}") if problem else (entry, "")
+
+    def _evidence(self, link: str) -> tuple[str | None, str] | Wait:
+        """The ACT id that a link means, or why it means none; or that this is not known yet."""
         target = self._placed.get(link)
         if isinstance(target, Approve):
-            return Approve(decision, target.linked_to or act_id(target.decision.staged))
+            if target.decision.verdict.candidate.retracts:
+                return None, f"{link} is a retraction, and no entry"
+            return target.linked_to or act_id(target.decision.staged), ""
         if isinstance(target, Reject):
-            problem = f"the entry it links to ({link}) was rejected on {self._today}"
-        elif self._known.candidate(link) is not None:
-            return Wait(decision.staged.id, f"waits until {link} is decided")
-        elif (receipt := self._known.receipt(link)) is not None:
-            if receipt.action == "approved":
-                return Approve(decision, receipt.evidence_id)
-            problem = f"the entry it links to ({link}) was rejected on {receipt.at[:10]}"
-        elif self._in_evidence(link):
-            return Approve(decision, link)
-        else:
-            problem = f"there is no entry {link} to link to"
-        note = f"{problem}; take the line link_to_evidence_id out, or change it"
-        return ReturnWithNote(decision.staged, decision.cards, note)
+            return None, f"the entry it links to ({link}) was rejected on {self._today}"
+        if self._known.candidate(link) is not None:
+            return Wait(link, f"waits until {link} is decided")
+        receipt = self._known.receipt(link)
+        if receipt is not None and receipt.action != "approved":
+            return None, f"the entry it links to ({link}) was {receipt.action} on {receipt.at[:10]}"
+        if receipt is not None and receipt.retracts:
+            return None, f"{link} is a retraction, and no entry"
+        entry = self._known.entry(link)
+        if entry is not None and (entry.problem or act_key(link) in self._gone):
+            return None, f"{link} no longer stands: {entry.problem or 'it is corrected or retracted just now'}"
+        if receipt is not None:
+            return receipt.evidence_id, ""
+        if entry is not None or self._in_evidence(link):
+            return link, ""
+        return None, f"there is no entry {link} to link to"
 
 
 def names(evidence: bytes, link: str) -> bool:
@@ -98,14 +136,17 @@ def names(evidence: bytes, link: str) -> bool:
     return re.search(rb"^- %b(?![\w\x80-\xff-])" % re.escape(link.encode()), evidence, re.MULTILINE) is not None
 
 
-def shows_what_it_adds(action: Approve | Reject, effect: Callable[[Candidate], Sequence[record_edit.Addition]]) -> bool:
-    """Whether a linked entry would be merged as its card shows it. Not so when its link has come to mean something, or
-    something else, since the card was made, or saved. `effect`: the lines that approving a candidate would add."""
-    if isinstance(action, Reject) or not action.decision.link:
+def shows_what_it_adds(action: Approve | Reject, effect: Callable[[Candidate], Sequence[record_edit.Change]]) -> bool:
+    """Whether an entry that links to another one, or supersedes or retracts it, would be merged as its card shows it.
+    Not so when that has come to mean something, or something else, since the card was made, or saved. `effect`: the
+    lines that approving a candidate would add and take out."""
+    if isinstance(action, Reject) or not (action.decision.link or action.decision.target):
         return True
     card, staged = action.decision.cards[0], action.decision.staged
     candidate = card.verdict.candidate
-    adds = record_edit.additions(candidate, action.linked_to or "", linked=True)
+    old = {file: lines[-1] for file, lines in action.old.receipt.lines.items()} if action.old else {}
+    evidence = action.linked_to or act_id(staged)
+    adds = record_edit.changes(candidate, evidence, old, linked=action.linked_to is not None)
     return not cards.is_outdated(card.seen.data, staged, candidate, adds, effect(staged))
 
 

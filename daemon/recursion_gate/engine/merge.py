@@ -10,12 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from ..core.clock import now
-from ..core.model import Candidate, Receipt, act_id, instant
+from ..core.clock import now, salt
+from ..core.entry import Entry
+from ..core.model import Candidate, act_id, instant
+from ..core.receipt import Old, Receipt, line_digest
 from ..disk import atomic
 from ..formats import cards, record_edit
+from ..formats.record_change import Step, spot_of, standing, steps
 from ..permissions import ownership
 from ..store import baseline
 from .actions import Approve, Decision, Reject
@@ -24,7 +28,7 @@ from .record_files import RecordFiles
 from .refuse import discard
 from .user_state import UserState
 
-__all__ = ["merge", "take_off_the_gate"]
+__all__ = ["change_gate", "merge", "plan_steps", "standing_lines", "taken_out", "write_receipts"]
 
 
 def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFiles) -> None:
@@ -37,26 +41,79 @@ def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFi
             drafts.append(_draft(decision, decision.staged, None, moment))
             continue
         candidate, evidence = decision.verdict.candidate, action.linked_to or act_id(decision.staged)
-        draft = _draft(decision, candidate, evidence, moment)
+        draft = _draft(decision, candidate, None if candidate.retracts else evidence, moment)
+        if not candidate.retracts:
+            added = record_edit.additions(candidate, evidence, linked=action.linked_to is not None)
+            draft["lines"] = {each.file: [each.line] for each in added}
+        if action.old is not None:
+            draft["old"] = taken_out(action.old, record_edit.gone_as(candidate, evidence), draft, texts)
         drafts.append(draft)
-        for addition in record_edit.additions(candidate, evidence, linked=action.linked_to is not None):
-            texts.add(addition.file, addition.line, draft["lines"])
+        plan_steps(texts, draft)
     texts.plan()
+    receipts = write_receipts(state, drafts)
+    texts.write()
+    change_gate(state, receipts)
+    state.events.say_all((r.action, r.candidate_id, {"seq": r.seq, "via": r.via, "by": r.by}) for r in receipts)
+    state.ledger.put_into_index()
+    file_cards(state.place, [(r, a.decision.cards[0].seen.data) for a, r in zip(decided, receipts, strict=True)])
+    for action, receipt in zip(decided, receipts, strict=True):
+        for card in action.decision.cards:
+            discard(state, card.path, card.seen.mark, f"it is {receipt.action}")
+
+
+def write_receipts(state: UserState, drafts: Sequence[dict[str, Any]]) -> list[Receipt]:
+    """Put the receipts on disk: the decisions are taken. Raises OSError."""
     place, ledger = state.place, state.ledger
     if ledger.seq == 0:
         if not os.path.lexists(place.baseline):
             atomic.replace(place.baseline, baseline.bytes_of(place))  # synced: it cannot be made again
         atomic.sync_folder(place.receipts)
     state.hooks.check()
-    receipts = ledger.append(drafts)
-    texts.write()
-    take_off_the_gate(state, receipts)
-    state.events.say_all((r.action, r.candidate_id, {"seq": r.seq, "via": r.via, "by": r.by}) for r in receipts)
-    ledger.put_into_index()
-    file_cards(place, [(r, a.decision.cards[0].seen.data) for a, r in zip(decided, receipts, strict=True)])
-    for action, receipt in zip(decided, receipts, strict=True):
-        for card in action.decision.cards:
-            discard(state, card.path, card.seen.mark, f"it is {receipt.action}")
+    return ledger.append(drafts)
+
+
+def plan_steps(texts: RecordFiles, draft: dict[str, Any]) -> None:
+    """Want what the decision of `draft` does in the Record; what is really put in and taken out comes into the
+    draft."""
+    digest = line_digest(draft["old_salt"])
+    for step in steps(Receipt.model_construct(None, **draft)):
+        texts.add(step, digest, partial(_note, draft, step))
+
+
+def _note(draft: dict[str, Any], step: Step, added: list[str], gone: list[str]) -> None:
+    """Headings are made, and go, with the entry's own lines; and a line that somebody took out cannot go."""
+    own = draft["lines"].get(step.file)
+    if added and own and own[-1] == added[-1]:
+        draft["lines"][step.file] = added
+    own = draft["removed"].get(step.file)
+    if own and step.out and own[-1] == step.out[-1]:
+        draft["removed"][step.file] = gone or [own[-1]]
+
+
+def taken_out(entry: Entry, why: str, draft: dict[str, Any], texts: RecordFiles) -> Old:
+    """The lines of `entry` that the decision of `draft` takes out, as they stand in the Record; its evidence is struck,
+    with the reason `why`. Raises BeingSaved, Parked, OSError."""
+    old: Old = {"removed": {}, "lines": {}, "spots": {}}
+    digest = line_digest(draft["old_salt"])
+    for file, line in standing_lines(entry.receipt, entry.linked, texts).items():
+        old["removed"][file] = [line]
+        if file == "self-evidence.md":
+            old["lines"][file] = [record_edit.strike(line, why)]
+        elif file not in draft["lines"] and (spot := spot_of(texts.text(file), line, digest)):
+            old["spots"][file] = spot
+    return old
+
+
+def standing_lines(receipt: Receipt, linked: Sequence[Receipt], texts: RecordFiles) -> dict[str, str]:
+    """The lines of an entry as they stand in the Record, by file: as they were merged, or as a person has edited them
+    since. Raises BeingSaved, Parked, OSError."""
+    found = {}
+    for file, lines in receipt.lines.items():
+        others = {other.lines[file][-1] for other in linked if file in other.lines}
+        line = standing(texts.text(file), file, lines[-1], receipt.evidence_id or "", others)
+        if line is not None:
+            found[file] = line
+    return found
 
 
 def _draft(decision: Decision, candidate: Candidate, evidence: str | None, moment: str) -> dict[str, Any]:
@@ -64,30 +121,42 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
     card, staged = decision.cards[0], decision.staged
     action, verdict = card.folder, card.verdict
     via = cards.via_of(card.seen.data, verdict.via, action) if ownership.is_unmoved(card.seen.stat) else None
+    is_approval = action == "approved"
     return {
         "candidate_id": staged.id,
         "action": action,
-        "merged_at": moment if action == "approved" else None,
+        "evidence_id": evidence,
+        "supersedes": candidate.supersedes if is_approval else None,
+        "retracts": candidate.retracts if is_approval else None,
+        "undoes": None,
+        "merged_at": moment if is_approval else None,
         "rejected_at": moment if action == "rejected" else None,
         "via": via or "folder",
         "by": ownership.wrote(card.path, card.seen.stat) if via else None,
+        "skill_tag": candidate.skill_tag,
+        "suggested_ix_section": candidate.suggested_ix_section,
         "reason": verdict.reason,
         "source": staged.source,
         "raw_text": candidate.raw_text,
-        "skill_tag": candidate.skill_tag,
-        "suggested_ix_section": candidate.suggested_ix_section,
-        "evidence_id": evidence,
         "lines": {},
+        "removed": {},
         "candidate": staged.as_json(),
         "approved": candidate.as_json() if verdict.edited and candidate != staged else None,
         "sha256": hashlib.sha256(card.seen.data).hexdigest(),
         "card": os.path.basename(card.path).encode(errors="replace").decode(),
+        "salt": salt(staged.id),
+        "old": None,
+        "old_salt": salt(f"{staged.id} old") if is_approval and (candidate.supersedes or candidate.retracts) else None,
     }
 
 
-def take_off_the_gate(state: UserState, receipts: Sequence[Receipt]) -> None:
-    """Remove from the gate those that these receipts decide. Raises OSError."""
+def change_gate(state: UserState, receipts: Sequence[Receipt]) -> None:
+    """Remove from the gate those that these receipts decide, and put back those whose decision is taken back. Raises
+    OSError, Parked."""
     for receipt in receipts:
-        state.gate.discard(receipt.candidate_id)
+        if receipt.action != "undone":
+            state.gate.discard(receipt.candidate_id)
+        elif receipt.candidate_id not in state.gate:
+            state.gate.add(state.as_staged(receipt))
     state.hooks.check()
     state.gate.save()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..core.errors import Refusal
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
+from ..core.receipt import Receipt
 from ..disk.untrusted import Mark, Seen
 from ..formats.cards import Verdict
 from ..formats.drops import Proposal
@@ -16,11 +17,12 @@ __all__ = [
     "Card",
     "DecidedCards",
     "Drop",
-    "Entry",
+    "EntryCards",
     "Folder",
     "Leftover",
     "Odd",
     "Preview",
+    "Request",
     "Strange",
     "Torn",
     "Unreadable",
@@ -95,7 +97,7 @@ Odd = Unreadable | Strange | Leftover | Torn
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EntryCards:
     """The cards of one candidate in approved/ and rejected/; and where its card in pending/ has a note, that note and
     when it was put there."""
 
@@ -114,6 +116,20 @@ class DecidedCards:
     held: set[str] = field(default_factory=set)  # ids whose card is there, decided or not yet readable
     unsettled: set[str] = field(default_factory=set)  # of these, where a card may still be being written
     is_whole: bool = True  # or it goes on in the next turn: then nothing is known of the order, or of contradictions
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A file in undo/: a copy of a decided card, or what `undo` and `forget` have put there."""
+
+    path: str
+    seen: Seen
+    #: The candidate, or the entry, that it names; None: it is no such file.
+    named: str | None
+    #: Whether it asks that the entry be forgotten.
+    forget: bool = False
+    via: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

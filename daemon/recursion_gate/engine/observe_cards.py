@@ -15,15 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import NotYet, Refusal
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
 from ..core.paths import is_aside, is_ignored
+from ..core.receipt import Receipt
 from ..disk import untrusted
 from ..formats import cards
 from ..formats.card_hints import without_hints
 from ..formats.card_name import file_name
 from ..permissions import ownership
 from .filing import filed
-from .observations import Card, DecidedCards, Entry, Folder, Leftover, Odd, Preview, Strange, Torn, Unreadable
+from .observations import Card, DecidedCards, EntryCards, Folder, Leftover, Odd, Preview, Strange, Torn, Unreadable
 from .refuse import is_being_refused
 from .user_state import UserState
 
@@ -164,18 +165,18 @@ def _verdict(state: UserState, path: str, seen: untrusted.Seen, staged: Candidat
             return cards.Verdict(staged, False, cards.reason_in(seen.data), None)
         raise
     state.settling.check(path, seen, whole=cards.via_of(seen.data, verdict.via, folder) is not None)
-    effects = [state.cards.effect(staged), state.cards.effect(verdict.candidate)]
+    effects = [*state.cards.previews(staged), *state.cards.previews(verdict.candidate)]
     verdict.below = cards.typed_below(seen.data, staged, effects)
     return verdict
 
 
-def entries(state: UserState, look: DecidedCards) -> Iterator[Entry]:
+def entries(state: UserState, look: DecidedCards) -> Iterator[EntryCards]:
     """The candidates whose cards are there and have rested."""
     for candidate_id, these in look.found.items():
         staged = state.gate.get(candidate_id)
         if staged is None or candidate_id in look.unsettled:
             continue
-        yield Entry(staged, tuple(these), _note_in_pending(state, staged))
+        yield EntryCards(staged, tuple(these), _note_in_pending(state, staged))
 
 
 def _note_in_pending(state: UserState, staged: Candidate) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..core.errors import Refusal
 from ..core.model import Candidate
 from ..core.paths import Place, is_aside, is_ignored
+from ..core.receipt import Receipt
 from ..core.settings import Settings
 from ..disk import untrusted
 from ..formats import cards, record_edit
@@ -127,11 +128,13 @@ class PendingCards:
             self._linked.add(candidate_id)
         if candidate_id and (hints := hints_in(data)) != ():
             self.hints[candidate_id] = hints
+        if candidate_id and cards.target_in(data):
+            self._linked.add(candidate_id)
         return candidate_id
 
     def take_linked(self) -> set[str]:
-        """The candidates whose cards link to others and were read since this was asked last: somebody may have saved
-        them with a preview of before."""
+        """The candidates whose cards link to others, supersede or retract one, and were read since this was asked last:
+        somebody may have saved them with a preview of before."""
         taken, self._linked = self._linked, set()
         return taken
 
@@ -200,12 +203,31 @@ class PendingCards:
 
     # -- a card as the daemon would make it now -----------------------------------------------------------------------
 
-    def effect(self, candidate: Candidate) -> list[record_edit.Addition]:
+    def effect(self, candidate: Candidate) -> list[record_edit.Change]:
         """The lines that approving `candidate` would add now."""
         there = (self.gate.changes, self.ledger.size)
         if self._evidence_of[0] != there:
             self._evidence_of = there, {}
-        return record_edit.effect(candidate, self.gate.get, self._decided_as, self._evidence_of[1])
+        return record_edit.effect(candidate, self.gate.get, self._decided_as, self._evidence_of[1], self._standing)
+
+    def previews(self, candidate: Candidate) -> list[list[record_edit.Change]]:
+        """What the daemon may have put below the marker of the card of `candidate`: as `effect` is now, and as it was
+        while the entry that it supersedes or retracts still stood."""
+        now = self.effect(candidate)
+        if not (candidate.supersedes or candidate.retracts):
+            return [now]
+        return [now, record_edit.effect(candidate, self.gate.get, self._decided_as, {}, self._once_standing)]
+
+    def _once_standing(self, named: str) -> Receipt | None:
+        entry = self.ledger.entry(named)
+        if entry is not None:
+            return entry.receipt
+        last = self.ledger.last_about(named)
+        return last.model_copy(update={"lines": last.removed}) if last else None
+
+    def _standing(self, named: str) -> Receipt | None:
+        entry = self.ledger.entry(named)
+        return entry.receipt if entry and entry.problem is None else None
 
     def _decided_as(self, candidate_id: str) -> str | None:
         receipt = self.ledger.find(candidate_id)

@@ -7,15 +7,22 @@ of what is meant; and a file that was saved since it was read is never written o
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from ..core.errors import NotYet, Parked, Refusal
 from ..disk import atomic, untrusted
 from ..formats import record_edit
+from ..formats.record_change import Digest, Step, apply
 from .user_state import UserState
 
 __all__ = ["BeingSaved", "RecordFiles"]
+
+#: Is told the lines that a step puts in, and those that it takes out.
+Done = Callable[[list[str], list[str]], None]
+_Wanted = tuple[Step, Digest, Done]
 
 #: In how many seconds to look again whether a Record file is still being written.
 _SAVING = 0.1
@@ -42,7 +49,7 @@ class RecordFiles:
     def __init__(self, state: UserState) -> None:
         self.state = state
         self._texts: dict[str, tuple[bytes, object]] = {}
-        self._wanted: dict[str, list[tuple[str, dict[str, list[str]]]]] = {}
+        self._wanted: dict[str, list[_Wanted]] = {}
 
     def text(self, file: str) -> bytes:
         return self._load(file)[0]
@@ -52,21 +59,15 @@ class RecordFiles:
             self._texts[file] = _read_record(self.state, file)
         return self._texts[file]
 
-    def add(self, file: str, line: str, lines: dict[str, list[str]]) -> None:
-        """Want `line` in `file`; what is really put in will be noted in `lines`."""
-        lines[file] = []  # in the order of the candidate's own lines, whatever else goes into the file
-        self._wanted.setdefault(file, []).append((line, lines))
+    def add(self, step: Step, digest: Digest, done: Done | None = None) -> None:
+        """Want `step`. `done` is told, when it is planned, the lines that are put in and those that are taken out."""
+        self._wanted.setdefault(step.file, []).append((step, digest, done or _ignore))
 
     def plan(self) -> None:
-        """Put the wanted lines in, in memory. Raises Parked when a file cannot take them."""
+        """Take the wanted steps, in memory. Raises Parked when a file cannot take them."""
         for file, wanted in self._wanted.items():
             text, mark = self._load(file)
-            new, added = record_edit.insert(text, record_edit.HEADINGS[file], [line for line, _ in wanted])
-            made = added[: len(added) - len(wanted)]  # the heading, where it was missing, is the first one's
-            for line, lines in wanted:
-                lines[file] = [*made, line]
-                made = []
-            self._texts[file] = (new, mark)
+            self._texts[file] = (_after(text, wanted, tell=True), mark)
 
     def write(self) -> None:
         """Put the planned texts on disk, synced. A file that somebody has saved since it was read is read again."""
@@ -81,7 +82,7 @@ class RecordFiles:
                     text, mark = _read_record(self.state, file)
                 except BeingSaved as err:
                     raise err.in_the_midst() from None
-                new = record_edit.insert(text, record_edit.HEADINGS[file], [line for line, _ in wanted])[0]
+                new = _after(text, wanted, tell=False)
             else:
                 raise BeingSaved(path, place.display_path(path)).in_the_midst()
         if self._wanted:
@@ -91,6 +92,29 @@ class RecordFiles:
         if at == str(path):  # the last moment before the two change places
             self.state.hooks.check()
         return untrusted.untouched(at, mark)
+
+
+def _ignore(added: list[str], gone: list[str]) -> None:
+    """Nobody wants to know."""
+
+
+def _after(text: bytes, wanted: Sequence[_Wanted], *, tell: bool) -> bytes:
+    """`text` after all of these steps. Lines that go to the end of their section are put in all at once."""
+    for together, group in groupby(wanted, key=lambda each: each[0].is_addition):
+        these = list(group)
+        if together:
+            heading = record_edit.HEADINGS[these[0][0].file]
+            text, added = record_edit.insert(text, heading, [str(step.into) for step, _, _ in these])
+            made = added[: len(added) - len(these)]  # the heading, where it was missing, is the first one's
+            for step, _, done in these if tell else ():
+                done([*made, str(step.into)], [])
+                made = []
+            continue
+        for step, digest, done in these:
+            text, added, gone = apply(text, step, digest)
+            if tell:
+                done(added, gone)
+    return text
 
 
 def _read_record(state: UserState, file: str) -> tuple[bytes, object]:

@@ -7,14 +7,15 @@ import os
 from collections.abc import Iterable
 
 from ..core.errors import Parked, Refusal
-from ..core.model import Receipt
 from ..core.paths import STATES, TEMP_NAME, Place
+from ..core.receipt import Receipt, line_digest
 from ..core.settings import Settings
 from ..disk import atomic, untrusted
 from ..formats import record_edit
 from ..store import read_me, recovery
 from ..store.index import Decided
-from .merge import take_off_the_gate
+from .forget import finish_forgetting
+from .merge import change_gate
 from .record_files import BeingSaved, RecordFiles
 from .settle import Looks
 from .user_state import Hooks, UserState
@@ -37,7 +38,7 @@ def open_state(
 
 def _prepare(place: Place) -> None:
     """Make the user's folders, and remove what a stop left half written."""
-    for folder in (place.pending, place.approved, place.rejected, place.problems, place.receipts):
+    for folder in (place.pending, place.approved, place.rejected, place.undo, place.problems, place.receipts):
         atomic.make_folder(folder)
     _not_from_strangers(place)
     read_me.put(place)
@@ -64,22 +65,23 @@ def _finish(state: UserState) -> None:
         atomic.append(state.place.ledger, b"")  # synced, should this folder be a disk of its own (see `reconcile`)
         texts = RecordFiles(state)
         try:
-            for _, file, line in recovery.missing(receipts, texts.text, state.place.ledger):
-                texts.add(file, line, {})
+            for receipt, step in recovery.missing(receipts, texts.text, state.place.ledger):
+                texts.add(step, line_digest(receipt.old_salt))
             texts.plan()
         except BeingSaved as err:
             raise err.in_the_midst() from None
         texts.write()
         atomic.sync_folder(state.place.home)
-        take_off_the_gate(state, receipts)
+        change_gate(state, receipts)
         for receipt in receipts:
             state.events.say("finished", receipt.candidate_id, seq=receipt.seq)
+    finish_forgetting(state)
     decided = [r for c in state.gate if (r := state.ledger.find(c.id)) is not None]
     state.lacks = not_in_the_record(state, {r.seq: r for r in [*state.ledger.latest(_LATEST), *decided]}.values())
     for receipt in state.lacks:
         state.events.say("record-behind", receipt.candidate_id, seq=receipt.seq, fix="recursion-gate doctor --fix")
     if decided:  # an older gate was put back: what was decided stays decided
-        take_off_the_gate(state, decided)
+        change_gate(state, decided)
 
 
 def not_in_the_record(state: UserState, receipts: Iterable[Receipt]) -> list[Receipt]:

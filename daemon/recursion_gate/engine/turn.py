@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..core.clock import now
 from ..core.model import instant
-from . import decide, links, observe_cards, observe_drops
+from . import decide, links, observe_cards, observe_drops, observe_undo
 from .actions import Action, Approve, CreateCard, Decision, Refuse, Reject, RestoreName, ReturnWithNote, Wait
 from .apply import apply, own_names, remove_staged, wait
 from .observations import DecidedCards
@@ -30,7 +30,8 @@ _TURN_SECONDS, _PART_SECONDS, _FEWEST = 0.2, 0.1, 20
 _BYTES_LIMIT = 8_000_000
 
 _NOT_AS_SHOWN = (
-    "the entry it links to was decided or came after this card was made, and what it adds is now as shown below"
+    "the entry it links to, supersedes or retracts was decided or came after this card was made, and what it does is "
+    "now as shown below"
 )
 
 
@@ -67,6 +68,7 @@ def turn(state: UserState) -> Outcome:
     if strays is None or look is None or not look.is_whole:  # nothing is decided, or created anew, on half a look
         state.hooks.found(limit)  # so many that one part of a turn does not do to look: the rest will be as many
         return Outcome(state.settling.due, True)
+    more |= _take_back(state, time.monotonic() + _PART_SECONDS)
     decisions = _decisions(state, look)
     until = time.monotonic() + _PART_SECONDS
     _stage(state, look.strays[:limit], until, at_once=True)
@@ -149,6 +151,21 @@ def _decisions(state: UserState, look: DecidedCards) -> list[Decision]:
     return found
 
 
+def _take_back(state: UserState, until: float) -> bool:
+    """Carry out what stands in undo/, one after the other, since each changes what can be taken back. Gives whether
+    some are left for the next turn. Raises OSError, Parked."""
+    odd, requests = observe_undo.requests(state)
+    _apply_in_time(state, list(decide.odd(odd)))
+    for number, request in enumerate(requests):
+        if number and state.late(until):
+            return True
+        try:
+            apply(state, [decide.undo(request, state)])
+        except BeingSaved as err:
+            state.settling.note_due(err.seconds)
+    return False
+
+
 def _carry_out(state: UserState, decisions: Sequence[Decision], seconds: float) -> int:
     """Carry out what was decided, in order; linked entries after what they link to. Gives how many had to be left for
     the next turn, which goes on where this one ends. Raises OSError, Parked."""
@@ -217,15 +234,18 @@ class _Plan:
 
 
 def _renew_linked(state: UserState, until: float) -> bool:
-    """Make anew, in pending/, the previews of those that link to what has come to the gate or left it since; what a
-    person has written above the marker stays. Gives whether some are left for the next turn. Raises OSError."""
+    """Make anew, in pending/, the previews of those that link to what has come to the gate or left it since, and of
+    corrections and retractions; what a person has written above the marker stays. Gives whether some are left for the
+    next turn. Raises OSError."""
     before = state.linked_at
-    if before is None or before[1] != state.gate.mark:
+    now = (state.gate.mark, state.ledger.size)
+    if before is None or before[1:] != now:
         there = set(state.gate.ids)
         linked = {c.id: c.link_to_evidence_id for c in state.gate if c.link_to_evidence_id}
         changed = linked.values() if before is None else before[0] ^ there
         state.stale |= links.linked_to_any(changed, linked, state.cards.links)
-        state.linked_at = (there, state.gate.mark)
+        state.stale |= {c.id for c in state.gate if c.supersedes or c.retracts}
+        state.linked_at = (there, *now)
     state.stale |= state.cards.take_linked()
     while state.stale:
         if time.monotonic() > until:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from ..core.entry import Entry
 from ..core.errors import Parked
-from ..core.model import Candidate, Receipt, id_hash
+from ..core.model import Candidate, id_hash
 from ..core.paths import Place
+from ..core.receipt import Receipt
 from ..core.settings import Settings
 from ..disk import untrusted
 from ..store.gate import Gate
@@ -79,8 +81,8 @@ class UserState:
         self.read_cards: dict[str, tuple[object, Card]] = {}
         #: A look at approved/ and rejected/ that takes more than one turn, and the paths that it has come to.
         self.half_look: tuple[DecidedCards, set[str]] | None = None
-        #: The ids at the gate when links were last looked at, and the gate's mark then.
-        self.linked_at: tuple[set[str], object] | None = None
+        #: The ids at the gate when links were last looked at; the gate's mark then, and the length of the receipts.
+        self.linked_at: tuple[set[str], object, int] | None = None
         #: Candidates that link to others which have come or gone: their cards may be outdated.
         self.stale: set[str] = set()
         #: Cards in approved/ that wait for another one, and why; for `status`.
@@ -127,6 +129,14 @@ class UserState:
     def receipt(self, candidate_id: str) -> Receipt | None:
         """The receipt of a candidate, if it has been decided. Raises Parked, OSError."""
         return self.ledger.find(candidate_id)
+
+    def last_receipt(self, candidate_id: str) -> Receipt | None:
+        """The last receipt of a candidate, also where that takes a decision back. Raises Parked, OSError."""
+        return self.ledger.last_of(candidate_id)
+
+    def entry(self, named: str) -> Entry | None:
+        """The entry with this ACT id, or of this candidate. Raises Parked, OSError."""
+        return self.ledger.entry(named)
 
     def as_staged(self, receipt: Receipt) -> Candidate:
         """The candidate of a receipt, as it was staged. Raises Parked."""

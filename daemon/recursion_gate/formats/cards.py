@@ -22,7 +22,7 @@ from . import card_hints, frontmatter
 from .drops import CARD_ONLY, decode
 from .fields import validate
 from .marker import MARKER_LINE, as_typed, on_a_card
-from .record_edit import Addition, clean, fold
+from .record_edit import Change, clean, fold
 
 __all__ = [
     "Verdict",
@@ -38,7 +38,9 @@ __all__ = [
     "reason_in",
     "render",
     "shows",
+    "shows_what_goes",
     "sign",
+    "target_in",
     "typed_below",
     "via_of",
     "with_preview",
@@ -46,20 +48,33 @@ __all__ = [
 
 MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
 
-_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+":\n\n    - [^\n]*\n\Z')
+_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+"(?:, goes)?:\n\n    - [^\n]*\n\Z')
 
 _LINK = re.compile(rb"""^['"]?link_to_evidence_id['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE)
+
+_TARGET = re.compile(
+    rb"""^['"]?(?:supersedes|retracts)['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE
+)
 
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
 
 #: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
-_SHOWN = ("link_to_evidence_id", "evidence_summary", "activity_type", "topic", "score", "source_id")
+_SHOWN = (
+    "link_to_evidence_id",
+    "supersedes",
+    "retracts",
+    "evidence_summary",
+    "activity_type",
+    "topic",
+    "score",
+    "source_id",
+)
 _EDITABLE = ("raw_text", "skill_tag", "suggested_ix_section", "created_at", "source", *_SHOWN)
 
 
-def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = None) -> bytes:
+def render(candidate: Candidate, lines: Sequence[Change], note: str | None = None) -> bytes:
     """The card of `candidate`, with the `lines` that approving would add, file by file."""
     quote = frontmatter.quote
     source = "null" if candidate.source is None else quote(candidate.source)
@@ -74,7 +89,7 @@ def render(candidate: Candidate, lines: Sequence[Addition], note: str | None = N
     ).encode()
 
 
-def _below(candidate: Candidate, lines: Sequence[Addition]) -> str:
+def _below(candidate: Candidate, lines: Sequence[Change]) -> str:
     """The text below the marker line: the reviewer's context, then the lines that approving adds."""
     said = context(candidate)
     quoted = f"\n\n{_CONTEXT}\n\n" + "\n".join(f"    > {line}" for line in said) if said else ""
@@ -98,12 +113,13 @@ def context(candidate: Candidate) -> list[str]:
     return made
 
 
-def _preview(lines: Sequence[Addition]) -> str:
-    """The lines that approving adds, file by file."""
-    return "\n\n" + "\n\n".join(f'{a.file}, "{a.heading}":\n\n    {a.line}' for a in lines) + "\n"
+def _preview(lines: Sequence[Change]) -> str:
+    """The lines that approving takes out and adds, file by file."""
+    parts = [f'{a.file}, "{a.heading}"{", goes" if a.goes else ""}:\n\n    {a.line}' for a in lines]
+    return "".join(f"\n\n{part}" for part in parts) + "\n"
 
 
-def with_preview(card: bytes, staged: Candidate, lines: Sequence[Addition]) -> bytes:
+def with_preview(card: bytes, staged: Candidate, lines: Sequence[Change]) -> bytes:
     """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`;
     the hints stay. Raises Refusal where it does not parse."""
     text = frontmatter.unix(decode(card))
@@ -113,9 +129,17 @@ def with_preview(card: bytes, staged: Candidate, lines: Sequence[Addition]) -> b
     return card_hints.with_hints(made, card_hints.hints_in(card) or ()) or made
 
 
-def shows(card: bytes, lines: Sequence[Addition]) -> bool:
+def shows(card: bytes, lines: Sequence[Change]) -> bool:
     """Whether what stands below the card's marker line is what adding `lines` gives."""
     return frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
+
+
+def shows_what_goes(card: bytes, lines: Sequence[Change]) -> bool:
+    """Whether the card shows of the lines that go just those of `lines`."""
+    text = frontmatter.unix(decode(card))
+    below = text[[0, *(m.end() for m in MARKER_LINE.finditer(text))][-1] :]
+    wanted = [_preview([a]).strip("\n") for a in lines if a.goes]
+    return below.count(", goes:\n\n    ") == len(wanted) and all(part in below for part in wanted)
 
 
 def _evidence_in(card: bytes) -> str:
@@ -124,7 +148,7 @@ def _evidence_in(card: bytes) -> str:
 
 
 def is_outdated(
-    card: bytes, staged: Candidate, candidate: Candidate, adds: Sequence[Addition], as_staged: Sequence[Addition]
+    card: bytes, staged: Candidate, candidate: Candidate, adds: Sequence[Change], as_staged: Sequence[Change]
 ) -> bool:
     """Whether a card, which says `candidate`, shows something else than the lines that it `adds`. A person who has
     edited it by hand knows that the lines change with the text; but the evidence must be the same, or that of the link
@@ -133,6 +157,11 @@ def is_outdated(
         return False
     if candidate == staged:
         return True
+    same_target = (candidate.supersedes, candidate.retracts) == (staged.supersedes, staged.retracts)
+    if same_target and not shows_what_goes(card, adds):
+        return True
+    if candidate.retracts or not adds or not as_staged:
+        return False
     same_link = candidate.link_to_evidence_id == staged.link_to_evidence_id
     lines = [adds[-1]] if same_link else [adds[-1], as_staged[-1]]
     return _evidence_in(card) not in {a.line.rpartition(" — ")[2] for a in lines}
@@ -141,6 +170,13 @@ def is_outdated(
 def link_in(card: bytes) -> str | None:
     """The entry that the card names in a line ``link_to_evidence_id: ...``, found without parsing it."""
     found = _LINK.search(card) if b"link_to_evidence_id" in card.lower() else None
+    return found[1].decode() if found else None
+
+
+def target_in(card: bytes) -> str | None:
+    """The entry that the card supersedes or retracts, found without parsing it."""
+    low = card.lower()
+    found = _TARGET.search(card) if b"supersedes" in low or b"retracts" in low else None
     return found[1].decode() if found else None
 
 
@@ -235,7 +271,7 @@ def reason_in(data: bytes) -> str | None:
     return fold(said) or None if said else None
 
 
-def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Addition]]) -> bool:
+def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Change]]) -> bool:
     """Whether somebody has typed below the marker line: there stands a line that is in none of `previews`, which are
     what the daemon may have put there, but for the evidence that a line links to, which may have been decided since.
     Raises Refusal."""
@@ -249,8 +285,9 @@ def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Addi
     return any(line not in ours and line.rpartition(" — ")[0] not in links for line in (*typed, last))
 
 
-def _is_linked(lines: Sequence[Addition]) -> bool:
-    return all(a.file != "self-evidence.md" for a in lines)
+def _is_linked(lines: Sequence[Change]) -> bool:
+    """Whether no evidence is added: as many lines go from that file as come."""
+    return sum(1 if not a.goes else -1 for a in lines if a.file == "self-evidence.md") == 0
 
 
 def is_torn(data: bytes, whole: bytes) -> bool:

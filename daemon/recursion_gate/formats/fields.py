@@ -36,6 +36,8 @@ _MEANT = {
         "mind_category": "category mind",
         "skill_tag": "skill",
         "source": "agent author tool origin from app application sender",
+        "supersedes": "supersede corrects correction_of replaces updates",
+        "retracts": "retract retraction_of withdraws invalidates deletes",
         "link_to_evidence_id": "link evidence evidence_id links_to linked_to parent parent_id",
         "evidence_summary": "summary title headline",
         "source_id": "external_id ref reference session_id message_id",
@@ -60,6 +62,8 @@ _MUST = {
     "created_at": "must be an ISO 8601 instant, for example 2026-11-24T16:30:00Z",
     "id": "must be 1 to 128 letters, digits, '.', '_' or '-', starting with a letter or a digit",
     "link_to_evidence_id": "must be the id of a candidate or an ACT id",
+    "supersedes": "must be an ACT id",
+    "retracts": "must be an ACT id",
     "meta": "must be an object: { ... }",
     "score": "must be a number or text",
     "confidence": "must be a number from 0 to 1",
@@ -108,6 +112,15 @@ def validate(fields: Any, settings: Settings) -> Drop:
             f"excerpt has {len(drop.excerpt or ''):,} characters; the most allowed is {_EXCERPT_LIMIT:,}",
             "Keep the part that matters, and say in url where the whole stands.",
         )
+    if drop.supersedes and drop.retracts:
+        raise Refusal(
+            "supersedes and retracts are both given",
+            "Keep one: a correction has a new text, a retraction says why the entry no longer stands.",
+        )
+    if drop.retracts and drop.link_to_evidence_id:
+        raise Refusal("a retraction links to nothing", "Leave link_to_evidence_id out.")
+    if drop.supersedes and drop.supersedes == drop.link_to_evidence_id:
+        raise Refusal("supersedes and link_to_evidence_id name the same entry", "Leave link_to_evidence_id out.")
     if drop.suggested_ix_section and drop.mind_category:
         follows = CATEGORY_OF[drop.suggested_ix_section]
         if follows != drop.mind_category:

@@ -7,15 +7,29 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.model import Candidate, act_id
+from ..core.receipt import Receipt
 from ..core.unseen import without_unseen
-from ..core.words import FILE_OF, HEADINGS
+from ..core.words import ACT_ID, FILE_OF, HEADINGS, SKILLS
 from .outline import SECTION_LEVEL, outline, starts_line, title
 
-__all__ = ["HEADINGS", "Addition", "additions", "clean", "count", "effect", "fold", "insert"]
+__all__ = [
+    "HEADINGS",
+    "Change",
+    "additions",
+    "changes",
+    "clean",
+    "count",
+    "effect",
+    "fold",
+    "gone_as",
+    "insert",
+    "strike",
+    "whole_lines",
+]
 
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1f\x85\u2028\u2029]")  # with all that str.split takes for white space
 
@@ -32,12 +46,14 @@ def fold(text: str) -> str:
     return line if seen == line else " ".join(seen.split())
 
 
-class Addition(NamedTuple):
-    """One line that approving adds: to which file, under which heading."""
+class Change(NamedTuple):
+    """One line that approving adds, or takes out: in which file, under which heading."""
 
     file: str
     heading: str
     line: str
+    #: Whether it is taken out.
+    goes: bool = False
 
 
 def effect(
@@ -45,17 +61,51 @@ def effect(
     waiting: Callable[[str], Candidate | None],
     decided: Callable[[str], str | None],
     known: dict[str, str] | None = None,
-) -> list[Addition]:
-    """The lines that approving `candidate` would add, as far as is known now.
+    entry: Callable[[str], Receipt | None] = lambda named: None,
+) -> list[Change]:
+    """The lines that approving `candidate` would add and take out, as far as is known now.
 
-    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved. `known`
-    is filled here: the evidence that each link means in the end. It is true as long as gate and receipts do not change.
+    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved, `entry` the
+    receipt of an entry that stands, by its ACT id. `known` is filled here: the evidence that each link means in the
+    end. It is true as long as gate and receipts do not change.
     """
     link = candidate.link_to_evidence_id
-    if not link:
-        # The ACT id is that of the candidate as it was staged, whatever a person has made of it since.
-        return additions(candidate, act_id(waiting(candidate.id) or candidate), linked=False)
-    return additions(candidate, _evidence(link, waiting, decided, {} if known is None else known), linked=True)
+    # The ACT id is that of the candidate as it was staged, whatever a person has made of it since.
+    own = "" if link else act_id(waiting(candidate.id) or candidate)
+    evidence = own or _evidence(str(link), waiting, decided, {} if known is None else known)
+    target = candidate.supersedes or candidate.retracts
+    old = entry(target) if target else None
+    return changes(candidate, evidence, {f: lines[-1] for f, lines in old.lines.items()} if old else {}, linked=not own)
+
+
+def changes(candidate: Candidate, evidence_id: str, old: Mapping[str, str], *, linked: bool) -> list[Change]:
+    """The lines that approving `candidate` takes out and adds. `old`: the lines of the entry that it supersedes or
+    retracts, by file."""
+    goes, comes = [], []
+    for file, line in old.items():
+        heading = HEADINGS[file]
+        goes.append(Change(file, heading, line, goes=True))
+        if file == "self-evidence.md":
+            comes.append(Change(file, heading, strike(line, gone_as(candidate, evidence_id))))
+    return [*goes, *comes, *([] if candidate.retracts else additions(candidate, evidence_id, linked=linked))]
+
+
+def gone_as(candidate: Candidate, evidence_id: str) -> str:
+    """What is said of an entry that `candidate` supersedes or retracts, on its evidence line."""
+    return f"retracted {candidate.created_at[:10]}" if candidate.retracts else f"superseded by {evidence_id}"
+
+
+_EVIDENCE_LINE = re.compile(
+    rf"(\s*[-*+]\s+{ACT_ID}(?:\s+—\s+)?)(.*?)((?: — \d{{4}}-\d\d-\d\d)?(?: — (?:{'|'.join(SKILLS)}))?)\s*\Z"
+)
+
+
+def strike(evidence: str, why: str) -> str:
+    """The evidence line of an entry that no longer stands (contract, "A merge")."""
+    found = _EVIDENCE_LINE.match(evidence)
+    if found is None:
+        return f"- ~~{evidence.strip().removeprefix('- ')}~~ ({why})"
+    return f"{found[1]}~~{found[2].strip()}~~ ({why}){found[3]}"
 
 
 def _evidence(
@@ -82,7 +132,7 @@ def _evidence(
     return end or link
 
 
-def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[Addition]:
+def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[Change]:
     """The lines that approving `candidate` adds, in the contract's order. With `linked` the evidence is there
     already, and no second entry is made for it."""
     text = fold(candidate.raw_text)
@@ -94,7 +144,7 @@ def additions(candidate: Candidate, evidence_id: str, *, linked: bool) -> list[A
     if candidate.suggested_ix_section:
         made.append((FILE_OF[candidate.suggested_ix_section], f"- • {text} — {evidence_id}"))
     made.append((FILE_OF[candidate.skill_tag], f"- • {text} — {evidence_id}"))
-    return [Addition(file, HEADINGS[file], line) for file, line in made]
+    return [Change(file, HEADINGS[file], line) for file, line in made]
 
 
 _BLANK = b" \t\r\n"
@@ -161,10 +211,14 @@ def _newline_at(text: bytes, end: int) -> bytes:
 
 def count(text: bytes, line: str) -> int:
     """How often `text`, UTF-8, has `line` as a whole line."""
+    return sum(1 for _ in whole_lines(text, line))
+
+
+def whole_lines(text: bytes, line: str) -> Iterator[int]:
+    """Where `text`, UTF-8, has `line` as a whole line."""
     wanted = line.encode()
-    found = 0
     at = text.find(wanted)
     while at >= 0:
-        found += starts_line(text, at) and text[at + len(wanted) : at + len(wanted) + 1] in (b"", b"\r", b"\n")
+        if starts_line(text, at) and text[at + len(wanted) : at + len(wanted) + 1] in (b"", b"\r", b"\n"):
+            yield at
         at = text.find(wanted, at + 1)
-    return found

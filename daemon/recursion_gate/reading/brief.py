@@ -148,12 +148,12 @@ def _merged(snapshot: Snapshot, limit: int) -> list[Merged]:
             at=receipt.at,
             id=receipt.candidate_id,
             text=cut(receipt.raw_text, _TEXT),
-            skill_tag=receipt.skill_tag,
+            skill_tag=receipt.skill_tag or "THINK",
             section=receipt.suggested_ix_section,
             evidence_id=receipt.evidence_id,
         )
         for receipt in snapshot.latest(_BACK)
-        if receipt.action == "approved"
+        if receipt.action == "approved" and not receipt.is_erased
     ][:limit]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from ..core.errors import GateError
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
+from ..core.receipt import Receipt
 from ..formats import record_edit
 from .answer import Answer, AsOf
 from .snapshot import Snapshot

@@ -30,11 +30,12 @@ from io import BufferedReader
 from pathlib import Path
 
 from ..core.errors import GateError, Parked
-from ..core.model import Candidate, Receipt, instant
+from ..core.model import Candidate, instant
 from ..core.paths import RECORD_FILES, Place, Root, valid_user
+from ..core.receipt import Receipt, line_digest
 from ..disk.untrusted import open_plain
-from ..formats import record_edit as record
 from ..formats import record_parse
+from ..formats.record_change import apply
 from ..formats.record_parse import Entry, Evidence, Record
 from ..store import gate_reader, jsonl, recovery
 
@@ -137,8 +138,11 @@ def _look(place: Place) -> Snapshot | None:
         todo += [jsonl.receipt(place, line) for line in came.lines]
         completed = _put_in(place, found, todo)
         texts, problems = _texts(place, found)
-        decided = {receipt.candidate_id for receipt in todo}
+        decided = {receipt.candidate_id for receipt in todo if receipt.action != "undone"}
         waiting = gate.candidates()
+        for receipt in todo:
+            if receipt.action == "undone" and receipt.candidate_id not in waiting:
+                waiting[receipt.candidate_id] = Candidate.model_validate(receipt.candidate)
         last = todo[-1] if todo else jsonl.receipt(place, start.last) if start.last else None
         return Snapshot(
             place=place,
@@ -239,22 +243,19 @@ def _unfinished(place: Place, end: jsonl.End, waiting: Mapping[str, Candidate]) 
             continue
         last = last or line
         receipt = jsonl.receipt(place, line)
-        if receipt.candidate_id not in waiting:
+        if not recovery.is_unfinished(receipt, waiting.__contains__):
             break
         found.append(receipt)
     return jsonl.End(end.size, last or end.last), found[::-1]
 
 
 def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Receipt]) -> set[str]:
-    """Put the lines of `receipts` that are missing into the files `found`, as `engine.recover` does on disk; gives
-    the ids of the candidates of which some were."""
-    late: dict[str, list[str]] = {}
+    """Do in the files `found` what `receipts` do in the Record and is not done there yet, as `engine.recover` does on
+    disk; gives the ids of the candidates of which something was missing."""
     of = set()
-    for receipt, file, line in recovery.missing(receipts, lambda file: found.get(file) or b"", place.ledger):
-        late.setdefault(file, []).append(line)
-        of.add(receipt.candidate_id)
-    for file, lines in late.items():
-        text = found.get(file, b"")
+    for receipt, step in recovery.missing(receipts, lambda file: found.get(file) or b"", place.ledger):
+        text = found.get(step.file, b"")
         if text is not None:
-            found[file] = record.insert(text, record.HEADINGS[file], lines)[0]
+            found[step.file] = apply(text, step, line_digest(receipt.old_salt))[0]
+        of.add(receipt.candidate_id)
     return of

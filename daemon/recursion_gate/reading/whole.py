@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
+from ..core.receipt import Receipt
 from .answer import Answer, AsOf
 from .snapshot import Snapshot
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..audit.findings import SEVERITIES
-from ..core.model import Candidate, Receipt
+from ..core.model import Candidate
 from ..core.paths import STATES
+from ..core.receipt import Receipt
 from ..reading.hints import Hint
 
 __all__ = ["analysed", "doctor", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
@@ -94,7 +95,7 @@ def _findings() -> _Json:
 
 
 def verify() -> _Json:
-    names = ("receipts", "approved", "rejected", "lines", "seq")
+    names = ("receipts", "approved", "rejected", "undone", "forgotten", "lines", "seq")
     user = {
         "holds": _YES,
         "user": _TEXT,

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
-from ..core.model import SECTION_SPELLINGS, SKILL_SPELLINGS, Candidate, Drop, Receipt
+from ..core.model import SECTION_SPELLINGS, SKILL_SPELLINGS, Candidate, Drop
+from ..core.receipt import Receipt
 from ..core.settings import Settings
 from ..core.unseen import ALWAYS, IN_PLACE
 from ..core.words import Category, Section, Skill

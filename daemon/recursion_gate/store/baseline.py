@@ -7,8 +7,8 @@ import fnmatch
 import hashlib
 import os
 
-from ..core.model import canonical
 from ..core.paths import RECORD_FILES, Place
+from ..core.receipt import canonical
 from ..disk.untrusted import open_plain
 
 __all__ = ["NONE", "bytes_of", "hash_of", "read"]

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..core.errors import Refusal
-from ..core.model import Receipt
 from ..core.paths import Place, is_ignored
+from ..core.receipt import Receipt
 from ..disk import untrusted
 from ..formats import cards
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from ..core.errors import Parked
-from ..core.model import Receipt
 from ..core.paths import Place, Root
+from ..core.receipt import Receipt
 from . import jsonl
 
 __all__ = ["decisions"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..core.model import id_hash
+from ..core.model import act_key, id_hash
 from ..core.paths import Place, Root
 from ..disk.untrusted import open_plain
 from . import jsonl
@@ -24,8 +24,15 @@ Answer = TypeVar("Answer")
 _OFFSET = "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?"
 _TWIN = "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?"
 
-#: How each receipt begins: its number and its candidate.
-HEAD = re.compile(rb'\{"seq":(\d+),"candidate_id":"([A-Za-z0-9._-]+)"')
+_CONCERNING = "SELECT offset FROM concerns WHERE user = ? AND hash = ? ORDER BY offset"
+_BY_HASH = "SELECT id FROM receipt WHERE user = ? AND hash = ?"
+
+#: How each receipt begins: its number, its candidate, the decision, and the entries that it is about.
+HEAD = re.compile(
+    rb'\{"seq":(?P<seq>\d+),"candidate_id":"(?P<id>[A-Za-z0-9._-]+)","action":"(?P<action>[a-z]+)",'
+    rb'"evidence_id":(?:null|"(?P<evidence>[^"]*)")'
+    rb'(?:,"(?:supersedes|retracts)":"(?P<target>[^"]*)")?'
+)
 
 
 class Decided:
@@ -57,6 +64,10 @@ class Decided:
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
                 )
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS concerns (user TEXT, hash TEXT, offset INTEGER,"
+                    " PRIMARY KEY (user, hash, offset)) WITHOUT ROWID"
+                )
                 db.execute("CREATE TABLE IF NOT EXISTS who (user TEXT PRIMARY KEY, token TEXT) WITHOUT ROWID")
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS lost (user TEXT, hash TEXT, PRIMARY KEY (user, hash)) WITHOUT ROWID"
@@ -83,8 +94,8 @@ class Decided:
                 os.unlink(f"{self._path}{ending}")
 
     def offset(self, place: Place, candidate_id: str, size: int, head: str) -> int | None:
-        """Where the receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts, the last
-        one with the hash `head`. Raises OSError."""
+        """Where the last receipt of `candidate_id` begins in the file, of which `size` bytes are whole receipts, ending
+        with the one that has the hash `head`. Raises OSError."""
         found: int | None = self._asked(lambda: self._find(_OFFSET, place, candidate_id, size, head))
         return found
 
@@ -92,6 +103,21 @@ class Decided:
         """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
         found: str | None = self._asked(lambda: self._find(_TWIN, place, candidate_id, size, head))
         return found
+
+    def concerning(self, place: Place, key: str, size: int, head: str) -> list[int]:
+        """Where the receipts begin that link to the entry with this `act_key`, supersede or retract it, or take that
+        back, oldest first. Raises OSError."""
+
+        def found() -> list[int]:
+            rows = self._up_to(place, size, head).execute(_CONCERNING, (place.user, key))
+            return [offset for (offset,) in rows]
+
+        return self._asked(found)
+
+    def candidate_of(self, place: Place, key: str, size: int, head: str) -> str | None:
+        """The candidate with this `act_key` that has a receipt. Raises OSError."""
+        row = self._asked(lambda: self._up_to(place, size, head).execute(_BY_HASH, (place.user, key)).fetchone())
+        return row[0] if row else None
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
         for attempt in range(2):
@@ -124,8 +150,11 @@ class Decided:
                 if self._is_another(db, place):
                     db.execute("DELETE FROM lost WHERE user = ?", (place.user,))
                 db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
+                db.execute("DELETE FROM concerns WHERE user = ?", (place.user,))
                 db.execute("INSERT OR REPLACE INTO who VALUES (?, ?)", (place.user, _token(place)))
-            db.executemany("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size))
+            about: list[tuple[str, str, int]] = []
+            db.executemany("INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size, about))
+            db.executemany("INSERT OR IGNORE INTO concerns VALUES (?, ?, ?)", about)
             db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
             if self._sizes is not None:
@@ -134,12 +163,18 @@ class Decided:
             db.execute("ROLLBACK")
             raise
 
-    def _rows(self, place: Place, start: int, size: int) -> Iterator[tuple[str, str, str, int]]:
+    def _rows(
+        self, place: Place, start: int, size: int, about: list[tuple[str, str, int]]
+    ) -> Iterator[tuple[str, str, str, int]]:
         for at, line in jsonl.forwards(place.ledger, size, start):
             head = HEAD.match(line)
             if head:
-                candidate_id = head[2].decode()
-                yield place.user, id_hash(candidate_id), candidate_id, at
+                candidate_id = head["id"].decode()
+                key = id_hash(candidate_id)
+                for named in (head["evidence"], head["target"]):
+                    if named and (other := act_key(named.decode())) != key:
+                        about.append((place.user, other, at))
+                yield place.user, key, candidate_id, at
 
     def reached(self, place: Place) -> int:
         """How far the file of `place` was known to be whole receipts; 0 where it is another one now, or that cannot be

@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..core.errors import Parked
-from ..core.model import Receipt, chain_hash
 from ..core.paths import Place
+from ..core.receipt import Receipt, chain_hash
 from ..disk.untrusted import open_plain
 
 __all__ = ["End", "Since", "backwards", "end", "forwards", "receipt", "since"]

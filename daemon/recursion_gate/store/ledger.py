@@ -12,16 +12,19 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..core.entry import Entry, entry_of
 from ..core.errors import Parked
-from ..core.model import ACT_HASH, Receipt, chain_hash, id_hash, line_of
+from ..core.model import ACT_HASH, act_key, id_hash
 from ..core.paths import RECORD_FILES, Place
+from ..core.receipt import Receipt, chain_hash, line_of
 from ..disk import atomic
 from ..disk.untrusted import open_plain
 from . import baseline, filed, jsonl
 from .index import HEAD, Decided
+from .recovery import is_unfinished
 
 __all__ = ["Ledger"]
 
@@ -132,7 +135,13 @@ class Ledger:
             return self.size == 0
 
     def find(self, candidate_id: str) -> Receipt | None:
-        """The receipt of a candidate, if it has been decided. Raises OSError, Parked."""
+        """The receipt of a candidate that is decided, or forgotten; None where it never was, or the decision was taken
+        back. Raises OSError, Parked."""
+        last = self.last_of(candidate_id)
+        return None if last is None or last.action == "undone" else last
+
+    def last_of(self, candidate_id: str) -> Receipt | None:
+        """The last receipt of a candidate. Raises OSError, Parked."""
         if self.size == 0:
             return None
         for _ in range(2):
@@ -143,16 +152,40 @@ class Ledger:
                 file.seek(offset)
                 line = file.readline().rstrip(b"\n")
             head = HEAD.match(line)
-            if head and head[2].decode() == candidate_id:
+            if head and head["id"].decode() == candidate_id:
                 return jsonl.receipt(self.place, line)
             self._decided.forget(self.place)
         raise Parked(self.place.display_path(self.place.ledger), "the receipts changed under the daemon", "Run verify")
+
+    def entry(self, named: str) -> Entry | None:
+        """The entry with this ACT id, or of this candidate, and what has become of it; None where none was approved,
+        or that was taken back. Raises OSError, Parked."""
+        if self.size == 0:
+            return None
+        key = act_key(named)
+        candidate_id = self._decided.candidate_of(self.place, key, self.size, self.head)
+        if candidate_id is None:
+            return None
+        offsets = self._decided.concerning(self.place, key, self.size, self.head)
+        return entry_of(named, self.last_of(candidate_id), map(self._at, offsets))
+
+    def last_about(self, named: str) -> Receipt | None:
+        """The last receipt of the candidate that `named`, its id or its ACT id, means. Raises OSError, Parked."""
+        if self.size == 0:
+            return None
+        candidate_id = self._decided.candidate_of(self.place, act_key(named), self.size, self.head)
+        return self.last_of(candidate_id) if candidate_id else None
+
+    def _at(self, offset: int) -> Receipt:
+        with open_plain(self.place.ledger) as file:
+            file.seek(offset)
+            return jsonl.receipt(self.place, file.readline().rstrip(b"\n"))
 
     def twin(self, candidate_id: str) -> str | None:
         """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
         return self._decided.twin(self.place, candidate_id, self.size, self.head) if self.size else None
 
-    def append(self, drafts: list[dict[str, Any]]) -> list[Receipt]:
+    def append(self, drafts: Sequence[dict[str, Any]]) -> list[Receipt]:
         """Give each draft its number and its place in the chain, and put them all on disk: from here on these
         decisions are taken. One write and one sync, however many. Raises OSError; then none is taken, or, where the
         disk failed half-way, a prefix, which the next `open` finds."""
@@ -170,6 +203,21 @@ class Ledger:
         self.size += len(data)
         return made
 
+    def receipts(self) -> Iterator[tuple[int, bytes]]:
+        """All receipts as they stand, oldest first, and where each begins. Raises OSError."""
+        return jsonl.forwards(self.place.ledger, self.size)
+
+    def erase(self, changed: Mapping[int, bytes]) -> None:
+        """Put the erased receipts, as long as they were, in the place of those that begin there. Raises OSError."""
+
+        def lines() -> Iterator[bytes]:
+            for at, line in self.receipts():
+                yield changed[at] + b"\n" if at in changed else line
+
+        atomic.replace_by_parts(self.place.ledger, lines())
+        atomic.sync_folder(self.place.receipts)
+        self._inode = 0
+
     def put_into_index(self) -> None:
         """Let the index know how far the receipts reach, so that it can tell should they be gone. Raises OSError."""
         if self.last is not None:
@@ -184,9 +232,10 @@ class Ledger:
         return found
 
     def unfinished(self, waiting: Callable[[str], bool]) -> list[Receipt]:
-        """The receipts at the end of the chain whose candidates are still `waiting` at the gate, oldest first: what
-        a stop between the receipt and the gate leaves to be finished. Raises OSError, Parked."""
-        while self.last is not None and waiting(self.last.candidate_id):
+        """The receipts at the end of the chain that the gate does not show yet, oldest first: what a stop between the
+        receipt and the gate leaves to be finished. `waiting` tells whether a candidate is at the gate. Raises OSError,
+        Parked."""
+        while self.last is not None and is_unfinished(self.last, waiting):
             found: list[Receipt] = []
             for at, line in jsonl.backwards(self.place.ledger, self.size):
                 if b"\0" in line:  # a power cut took a part out of an append that had not returned: none of it counts
@@ -194,7 +243,7 @@ class Ledger:
                     self._read_end()
                     break
                 receipt = jsonl.receipt(self.place, line)
-                if not waiting(receipt.candidate_id):
+                if not is_unfinished(receipt, waiting):
                     return found[::-1]
                 found.append(receipt)
             else:
@@ -206,7 +255,7 @@ def _decided_in(place: Place) -> Iterator[str]:
     """The candidates that have a receipt. Raises OSError."""
     for _, line in jsonl.forwards(place.ledger, sys.maxsize):
         if head := HEAD.match(line):
-            yield head[2].decode()
+            yield head["id"].decode()
 
 
 def _filed_since(place: Place, last: Receipt) -> list[str]:

@@ -1,0 +1,341 @@
+"""Decisions that are taken back: the Record is as if they had not been taken, and the candidate waits again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recursion_gate.audit.verify import verify
+from recursion_gate.core.model import Candidate, act_id
+from recursion_gate.core.paths import Root
+from recursion_gate.formats import cards
+
+from ..support.world import World
+
+
+@pytest.fixture
+def world(root: Root) -> World:
+    return World(root)
+
+
+def filed(world: World, candidate_id: str) -> Path:
+    """The card as it was decided, where people find it."""
+    found = [p for p in world.place.receipts.glob("*/*.md") if cards.id_of(p.read_bytes()) == candidate_id]
+    assert found, f"no filed card of {candidate_id}"
+    return found[-1]
+
+
+def undo(world: World, candidate_id: str) -> None:
+    shutil.copy(filed(world, candidate_id), world.place.undo)
+    world.reconcile()
+
+
+def act(world: World, candidate_id: str) -> str:
+    staged = [r["candidate"] for r in world.receipts() if r["candidate_id"] == candidate_id and "candidate" in r]
+    return act_id(Candidate.model_validate(staged[0]))
+
+
+def actions(world: World) -> list[tuple[str, str]]:
+    return [(r["candidate_id"], r["action"]) for r in world.receipts()]
+
+
+def approve(world: World, candidate_id: str, text: str = "Looked at the moon.", **fields: Any) -> None:
+    world.stage(candidate_id, text, **fields)
+    world.approve(candidate_id)
+    assert actions(world)[-1] == (candidate_id, "approved"), world.card(candidate_id).read_text()
+
+
+def holds(world: World) -> bool:
+    [proof] = verify(world.root, ["alex"])
+    assert not [f for f in proof.findings if f.severity == "fault"], proof.findings
+    return True
+
+
+def test_an_approval_that_is_taken_back_leaves_the_record_as_it_was(world: World) -> None:
+    approve(world, "a", "I learned one thing.")
+    before = world.record()
+    approve(world, "b", "I learned another thing.")
+    undo(world, "b")
+    assert world.record() == before
+    assert world.gate_ids() == ["b"]
+    assert world.card("b")
+    assert not world.names("undo")
+    assert actions(world) == [("a", "approved"), ("b", "approved"), ("b", "undone")]
+    assert holds(world)
+
+
+def test_what_came_later_and_hand_edits_stay(world: World) -> None:
+    approve(world, "a", "I learned one thing.")
+    approve(world, "b", "I learned another thing.")
+    file = world.place.home / "self-knowledge.md"
+    file.write_text(file.read_text().replace("# ", "# My ", 1) + "\nby hand\n")
+    approve(world, "c", "I learned a third thing.")
+    expected = {
+        n: b"".join(x for x in t.splitlines(True) if act(world, "b").encode() not in x)
+        for n, t in world.record().items()
+    }
+    undo(world, "b")
+    assert world.record() == expected
+    assert holds(world)
+
+
+def test_a_rejection_that_is_taken_back_waits_again_and_can_be_approved(world: World) -> None:
+    world.stage("a")
+    world.reject("a")
+    undo(world, "a")
+    assert world.gate_ids() == ["a"]
+    world.approve("a")
+    undo(world, "a")
+    world.approve("a")
+    assert [a for _, a in actions(world)] == ["rejected", "undone", "approved", "undone", "approved"]
+    assert world.lines("self-evidence.md").count(f"- {act(world, 'a')} — Looked at the moon. — 2026-11-26 — THINK") <= 1
+    assert holds(world)
+    world.restart()
+    world.reconcile()
+    assert world.gate_ids() == []
+
+
+def test_the_drop_of_a_decision_that_was_taken_back_is_known(world: World) -> None:
+    approve(world, "a")
+    undo(world, "a")
+    world.drop("again.json", {"id": "a", "raw_text": "Looked at the moon."})
+    world.reconcile()
+    assert world.gate_ids() == ["a"]
+    assert not world.names("problems")
+
+
+def test_an_approval_that_a_later_entry_rests_on_stays(world: World) -> None:
+    approve(world, "a")
+    approve(world, "b", "I learned this from it.", link_to_evidence_id="a")
+    undo(world, "a")
+    assert [a for _, a in actions(world)] == ["approved", "approved"]
+    [why] = [n for n in world.names("problems") if n.endswith(".why.txt")]
+    assert "b links to it" in (world.place.problems / why).read_text()
+    undo(world, "b")
+    undo(world, "a")
+    assert world.gate_ids() == ["b", "a"]
+    assert holds(world)
+
+
+def test_two_that_rest_on_each_other_are_taken_back_in_one_move(world: World) -> None:
+    before = world.record()
+    approve(world, "a")
+    approve(world, "b", "I learned this from it.", link_to_evidence_id="a")
+    for i in "ab":
+        shutil.copy(filed(world, i), world.place.undo)
+    world.reconcile()
+    assert world.record() == before
+    assert [a for _, a in actions(world)] == ["approved", "approved", "undone", "undone"]
+
+
+@pytest.mark.parametrize("name", ["pending", "approved", "rejected"])
+def test_a_decided_card_that_reappears_elsewhere_undoes_nothing(world: World, name: str) -> None:
+    approve(world, "a")
+    shutil.copy(filed(world, "a"), world.place.state(name))
+    world.reconcile()
+    assert [a for _, a in actions(world)] == ["approved"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("x.txt", "hello", "this is no card"),
+        ("x.bin", b"\xff\x00", "this is no card"),
+        ("x.md", '---\nid: "nobody"\n---\n\ntext\n', "there is no decision on 'nobody'"),
+        ("x.md", '---\nid: "w"\n---\n\ntext\n', "still waits"),
+    ],
+)
+def test_anything_else_in_undo_is_answered(world: World, name: str, data: str | bytes, says: str) -> None:
+    world.stage("w")
+    (world.place.undo / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    world.reconcile()
+    assert says in world.why(name)
+    assert not world.names("undo")
+
+
+# -- corrections and retractions --------------------------------------------------------------------------------------
+
+
+def test_a_correction_takes_the_place_of_the_old_lines(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep at night.", created_at="2026-11-20")
+    approve(world, "z", "I learned something else.", created_at="2026-11-21")
+    a, before = act(world, "a"), world.record()
+    card = world.stage("b", "I learned that owls hunt at night.", supersedes=a, created_at="2026-11-22").read_text()
+    assert f"goes:\n\n    - • I learned that owls sleep at night. — {a}" in card
+    world.approve("b")
+    b = act(world, "b")
+    evidence = world.lines("self-evidence.md")
+    assert f"- {a} — ~~I learned that owls sleep at night.~~ (superseded by {b}) — 2026-11-20 — THINK" in evidence
+    assert f"- {b} — I learned that owls hunt at night. — 2026-11-22 — THINK" in evidence
+    was = before["self-knowledge.md"].decode()
+    assert world.record()["self-knowledge.md"].decode() == was.replace("sleep", "hunt").replace(a, b)
+    assert holds(world)
+    undo(world, "b")
+    assert world.record() == before
+    assert holds(world)
+
+
+def test_a_correction_may_go_to_another_section(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    approve(world, "z", "I learned something else.")
+    before = world.record()
+    approve(world, "b", "I love owls.", supersedes=act(world, "a"), skill_tag="WRITE")
+    assert "owls sleep" not in world.record()["self-knowledge.md"].decode()
+    assert f"- • I love owls. — {act(world, 'b')}" in world.lines("self-personality.md")
+    assert holds(world)
+    undo(world, "b")
+    assert world.record() == before
+    assert holds(world)
+
+
+def test_a_retraction_takes_the_lines_out(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.", created_at="2026-11-20")
+    approve(world, "z", "I learned something else.")
+    a, before = act(world, "a"), world.record()
+    approve(world, "r", "That was a joke.", retracts=a, created_at="2026-11-22")
+    assert f"- {a} — ~~I learned that owls sleep.~~ (retracted 2026-11-22) — 2026-11-20 — THINK" in world.lines(
+        "self-evidence.md"
+    )
+    assert not [
+        x for n, t in world.record().items() if n != "self-evidence.md" for x in t.decode().splitlines() if a in x
+    ]
+    assert "joke" not in "".join(t.decode() for t in world.record().values())
+    assert holds(world)
+    undo(world, "r")
+    assert world.record() == before
+    assert holds(world)
+
+
+def test_of_two_proposals_about_one_entry_the_second_returns_with_a_note(world: World) -> None:
+    approve(world, "a")
+    a = act(world, "a")
+    world.stage("b", "Looked at the sun.", supersedes=a)
+    world.stage("r", "It was a joke.", retracts=a)
+    world.approve("b")
+    world.approve("r")
+    assert world.gate_ids() == ["r"]
+    assert "no longer stands" in world.card("r").read_text()
+    assert holds(world)
+
+
+def test_both_in_one_move(world: World) -> None:
+    approve(world, "a")
+    a = act(world, "a")
+    for i in "bc":
+        world.stage(i, f"Looked at {i}.", supersedes=a)
+    world.approve("b", "c")
+    assert len(world.gate_ids()) == 1
+    assert holds(world)
+
+
+def test_a_chain_of_corrections_and_a_retraction_of_its_middle(world: World) -> None:
+    approve(world, "a", "one")
+    approve(world, "b", "two", supersedes=act(world, "a"))
+    approve(world, "c", "three", supersedes=act(world, "b"))
+    lines = world.lines("self-knowledge.md")
+    assert not [x for x in lines if "one" in x or "two" in x]
+    world.drop("r.json", {"id": "r", "raw_text": "no", "retracts": act(world, "b")})
+    world.reconcile()
+    assert "no longer stands: it was superseded by " + act(world, "c") in world.why("r.json")
+    approve(world, "r2", "no", retracts=act(world, "c"))
+    assert not [x for x in world.lines("self-knowledge.md") if "— ACT-" in x]
+    undo(world, "a")
+    assert actions(world)[-1] == ("r2", "approved")
+    for i in ("r2", "c", "b", "a"):
+        undo(world, i)
+    assert world.gate_ids() == ["r2", "c", "b", "a"]
+    assert holds(world)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"supersedes": "ACT-2026-01-01-none"}, "no entry ACT-2026-01-01-none was approved here"),
+        ({"retracts": "ACT-2026-01-01-none"}, "no entry ACT-2026-01-01-none was approved here"),
+        ({"supersedes": "ACT-1", "retracts": "ACT-1"}, "both given"),
+        ({"supersedes": "w"}, "no entry w was approved here"),
+    ],
+)
+def test_what_is_about_no_entry_is_refused(world: World, fields: dict[str, str], says: str) -> None:
+    world.stage("w")
+    world.drop("x.json", {"id": "x", "raw_text": "text", **fields})
+    world.reconcile()
+    assert says in world.why("x.json")
+
+
+def test_a_line_that_was_edited_by_hand_is_dealt_with_and_said(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    a = act(world, "a")
+    file = world.place.home / "self-knowledge.md"
+    file.write_text(file.read_text().replace("owls sleep", "barn owls sleep"))
+    skill = world.place.home / "self-skill-think.md"
+    skill.write_text("".join(x for x in skill.read_text().splitlines(True) if a not in x))
+    approve(world, "b", "I learned that owls hunt.", supersedes=a)
+    assert "barn" not in file.read_text()
+    old = world.receipts()[-1]["old"]["removed"]
+    assert old["self-knowledge.md"] == [f"- • I learned that barn owls sleep. — {a}"]
+    assert "self-skill-think.md" not in old
+
+
+# -- forgetting -------------------------------------------------------------------------------------------------------
+
+SECRET = "My brother Ferdinand is afraid of the cellar."
+
+
+def ask_to_forget(world: World, named: str) -> None:
+    (world.place.undo / "forget.md").write_text(f'---\nforget: "{named}"\n---\n')
+    world.reconcile()
+
+
+def pieces_left(world: World, *texts: str) -> list[str]:
+    found = []
+    for path in world.root.path.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            for text in texts:
+                found += [
+                    f"{path}: {text[i : i + 12]}" for i in range(len(text) - 11) if text[i : i + 12].encode() in data
+                ]
+    return found
+
+
+def test_what_is_forgotten_stands_nowhere(world: World) -> None:
+    approve(world, "z", "I learned something else.")
+    approve(world, "a", SECRET, excerpt="He told me so in the dark, yesterday.", meta={"deep": "in the dark wood"})
+    a = act(world, "a")
+    approve(world, "b", "I know him.", supersedes=a)
+    approve(world, "l", "Nothing at all.", link_to_evidence_id="z")
+    undo(world, "b")
+    world.approve("b")
+    world.drop("typo.json", {"raw_text": SECRET, "skil": 1})
+    ask_to_forget(world, a)
+    assert pieces_left(world, SECRET, "He told me so in the dark, yesterday.", "in the dark wood") == []
+    last = world.receipts()[-1]
+    assert (last["action"], last["candidate_id"], last["evidence_id"]) == ("forgotten", "a", a)
+    assert holds(world)
+    assert world.names("undo") == []
+    assert "I know him." in world.record()["self-knowledge.md"].decode()
+
+
+@pytest.mark.parametrize("how", ["waits", "rejected", "retracted"])
+def test_whatever_became_of_it(world: World, how: str) -> None:
+    world.stage("a", SECRET)
+    named = "a"
+    if how == "rejected":
+        world.reject("a")
+    if how == "retracted":
+        world.approve("a")
+        named = act(world, "a")
+        approve(world, "r", "It is not true that Ferdinand is afraid.", retracts=named)
+    ask_to_forget(world, named)
+    assert pieces_left(world, SECRET, "It is not true that Ferdinand is afraid.") == []
+    assert world.gate_ids() == []
+    assert holds(world)
+    world.drop("again.json", {"id": "a", "raw_text": "other"})
+    world.reconcile()
+    assert "was forgotten on" in world.why("again.json")
+    world.restart()
+    world.reconcile()
+    assert holds(world)
