@@ -34,6 +34,8 @@ def test_what_only_the_daemon_wrote_holds_without_a_word(world: World) -> None:
         "receipts": 8,
         "approved": 6,
         "rejected": 2,
+        "undone": 0,
+        "forgotten": 0,
         "lines": sum(len(lines) for r in world.receipts() for lines in r["lines"].values()) - 2,  # a heading was made
         "pending": 2,
         "seq": 8,

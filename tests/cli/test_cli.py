@@ -731,6 +731,6 @@ def test_a_command_on_a_decided_id_says_what_was_decided_when_and_as_what(world:
         done = run(world.root, command, given)
         assert done.exit_code == 1
         assert f"waits no longer: it was approved on {today} as ACT-{act}, for alex. " in done.stderr
-        assert "stage a new entry" in done.stderr
+        assert "recursion-gate undo" in done.stderr
     assert f"it was rejected on {today} (said twice), for alex." in run(world.root, command, "no-1").stderr
     assert "'neither' is not at the gate" in run(world.root, command, "neither").stderr

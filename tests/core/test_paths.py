@@ -16,11 +16,13 @@ from ..support.samples import texts
 
 def test_the_tree_is_the_contracts() -> None:
     place = Root(Path("/r")).place("alex")
-    assert [str(p) for p in (place.inbox, place.pending, place.approved, place.rejected, place.problems)] == [
+    folders = (place.inbox, place.pending, place.approved, place.rejected, place.undo, place.problems)
+    assert [str(p) for p in folders] == [
         "/r/inbox/alex",
         "/r/inbox/alex/pending",
         "/r/inbox/alex/approved",
         "/r/inbox/alex/rejected",
+        "/r/inbox/alex/undo",
         "/r/inbox/alex/problems",
     ]
     assert str(place.gate) == "/r/users/alex/recursion-gate.json"
@@ -28,7 +30,13 @@ def test_the_tree_is_the_contracts() -> None:
     assert str(place.month("2026-11-25T08:00:00.000Z")) == "/r/receipts/alex/2026-11"
     assert str(Root(Path("/r")).settings) == "/r/recursion-gate.toml"
     assert str(Root(Path("/r")).template) == "/r/users/_template"
-    assert [place.state(name) for name in STATES] == [place.pending, place.approved, place.rejected, place.problems]
+    assert [place.state(name) for name in STATES] == [
+        place.pending,
+        place.approved,
+        place.rejected,
+        place.undo,
+        place.problems,
+    ]
     assert len(RECORD_FILES) == 9
     assert {".json", ".md", ".txt", ".jsonl"} == set(DROP_FORMS)
 

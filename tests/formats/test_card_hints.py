@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from recursion_gate.core.model import Candidate, act_id
 from recursion_gate.core.settings import Settings
 from recursion_gate.formats import card_hints, cards
-from recursion_gate.formats.record_edit import Addition, additions, fold
+from recursion_gate.formats.record_edit import Change, additions, fold
 
 from ..support.samples import candidate, candidates, texts
 
 HINTS = ['nearly the same: "Built a kite" waits, too (c1)', "If this corrects ACT-1, write `supersedes: ACT-1` above"]
 
 
-def _adds(made: Candidate) -> list[Addition]:
+def _adds(made: Candidate) -> list[Change]:
     return additions(made, act_id(made), linked=False)
 
 

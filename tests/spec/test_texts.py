@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "fd1b419a93296c88a13ea7a40eb9c602b534fd97dc1df7966f954aae9ac989fc",
+    "1.2": "f4c0afb0a2043e94f3a92ba5083ecef3d09dc9c733da0a9869eaeca22567763b",
 }
 
 
@@ -53,7 +53,7 @@ def test_specification_and_code_agree() -> None:
         ("schema", "SUMMARY — DATE", "SUMMARY | DATE"),
         ("schema", "`created_at`, `status`", "`status`"),
         ("schema", "| `by` |", "| `decided_by` |"),
-        ("schema", "`approved`, `rejected` |", "`approved`, `declined` |"),
+        ("schema", "`approved`, `rejected`, `undone`", "`approved`, `declined`, `undone`"),
         ("schema", "`folder`, `cli`, `web`", "`folder`, `cli`"),
         ("schema", "merge-receipts.jsonl", "receipts.jsonl"),
         ("sources", '"topic": "tides"', '"topics": "tides"'),
@@ -88,7 +88,7 @@ def test_the_specification_is_in_the_package_and_short() -> None:
     assert "spec/*.md" in data["recursion_gate"]
     folder = Path(spec.__file__).parent
     assert {p.name for p in folder.glob("*.md")} == {f"{name}.md" for name in spec.NAMES}
-    assert sum(len(text.split()) for text in texts().values()) < 3_500
+    assert sum(len(text.split()) for text in texts().values()) < 4_200
 
 
 def test_the_pages_that_the_specification_names_are_there() -> None:

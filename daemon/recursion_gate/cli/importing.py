@@ -174,6 +174,7 @@ def _print(request: Request, report: Report, lines: list[Line]) -> None:
     where = "" if request.dry_run else f" in {count(len(report.files), 'drop')}"
     say(f"{request.user}: {done}{where}, from {request.file.display} ({request.form})", fg="green" if new else None)
     known = {"waits": "wait already", "approved": "were approved before", "rejected": "were rejected before"}
+    known["forgotten"] = "were forgotten on request"
     for outcome, words in known.items():
         if report.counts[outcome]:  # type: ignore[index]
             more = " (--again proposes them once more)" if outcome == "rejected" else ""

@@ -61,7 +61,7 @@ def receipts(
     takes = wanted.takes if wanted else None
     listed = history.decisions(root, users, last=last, prefix=prefix or "", takes=takes, left_out=left_out)
     if as_json:
-        found = print_json_list({"user": who, **receipt.__dict__} for who, receipt in listed)
+        found = print_json_list({"user": who, **receipt.as_json()} for who, receipt in listed)
     else:
         rows = [_row(who, receipt) for who, receipt in listed]
         found = len(rows)

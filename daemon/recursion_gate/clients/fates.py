@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from ..core.errors import Refusal
-from ..core.model import Receipt
 from ..core.paths import Place
+from ..core.receipt import Receipt
 from ..disk import untrusted
 from ..store import gate_reader, jsonl
 from .keys import Keys

@@ -18,8 +18,9 @@ from typing import Any, Literal
 from pydantic_core import to_json
 
 from ..core.errors import GateError
-from ..core.model import Candidate, canonical, instant, short_hash
+from ..core.model import Candidate, instant, short_hash
 from ..core.paths import Root
+from ..core.receipt import canonical
 from ..core.settings import Settings
 from ..disk.deliver import deliver
 from ..formats import drops

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from .words import Section, Skill
 
 __all__ = [
+    "IF_THERE",
     "OF_ENTRY",
     "TAKE_BACK",
     "Lines",
@@ -111,6 +112,11 @@ class Receipt(BaseModel):
         """The entry that it supersedes or retracts."""
         return self.supersedes or self.retracts
 
+    def as_json(self) -> dict[str, Any]:
+        """The receipt as it stands in its file."""
+        made: dict[str, Any] = json.loads(line_of(vars(self)))
+        return made
+
     @property
     def is_erased(self) -> bool:
         """Whether its text was forgotten."""
@@ -124,8 +130,8 @@ OF_ENTRY = ("reason", "source", "raw_text", "lines", "removed", "candidate", "ap
 _NOT_HASHED = {"hash", "erased", "padding", "salt", "old", "old_salt", *OF_ENTRY}
 
 #: Fields that are not written where they say nothing.
-_IF_THERE = {
-    *("supersedes", "retracts", "undoes", "merged_at", "rejected_at", "undone_at", "forgotten_at", "removed"),
+IF_THERE = {
+    *("supersedes", "retracts", "undoes", "undone_at", "forgotten_at", "removed"),
     *("salt", "old", "old_salt", "erased", "padding"),
 }
 
@@ -140,7 +146,7 @@ def canonical(data: dict[str, Any]) -> bytes:
 def line_of(data: dict[str, Any]) -> bytes:
     """A receipt as it is written, its fields in the order of `Receipt`; without its line end."""
     without = OF_ENTRY if data.get("salt") is None else ()
-    return to_json({k: v for k, v in data.items() if k not in without and (v or k not in _IF_THERE)})
+    return to_json({k: v for k, v in data.items() if k not in without and (v or k not in IF_THERE)})
 
 
 def chain_hash(data: dict[str, Any]) -> str:
@@ -184,7 +190,7 @@ def erase(line: bytes, *, entry: bool = False, old: bool = False) -> bytes:
         erased["entry"], data["salt"] = digests["entry"], None
     if old and data["old_salt"]:
         erased["old"], data["old"], data["old_salt"] = digests["old"], None, None
-    data["erased"], data["padding"] = erased | {"bytes": len(line)}, " "
+    data["erased"], data["padding"] = dict(sorted(erased.items() | {("bytes", len(line))})), " "
     short = len(line) - len(line_of(data))
     if short < 0:
         raise ValueError("a receipt that says so little cannot be erased in its place")

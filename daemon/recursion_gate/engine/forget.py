@@ -22,7 +22,7 @@ from ..core.model import act_key, id_hash, instant
 from ..core.paths import STATES, is_aside, is_ignored
 from ..core.receipt import Receipt, erase, line_digest
 from ..disk import atomic, untrusted
-from ..formats import cards, record_edit
+from ..formats import card_hints, cards, record_edit
 from ..formats.marker import MARKER_LINE
 from ..formats.record_change import Step, standing
 from ..store import filed, jsonl
@@ -234,7 +234,8 @@ def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:
     """Somebody else's card without the lines below its marker that have a piece of the text; None where none has."""
     if not pieces.are_in(card):
         return None
-    text = card.decode(errors="surrogateescape")
+    plain = card_hints.without_hints(card)  # they are made anew
+    text = plain.decode(errors="surrogateescape")
     markers = list(MARKER_LINE.finditer(text))
     if not markers:
         return None

@@ -27,7 +27,8 @@ class SnapshotAnswer(Answer):
     as_of: AsOf
 
     def as_json(self) -> dict[str, Any]:
-        return {**super().as_json(), "gate": [candidate.as_json() for candidate in self.gate]}
+        gate = [candidate.as_json() for candidate in self.gate]
+        return {**super().as_json(), "gate": gate, "receipts": [receipt.as_json() for receipt in self.receipts]}
 
 
 def whole(snapshot: Snapshot) -> SnapshotAnswer:

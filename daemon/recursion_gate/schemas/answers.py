@@ -7,7 +7,7 @@ from typing import Any
 from ..audit.findings import SEVERITIES
 from ..core.model import Candidate
 from ..core.paths import STATES
-from ..core.receipt import Receipt
+from ..core.receipt import IF_THERE, OF_ENTRY, Receipt
 from ..reading.hints import Hint
 
 __all__ = ["analysed", "doctor", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
@@ -75,8 +75,10 @@ def show() -> _Json:
 
 
 def receipts() -> _Json:
-    made = _with(Receipt.model_json_schema(), {"user": _TEXT})
-    return {"title": "ReceiptsAnswer", "description": "Decisions that were carried out, oldest first.", **_list(made)}
+    made = _with(Receipt.model_json_schema(), {"user": _TEXT}, maybe=(*IF_THERE, *OF_ENTRY))
+    parts = made.pop("$defs", {})
+    about = {"title": "ReceiptsAnswer", "description": "Decisions that were carried out, oldest first."}
+    return {**about, **_list(made), "$defs": parts}
 
 
 def _findings() -> _Json:

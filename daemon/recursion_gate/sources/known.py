@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from typing import Literal
 
 from ..core.errors import Parked
-from ..core.model import Receipt
 from ..core.paths import Place, Root
+from ..core.receipt import Receipt
 from ..disk.untrusted import open_plain
 from ..store import gate_reader, jsonl
 from ..store.index import HEAD, Decided, copied
 
 __all__ = ["FILE_NAME", "Known", "State", "known"]
 
-State = Literal["new", "waits", "approved", "rejected"]
+State = Literal["new", "waits", "approved", "rejected", "forgotten"]
 
 #: The drops that an import writes begin with this: what lies in them waits, too.
 FILE_NAME = "import"
@@ -66,7 +66,9 @@ class Known:
         if entry_id in self._waiting:
             return "waits"
         receipt = self.receipt(entry_id)
-        return "new" if receipt is None else receipt.action
+        if receipt is None:
+            return "new"
+        return "waits" if receipt.action == "undone" else receipt.action
 
     def receipt(self, entry_id: str) -> Receipt | None:
         """The decision on an entry, if there is one. Raises Parked, OSError."""
@@ -79,7 +81,7 @@ class Known:
             file.seek(offset)
             line = file.readline().rstrip(b"\n")
         head = HEAD.match(line)
-        if head is None or head[2].decode() != entry_id:
+        if head is None or head["id"].decode() != entry_id:
             raise Parked(self._place.display_path(self._place.ledger), "the receipts changed meanwhile", "Do it again")
         return jsonl.receipt(self._place, line)
 

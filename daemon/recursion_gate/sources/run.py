@@ -39,7 +39,7 @@ _LINES, _BYTES, _VALUES = 500, 400_000, 20_000
 _MORE = 200
 
 Progress = Callable[[int, int], None]
-Outcome = Literal["new", "waits", "approved", "rejected", "left out"]
+Outcome = Literal["new", "waits", "approved", "rejected", "forgotten", "left out"]
 
 
 @dataclass(frozen=True, slots=True)

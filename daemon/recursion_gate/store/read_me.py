@@ -15,6 +15,7 @@ Programs propose entries about {user}. You decide what is kept. This is how:
 3. Move it into "approved" to keep the entry, or into "rejected" to leave it out.
 
 Deleting a file decides nothing: it comes back. A file leaves "approved" and "rejected" once that is carried out.
+If you have changed your mind: copy the decided file from receipts/{user}/ into "undo". It waits again then.
 If something could not be used, it is in "problems", with the reason in a file beside it.
 What was kept is in users/{user}/, and each decided file in receipts/{user}/.
 """
