@@ -335,6 +335,29 @@ def test_what_is_delivered_is_on_disk_and_takes_the_next_free_name(tmp_path: Pat
     assert sorted(os.listdir(tmp_path)) == ["a-2.md", "a-3.md", "a.md"]
 
 
+def test_a_name_in_a_folder_that_cannot_be_opened_is_made_to_last_by_the_file(
+    tmp_path: Path, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an inbox, which an agent's account may put files into and not open."""
+
+    def closed(folder: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(atomic, "sync_folder", closed)
+    assert deliver(tmp_path, "a.md", NEW).read_bytes() == NEW
+    assert story.names.index("link") < len(story.names) - 1 - story.names[::-1].index("fsync")
+
+
+def test_what_is_delivered_has_the_mode_and_the_time_it_is_told(tmp_path: Path) -> None:
+    at = 1_700_000_000_123_000_000
+    old = os.umask(0o077)
+    try:
+        made = deliver(tmp_path, "a.md", NEW, mode=0o644, mtime_ns=at).stat()
+    finally:
+        os.umask(old)
+    assert (stat.S_IMODE(made.st_mode), made.st_mtime_ns) == (0o644, at)
+
+
 def test_what_is_delivered_over_another_takes_its_place(tmp_path: Path) -> None:
     deliver(tmp_path, "a.md", OLD)
     assert deliver(tmp_path, "a.md", NEW, over=True).read_bytes() == NEW

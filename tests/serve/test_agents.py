@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from ..support.door import Door
+from ..support.roots import make_root
 from ..support.world import World
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -115,6 +117,33 @@ def test_the_same_key_is_the_same_candidate_while_it_lies_waits_and_is_decided(
     assert candidate_id not in world.gate_ids()
     assert [r["action"] for r in world.receipts() if r["candidate_id"] == candidate_id] == ["approved"]
     assert world.names() == world.names("problems") == []
+
+
+def test_a_key_holds_also_when_all_that_the_door_knew_is_lost(tmp_path: Path) -> None:
+    """A week later, on another computer, after a crash that took the keys."""
+    root = make_root(tmp_path / "root", "alex")
+    world, key, drop = World(root), {"Idempotency-Key": "k"}, {"text": text()}
+    answers = []
+    for number in range(3):
+        with Door(root, "--state", str(tmp_path / f"state-{number}")) as door:
+            if not number:
+                token = door.token()
+            with door.client(token) as client:
+                answers.append(client.post("/api/activity", json=drop, headers=key).json())
+                world.reconcile()
+                assert world.names() == world.names("problems") == []
+                if number == 1:
+                    world.approve(answers[0]["id"])
+    assert {each["id"] for each in answers} == {answers[0]["id"]}
+    assert world.gate() == []
+    assert len(world.receipts()) == 1
+    with Door(root, "--state", str(tmp_path / "state-9")) as door, door.client(token) as client:
+        other = client.post("/api/activity", json={"text": "Another."}, headers=key)
+        world.reconcile()
+        fates = client.get("/api/candidates").json()
+    assert other.status_code == 201
+    assert [each["state"] for each in fates] == ["approved", "problem"]
+    assert len(world.receipts()) == 1
 
 
 def test_the_same_key_with_another_body_is_refused_and_drops_nothing(agent: httpx.Client, world: World) -> None:

@@ -87,6 +87,13 @@ def test_this_computers_own_names_are_taken(door: Door, host: str) -> None:
     assert answer.startswith(b"HTTP/1.1 200"), answer
 
 
+def test_a_name_that_was_given_is_taken_and_no_part_of_it(tmp_path: Path) -> None:
+    with Door(make_root(tmp_path / "root", "alex"), "--host", "notes.example.org") as door:
+        for host, expected in (("notes.example.org", 200), ("Notes.Example.org:443", 200), ("example.org", 403)):
+            said = door.raw(f"GET /api/health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert int(said.split(b" ")[1]) == expected, host
+
+
 def test_a_request_with_no_host_or_two_is_refused(door: Door) -> None:
     assert door.raw(b"GET /api/health HTTP/1.0\r\n\r\n").split(b" ")[1] == b"403"
     two = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
