@@ -25,8 +25,9 @@ def root(tmp_path: Path) -> Root:
     return make_root(tmp_path / "root", "alex")
 
 
-async def other_door(scope: Scope, receive: Receive, send: Send) -> None:
-    await PlainTextResponse(f"{grant_of(scope).name} at {scope['path']}")(scope, receive, send)
+class OtherDoor:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(f"{grant_of(scope).name} at {scope['path']}")(scope, receive, send)
 
 
 async def page(request: Request) -> PlainTextResponse:
@@ -44,8 +45,8 @@ def ask(app: ASGIApp, path: str, **headers: str) -> httpx.Response:
 
 def test_another_door_that_is_mounted_gets_the_caller_and_nobody_without_a_token(root: Root) -> None:
     token = tokens.add(root, "tutor", ["alex"])
-    app = create_app(root, ["agents"], mounts=[Mount("/mcp", other_door)])
-    for path in ("/mcp", "/mcp/", "/mcp/x"):
+    app = create_app(root, ["agents"], mounts=[Route("/mcp", OtherDoor()), Mount("/below", OtherDoor())])
+    for path in ("/mcp", "/below/", "/below/x"):
         assert ask(app, path).status_code == 401
         assert ask(app, path, Authorization=f"Bearer {token}").text.startswith("tutor at ")
     assert ask(app, "/mcp", Authorization=f"Bearer {token}", Origin="http://evil.example").status_code == 403
@@ -53,7 +54,7 @@ def test_another_door_that_is_mounted_gets_the_caller_and_nobody_without_a_token
 
 def test_the_peoples_page_needs_no_token_and_opens_nothing_else(root: Root) -> None:
     people = [Route("/", page), Mount("/", routes=[Route("/{rest:path}", page)])]
-    app = create_app(root, ["agents", "readers"], mounts=[Mount("/mcp", other_door)], people=people)
+    app = create_app(root, ["agents", "readers"], mounts=[Route("/mcp", OtherDoor())], people=people)
     assert ask(app, "/").text == "the page"
     assert ask(app, "/", Host="evil.example").status_code == 403
     assert ask(app, "/", Origin="http://evil.example").status_code == 403

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Lifespan
 
 from ..core.paths import Root
@@ -46,15 +46,16 @@ def create_app(
     parts: Iterable[Part],
     *,
     door: Door | None = None,
-    mounts: Sequence[Mount] = (),
+    mounts: Sequence[Mount | Route] = (),
     people: Sequence[BaseRoute] = (),
     lifespan: Lifespan[Starlette] | None = None,
 ) -> ASGIApp:
     """The door at `root` with these parts; `door` has its limits and keys, if they are not to be the usual ones.
 
-    `mounts` are other doors that take the same tokens (MCP): their requests have passed the guard, and
-    `guard.grant_of(scope)` is the caller. `people` are the routes of the people's page, which stand at ``/`` and have a
-    login of their own: of them only Host, Origin and body are checked. `lifespan` is run around it all.
+    `mounts` are other doors that take the same tokens (MCP), each a ``Route("/mcp", endpoint=AN_ASGI_OBJECT)`` or, for
+    all below it, a ``Mount``: their requests have passed the guard, and `guard.grant_of(scope)` is the caller. `people`
+    are the routes of the people's page, which stand at ``/`` and have a login of their own: of them only Host, Origin
+    and body are checked. `lifespan` is run around it all.
     """
     door = door or Door(root, frozenset(parts))
     operations = [_health(door)]
