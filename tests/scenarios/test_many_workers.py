@@ -23,8 +23,8 @@ def test_workers_and_daemon_killed_at_random_do_each_task_once(root: Root) -> No
     assert raced.counts["kills of workers"] > 0
 
 
-def test_a_stale_worker_is_refused_in_every_race(root: Root) -> None:
-    raced = stale(root, races=15, dice=random.Random(3))
+def test_a_stale_worker_is_refused_in_every_race(tmp_path: Path) -> None:
+    raced = stale(tmp_path, races=15, dice=random.Random(3))
     assert raced.broken == []
     assert raced.counts["taken back"] > 0
 

@@ -23,6 +23,7 @@ from recursion_gate.plans.records import read_record
 
 from .daemon import Daemon
 from .plans import Plans, codebase, reading
+from .roots import make_root
 
 __all__ = ["Dying", "Killed", "Raced", "every_stop", "kills", "race", "stale"]
 
@@ -164,25 +165,27 @@ def _check_finished(folder: PlanFolder, names: list[str], log: Path, raced: Race
 # -- stale workers ----------------------------------------------------------------------------------------------------
 
 
-def stale(root: Root, races: int, dice: random.Random) -> Raced:
+def stale(folder: Path, races: int, dice: random.Random) -> Raced:
     """A worker finishes while its claim is taken back and given to another of the same name: of the two one at most may
     succeed, and never the first once the second has it."""
-    plans, raced = Plans(root), Raced()
-    began = time.monotonic()
+    raced, began = Raced(), time.monotonic()
+    plans = Plans(make_root(folder / "root-0"))
     for number in range(races):
-        folder = plans.add(f"p{number}", reading("t"))
-        first = plans.claim("ada", plan=folder.name)
+        if number % 25 == 24:
+            plans = Plans(make_root(folder / f"root-{number}"))
+        its = plans.add(f"p{number}", reading("t"))
+        first = plans.claim("ada", plan=its.name)
         second: list[claims.Claim | claims.Nothing] = []
         ended: list[str] = []
         go = threading.Barrier(2)
 
-        def take_back(folder: PlanFolder = folder, first: claims.Claim = first, go: threading.Barrier = go) -> None:
+        def take_back(its: PlanFolder = its, first: claims.Claim = first, go: threading.Barrier = go) -> None:
             """What the daemon does with a claim that has ended, then another worker's claim."""
             go.wait()
             time.sleep(dice.random() * 0.004)
             with contextlib.suppress(FileNotFoundError):
-                atomic.calls.rename_new(first.path, str(folder.at("ready", TaskName("t", 1))))
-                second.append(claims.next_task(root, "ada", plan=folder.name))  # noqa: B023
+                atomic.calls.rename_new(first.path, str(its.at("ready", TaskName("t", 1))))
+                second.append(claims.next_task(plans.root, "ada", plan=its.name))  # noqa: B023
 
         other = threading.Thread(target=take_back)
         other.start()
@@ -201,7 +204,7 @@ def stale(root: Root, races: int, dice: random.Random) -> Raced:
                 raced.broken.append(f"race {number}: a stale worker has finished")
             claims.finish(second[0], "done")
             ended.append("second")
-        names = os.listdir(folder.state("done"))
+        names = os.listdir(its.state("done"))
         wanted = ["t.1.md"] if ended == ["first"] else ["t.2.md"]
         if len(ended) != 1 or names != wanted:
             raced.broken.append(f"race {number}: {ended} have finished, and {names} are done")

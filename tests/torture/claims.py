@@ -83,7 +83,7 @@ def _part(name: str, folder: Path, given: argparse.Namespace) -> Raced:
     if name == "stops":
         return claiming.every_stop(folder)
     if name == "stale":
-        return claiming.stale(make_root(folder / "root", "alex"), given.races, dice)
+        return claiming.stale(folder, given.races, dice)
     return _fleet(folder, given.jobs, given.tasks or 40, given.rest)
 
 

@@ -47,7 +47,7 @@ def _apply(root: Root, folder: PlanFolder, seen: Observed, action: Action, folde
         task = seen.plan.task(action.to.task)
         assert task is not None
         path = folder.at("waiting", action.to)
-        if not atomic.create(path, task_card(folder, seen, action.to.task).encode(), sync=True):
+        if not atomic.create(path, task_card(folder, seen, action.to.task).encode()):
             raise FileExistsError(path)
         folders.add(str(path.parent))
         log.warning("event=task-remade plan=%s task=%s", action.plan, action.to.task)
@@ -90,9 +90,10 @@ def _note_end(folder: PlanFolder, move: Move) -> None:
 def _write_again(folder: PlanFolder, seen: Observed, standing: Standing) -> None:
     """The card as it is now, with the notes of the tasks before it."""
     mark = mark_at(standing.path)
-    if mark is not None:
+    task = seen.plan.task(standing.name.task)
+    if mark is not None and task is not None and (task.needs or standing.name.generation):
         data = task_card(folder, seen, standing.name.task, standing.name.generation).encode()
-        atomic.replace(standing.path, data, still=is_still(mark))
+        atomic.replace(standing.path, data, sync=False, still=is_still(mark))
 
 
 def task_card(folder: PlanFolder, seen: Observed, name: str, generation: int = 0) -> str:

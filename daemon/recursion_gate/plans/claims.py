@@ -188,13 +188,17 @@ def _claim_one(
 ) -> Claim | None:
     """Claim one of the plan's ready tasks, with a new listing once all of the first were taken by others."""
     for _ in range(3):
-        by_task = {s.name.task: s for s in folder.listing(("ready",)) if s.name.worker is None}
-        wanted = [t for t in plan.tasks if t.id in by_task and t.lane in lanes]
+        ready = {name.partition(".")[0]: name for name in os.listdir(folder.state("ready"))}
+        wanted = [t for t in plan.tasks if t.id in ready and t.lane in lanes]
         if not wanted:
             return None
         while wanted:
             task = wanted.pop(0)
-            claim = _try(folder, plan, task, by_task[task.id], worker, seconds, pid)
+            name = TaskName.of(ready[task.id])
+            if name is None or name.worker is not None:  # moved by hand: the daemon puts its name right
+                continue
+            standing = Standing("ready", name, str(folder.at("ready", name)))
+            claim = _try(folder, plan, task, standing, worker, seconds, pid)
             if claim is not None:
                 return claim
             del wanted[: random.randrange(min(_SPREAD, len(wanted) + 1))]

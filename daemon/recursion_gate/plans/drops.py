@@ -155,7 +155,7 @@ def _unfold(root: Root, plan: Plan, data: bytes) -> None:
     new = PlanFolder(root.plans / f".{plan.plan}.new")
     make_folders(new)
     for task in plan.tasks:
-        atomic.create(new.at("waiting", TaskName(task.id)), card(plan, task).encode(), sync=True)
+        atomic.create(new.at("waiting", TaskName(task.id)), card(plan, task).encode())  # it can be made again
     atomic.sync_folder(new.state("waiting"))
     atomic.replace(new.plan, data)
     atomic.sync_folder(new.path)
