@@ -75,7 +75,7 @@ def test_each_answer_is_what_its_schema_says(root: Root, tmp_path: Path, monkeyp
     asked("task-show", "task", "show", "p/a")
     asked("plan-list", "plan", "list")
     asked("plan-show", "plan", "show", "p")
-    assert seen == PLAN_ANSWERS.keys() - {"plan"}
+    assert seen == PLAN_ANSWERS.keys() - {"plan", "scope-apply"}
 
 
 def test_the_plans_that_are_shown_are_what_the_schema_says() -> None:

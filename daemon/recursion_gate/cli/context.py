@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import click
 
 from . import root_of
 from .options import json_option, one_user, one_user_option
 from .output import print_json
 
+if TYPE_CHECKING:
+    from ..core.paths import Root
+
 __all__ = ["context"]
 
-_ROLES = ("staging", "reader", "merge", "planner")
+_ROLES = ("staging", "reader", "merge", "planner", "worker")
 
 
 @click.command()
@@ -26,6 +32,7 @@ _ROLES = ("staging", "reader", "merge", "planner")
     help="With the live Record, or without. Else where the role needs it: reader and merge.",
 )
 @click.option("--source", metavar="NAME", help="With what became of the proposals of NAME: rejections, and what waits.")
+@click.option("--task", "task_name", metavar="TASK", help="Of a worker: PLAN/TASK, with @GENERATION if it is claimed.")
 @json_option
 @click.pass_context
 def context(
@@ -36,6 +43,7 @@ def context(
     budget: int | None,
     record: bool | None,
     source: str | None,
+    task_name: str | None,
     as_json: bool,
 ) -> None:
     """Print the instructions for an agent of a role: constraints, then schema, then task.
@@ -47,12 +55,22 @@ def context(
       recursion-gate context staging --user demo --source quiz-agent
       recursion-gate context reader --user demo --budget 4000
       recursion-gate context merge --user demo --list
+      recursion-gate context worker --task add-voice/schema@1
     """
     from ..spec import context as packs
 
     root = root_of(ctx)
+    task = None
+    if role == "worker" or task_name is not None:
+        role, user, task = _of_task(root, role, user, task_name)
     made = packs.pack(
-        root, next(r for r in packs.ROLES if r == role), one_user(root, user), budget, record=record, source=source
+        root,
+        next(r for r in packs.ROLES if r == role),
+        one_user(root, user),
+        budget,
+        record=record,
+        source=source,
+        task=task,
     )
     if as_json:
         printed = made.as_json()
@@ -67,3 +85,20 @@ def context(
         click.echo(f"{made.tokens:>7,}  tokens, estimated: {made.estimate}")
     else:
         click.echo(made.text, nl=False)
+
+
+def _of_task(root: Root, role: str, user: str | None, name: str | None) -> tuple[str, str | None, tuple[str, str]]:
+    """The role and the user that a task names, and its claim and card."""
+    from ..plans.apply import task_card
+    from ..plans.claims import find_task
+    from ..plans.observe import observe
+
+    name = name or os.environ.get("RECURSION_GATE_TASK")
+    if role != "worker" or name is None:
+        raise click.UsageError("a worker's pack is 'context worker --task PLAN/TASK'.")
+    folder, plan, task, generation = find_task(root, name)
+    seen = observe(folder, plan)
+    last = max((s.name.generation for s in seen.standings.get(task.id, ())), default=0)
+    number = generation if generation is not None else last
+    card = task_card(folder, seen, task.id, max(0, last - 1))
+    return task.role, user or task.user, (f"{folder.name}/{task.id}@{number}", card)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,6 @@ from .options import json_option
 from .output import print_json, say
 
 if TYPE_CHECKING:
-    from ..core.paths import Root
     from ..plans.git import Repository
 
 __all__ = ["scope"]
@@ -120,10 +119,51 @@ def _program() -> str:
     return os.path.abspath(found) if found else "recursion-gate"
 
 
-def _claim(root: Root, name: str | None) -> Any:
-    from ..plans.claims import claim_of
+@scope.command()
+@click.argument("name", metavar="CLAIM")
+@click.option("--account", metavar="NAME", help="The account of the claim's worker.")
+@click.option("--back", is_flag=True, help="Take the rights back, whatever became of the claim.")
+@_repo_option
+@json_option
+@click.pass_context
+def apply(ctx: click.Context, name: str, account: str | None, back: bool, repo: Path | None, as_json: bool) -> None:
+    """Let an account write what is in a claimed task's scope.
 
-    name = name or os.environ.get("RECURSION_GATE_TASK")
-    if not name:
-        raise click.UsageError("which claim? --task CLAIM, as 'task next' printed it.")
-    return claim_of(root, name)
+    For workers with accounts of their own, by access control lists on the work tree; run it as the tree's owner, or
+    root. Says in which folders no file can be made, since the scope has only some of their names, and what else the
+    account can write. --back puts all back as it was.
+
+    \b
+    Examples:
+      recursion-gate scope apply add-voice/schema@1 --account ada
+      recursion-gate scope apply add-voice/schema@1 --back
+    """
+    from ..plans.claims import claim_of, find_task
+    from ..plans.git import repository
+    from ..plans.rights import apply_rights, take_back
+
+    root = root_of(ctx)
+    if back:
+        folder, _, task, generation = find_task(root, name)
+        if generation is None:
+            raise click.UsageError(f"which claim? {folder.name}/{task.id}@GENERATION.")
+        done = take_back(folder, task.id, generation)
+    else:
+        if account is None:
+            raise click.UsageError("whose? --account NAME.")
+        done = apply_rights(claim_of(root, name), repository(repo).top, account)
+    if as_json:
+        changed = {"paths": done.paths, "closed": done.closed, "beyond": done.beyond}
+        print_json({"claim": name, "account": done.account, "back": back, **changed})
+        return
+    click.echo(
+        f"{len(done.paths):,} files and folders: {done.account} {'no longer has' if back else 'has'} their rights"
+    )
+    for folder_name in done.closed[:20]:
+        say(f"{folder_name}/: no file can be made here, since the scope has only some of its names", err=True)
+    if done.beyond:
+        some = ", ".join(done.beyond[:5]) + (" and more" if len(done.beyond) > 5 else "")
+        say(
+            f"{done.account} can also write {len(done.beyond):,} files and folders outside of the scope: {some}",
+            err=True,
+        )

@@ -10,7 +10,21 @@ import os
 import struct
 from pathlib import Path
 
-__all__ = ["ACCESS", "DEFAULT", "Acl", "encode", "expand", "read", "supported", "writers"]
+__all__ = [
+    "ACCESS",
+    "DEFAULT",
+    "Acl",
+    "encode",
+    "expand",
+    "granted",
+    "may_write",
+    "mode_without",
+    "names",
+    "read",
+    "supported",
+    "without",
+    "writers",
+]
 
 #: The two lists that a folder can have: who may do what with it, and what the files that are made in it start with.
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
@@ -82,3 +96,53 @@ def writers(listed: Acl) -> tuple[bool, list[int], list[int]]:
         [who for tag, who in may if tag == _USER],
         [who for tag, who in may if tag == _GROUP],
     )
+
+
+def granted(listed: Acl, mode: int, uid: int, bits: int) -> Acl:
+    """`listed`, the list of a file that has `mode`, with the right `bits` for one account more. Nobody else gets a
+    right:
+    what the mask has kept from others is taken out of their entries before it grows."""
+    acl = dict(listed) or {
+        (_OWNER, _NOBODY): mode >> 6 & 7,
+        (_GROUP_OWNER, _NOBODY): mode >> 3 & 7,
+        (_OTHER, _NOBODY): mode & 7,
+    }
+    limit = acl.pop((_MASK, _NOBODY), 7)
+    acl = {key: bits & limit if key[0] in (_USER, _GROUP_OWNER, _GROUP) else bits for key, bits in acl.items()}
+    acl[_USER, uid] = acl.get((_USER, uid), 0) | bits
+    mask = 0
+    for (tag, _), each in acl.items():
+        mask |= each if tag in (_USER, _GROUP_OWNER, _GROUP) else 0
+    return acl | {(_MASK, _NOBODY): mask}
+
+
+def names(listed: Acl, uid: int) -> bool:
+    """Whether the list has an entry for this account."""
+    return (_USER, uid) in listed
+
+
+def without(listed: Acl, uid: int) -> Acl:
+    """The list without the entry of this account; empty where nothing is left beyond a mode."""
+    acl = {key: bits for key, bits in listed.items() if key != (_USER, uid)}
+    return acl if any(tag in (_USER, _GROUP) for tag, _ in acl) else {}
+
+
+def mode_without(listed: Acl, mode: int) -> int:
+    """The mode of a file that loses its list: the group gets what its own entry says, not what the mask did."""
+    if not listed:
+        return mode
+    group = listed.get((_GROUP_OWNER, _NOBODY), 0) & listed.get((_MASK, _NOBODY), 7)
+    return mode & ~0o070 | group << 3
+
+
+def may_write(st: os.stat_result, listed: Acl, uid: int, gids: list[int]) -> bool:
+    """Whether an account with these groups may write a file of this state and list."""
+    if st.st_uid == uid:
+        return bool(st.st_mode & 0o200)
+    limit = listed.get((_MASK, _NOBODY), 7)
+    if (_USER, uid) in listed:
+        return bool(listed[_USER, uid] & limit & 2)
+    group = listed.get((_GROUP_OWNER, _NOBODY), st.st_mode >> 3 & 7)
+    own = [group & limit] if st.st_gid in gids else []
+    own += [bits & limit for (tag, who), bits in listed.items() if tag == _GROUP and who in gids]
+    return any(bits & 2 for bits in own) if own else bool(st.st_mode & 0o002)

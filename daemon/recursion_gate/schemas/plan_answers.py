@@ -145,6 +145,13 @@ def _scope() -> _Json:
     return _object("ScopeCheckAnswer", "Which changed files are outside of a task's scope.", fields)
 
 
+def _rights() -> _Json:
+    fields = {"claim": _TEXT, "account": _TEXT, "back": {"type": "boolean"}}
+    fields |= dict.fromkeys(("paths", "closed", "beyond"), _TEXTS)
+    about = "paths: what was changed; closed: folders in which no file can be made; beyond: what else it can write."
+    return _object("ScopeApplyAnswer", about, fields)
+
+
 def _work() -> _Json:
     fields = {"worker": _TEXT, "done": _TEXTS, "failed": _TEXTS, "stopped": {"type": "boolean"}}
     return _object("WorkAnswer", "The claims that were done, and those that failed.", fields)
@@ -163,5 +170,6 @@ PLAN_ANSWERS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "task-list": ("what 'task list --json' prints", _tasks),
     "task-show": ("what 'task show --json' prints", _task),
     "scope-check": ("what 'scope check --json' prints", _scope),
+    "scope-apply": ("what 'scope apply --json' prints", _rights),
     "work": ("what 'work --json' prints", _work),
 }

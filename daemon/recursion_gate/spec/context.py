@@ -88,9 +88,26 @@ schema. Give each the pack of its role:
     recursion-gate --root {root} context reader --user {user}
     recursion-gate --root {root} context merge --user {user}
 
+Write them as a plan, PLAN.plan.yaml; check it, and hand it to the daemon. `show` tells who has what:
+
+    recursion-gate plan check PLAN.plan.yaml
+    recursion-gate --root {root} plan add PLAN.plan.yaml
+    recursion-gate --root {root} plan show PLAN
+    recursion-gate --root {root} context worker --task PLAN/TASK
+
 Workers who change the program read CONTRIBUTING.md instead.
 """,
 }
+
+_WORKER = """\
+Do this one task, and nothing else. It is yours while its claim lasts; renew it every few minutes. Who is late is told
+so, and stops. Done when all under "Done when" holds; the note tells the next what they need to know.
+
+    recursion-gate --root {root} task renew {claim}
+    recursion-gate --root {root} task done {claim} --note "TEXT"
+    recursion-gate --root {root} task fail {claim} --why "TEXT"
+
+{card}"""
 
 _NEEDS_RECORD: dict[Role, bool] = {"staging": False, "reader": True, "merge": True, "planner": False}
 
@@ -135,10 +152,12 @@ def pack(
     *,
     record: bool | None = None,
     source: str | None = None,
+    task: tuple[str, str] | None = None,
 ) -> ContextAnswer:
     """The pack of `role` for `user`, in at most `budget` tokens. `record`: with the live Record (None: if the role
     needs it). `source`: with the recent rejections of this source, each with its reason, and its candidates that wait.
-    Without both, no right to read the Record is needed.
+    `task`: for a worker, its claim and the task's card, in place of what the role is to do. Without record and source
+    no right to read the Record is needed.
 
     Raises TooSmall when the budget has no room for the parts that are never trimmed; NoUser, Parked, OSError.
     """
@@ -150,7 +169,11 @@ def pack(
             users = root.users()
         raise snapshot.NoUser(user, users)
     parts = [_from_spec(*row) for row in _SPEC[role]]
-    parts.append(_part("task", "The task", _TASK[role].format(user=user, root=root.path)))
+    if task is None:
+        parts.append(_part("task", "The task", _TASK[role].format(user=user, root=root.path)))
+    else:
+        text = _WORKER.format(root=root.path, claim=task[0], card=task[1])
+        parts.append(_part("task", f"The task {task[0]}", text))
     taken = snapshot.snapshot(root, user) if with_record or source is not None else None
     if taken is not None and source is not None:
         parts.append(_part("answers", f"What became of the proposals of {fold(source)}", _answers(taken, source)))
