@@ -140,6 +140,17 @@ def test_no_more_is_staged_than_fits_at_the_gate_and_the_rest_comes_later(world:
     assert world.names("problems") == []
 
 
+def test_an_entry_with_a_trigger_needs_room_for_its_line_too(world: World, tmp_path: Path) -> None:
+    path, settings = tmp_path / "quiz.csv", Settings(max_pending=4)
+    path.write_text("Quiz,Score\n" + "".join(f"Tides {n},{n}/10\n" for n in range(3)))
+    report = run(world, path, settings)
+    assert (report.counts["new"], report.suggested) == (2, 2)
+    assert report.stopped.startswith("the gate is full")
+    world.reconcile()
+    assert [candidate["id"][-5:] == "-line" for candidate in world.gate()] == [False, True, False, True]
+    assert world.names("problems") == []
+
+
 def test_drops_are_small_enough_for_the_daemon_whatever_is_in_the_file(world: World, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     tags = [f"t{n}" for n in range(20)]

@@ -146,6 +146,7 @@ def _answer(request: Request, report: Report, lines: list[Line]) -> dict[str, An
         "user": request.user,
         "dry_run": request.dry_run,
         "staged": report.counts["new"],
+        "suggested": report.suggested,
         **{name: report.counts[name] for name in ("waits", "approved", "rejected")},
         "left_out": [{"why": why, "count": count, "first": at} for why, (count, at) in report.reasons.items()],
         "stopped": report.stopped,
@@ -173,6 +174,8 @@ def _print(request: Request, report: Report, lines: list[Line]) -> None:
     done = f"would stage {count(new, 'entry', 'entries')}" if request.dry_run else f"{count(new, 'entry', 'entries')}"
     where = "" if request.dry_run else f" in {count(len(report.files), 'drop')}"
     say(f"{request.user}: {done}{where}, from {request.file.display} ({request.form})", fg="green" if new else None)
+    if report.suggested:
+        click.echo(f"  with {count(report.suggested, 'line')} that they suggest, each decided by itself")
     known = {"waits": "wait already", "approved": "were approved before", "rejected": "were rejected before"}
     known["forgotten"] = "were forgotten on request"
     for outcome, words in known.items():

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from .errors import BadSettings
 from .paths import Root
 from .text import did_you_mean
+from .words import Section
 
-__all__ = ["Lanes", "Settings", "load_settings", "with_lanes"]
+__all__ = ["TRIGGER_FIELDS", "Lanes", "Settings", "Trigger", "load_settings", "with_lanes"]
 
 _LIMIT = 1_000_000_000
 _CONFIG = ConfigDict(extra="forbid")
@@ -46,6 +48,28 @@ class Lanes:
     readers: _Name = "rg-readers"
     #: The group of a user's own agents, by user; of all other users the agents are `agents`.
     agents_of: Mapping[str, _Name] = field(default_factory=dict)
+
+
+#: What a trigger's line may name.
+TRIGGER_FIELDS = ("topic", "score", "date", "source", "source_id", "activity_type")
+_HOLE = re.compile(r"\{([^{}]*)\}")
+
+
+def _line(value: str) -> str:
+    unknown = set(_HOLE.findall(value)) - set(TRIGGER_FIELDS)
+    if not value.strip() or unknown or re.search(r"[{}]", _HOLE.sub("", value)):
+        raise ValueError("line")
+    return value
+
+
+@dataclass(frozen=True, slots=True, config=_CONFIG)
+class Trigger:
+    """The line that an activity of some type suggests, beside its evidence (`formats.triggers`)."""
+
+    #: Its words. ``{topic}`` and so on stand for the drop's fields; a part in ``[...]`` goes where one of its is empty.
+    line: Annotated[str, Strict(), AfterValidator(_line)]
+    #: The section of the line; None: from the words of the drop.
+    section: Section | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
@@ -80,6 +104,9 @@ class Settings:
     max_gate_bytes: _Count = 50_000_000
     #: Whether the daemon puts hints on cards while it has nothing else to do.
     card_hints: Annotated[bool, Strict()] = True
+    #: By `activity_type`: the line that such a drop suggests beside its evidence, or False for none. Types that are not
+    #: here have the template's (`formats.triggers`).
+    triggers: Mapping[str, Trigger | Literal[False]] = field(default_factory=dict)
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 
@@ -108,11 +135,14 @@ def load_settings(root: Root) -> Settings:
 def _in_words(error: Any) -> str:
     """One of pydantic's errors as a person who wrote the file understands it."""
     where, what, value = error["loc"], error["type"], error["input"]
+    where = tuple(name for name in where if name != "Trigger")  # the type, which pydantic names where there are two
     name, table = where[-1], f" in [{'.'.join(where[:-1])}]" if where[1:] else ""
     if what == "unexpected_keyword_argument":
         return f"unknown setting '{name}'{table}" + did_you_mean(
-            name, [f.name for f in fields(Lanes if table else Settings)]
+            name, [f.name for f in fields((Trigger if where[0] == "triggers" else Lanes) if table else Settings)]
         )
+    if where[0] == "triggers":
+        return _trigger_in_words(where)
     if where == ("lanes",):
         return "'lanes' must be a table: [lanes]"
     if where[:2] == ("lanes", "agents_of"):
@@ -122,6 +152,18 @@ def _in_words(error: Any) -> str:
     if what == "int_type" and isinstance(value, float) and 0 <= value <= _LIMIT:
         return f"'{name}' must be a whole number"
     return f"'{name}' must be a number from {0.01 if name in ('look_seconds', 'poll_seconds') else 0} to {_LIMIT:,}"
+
+
+def _trigger_in_words(where: Any) -> str:
+    if len(where) == 1:
+        return "'triggers' must be a table: [triggers.quiz]"
+    if where[-1] in ("section", "line"):
+        what = {
+            "section": "must be IX-A, IX-B or IX-C, or be left out",
+            "line": f"must be words, with {', '.join(f'{{{name}}}' for name in TRIGGER_FIELDS)} for the drop's own",
+        }
+        return f"'{where[-1]}' in [triggers.{where[1]}] {what[where[-1]]}"
+    return f"[triggers.{where[1]}] must have a line, and may have a section; or write {where[1]} = false in [triggers]"
 
 
 def with_lanes(text: str, lanes: Lanes) -> str:

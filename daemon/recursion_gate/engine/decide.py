@@ -16,6 +16,7 @@ from ..core.settings import Settings
 from ..formats import card_hints, cards, record_edit
 from ..formats.fields import PUT_BACK
 from ..formats.gate_json import element
+from ..formats.triggers import expanded
 from .actions import (
     Action,
     Decision,
@@ -96,7 +97,7 @@ class _Taken:
         new: dict[str, Candidate] = {}
         hashes: dict[str, str] = {}
         again: list[tuple[str, str | None]] = []
-        for proposal in drop.proposals:
+        for proposal in expanded(drop.proposals, self._settings):
             candidate = proposal.candidate
             there = self._new.get(candidate.id) or self._known.candidate(candidate.id)
             if there is not None:

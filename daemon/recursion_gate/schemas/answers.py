@@ -153,6 +153,7 @@ def imported() -> _Json:
         "user": _TEXT,
         "dry_run": _YES,
         "staged": _COUNT | {"description": "With dry_run: how many would be."},
+        "suggested": _COUNT | {"description": "Lines that these suggest beside themselves."},
         "waits": _COUNT | {"description": "How many entries of the file wait already."},
         "approved": _COUNT,
         "rejected": _COUNT,

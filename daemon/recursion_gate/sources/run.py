@@ -23,6 +23,7 @@ from ..core.model import Candidate
 from ..core.paths import Root, valid_user
 from ..core.settings import Settings
 from ..formats import drops
+from ..formats.triggers import expanded
 from .encoding import legacy_bytes
 from .entry import BadSource, Entry, Item, LeftOut, Options
 from .file import SourceFile
@@ -66,6 +67,8 @@ class Line:
     #: None where the place gives no entry.
     candidate: Candidate | None = None
     why: str = ""
+    #: How many lines it suggests beside itself (`formats.triggers`).
+    suggested: int = 0
 
 
 @dataclass
@@ -79,11 +82,14 @@ class Report:
     files: list[Path] = field(default_factory=list)
     #: Whether there is more in the file than was asked for, or than fits.
     stopped: str = ""
+    #: Lines that the new entries suggest beside themselves.
+    suggested: int = 0
     legacy: int = 0
     unseen: list[str] = field(default_factory=list)
 
     def note(self, line: Line) -> None:
         self.counts[line.outcome] += 1
+        self.suggested += line.suggested if line.outcome == "new" else 0
         if line.outcome == "left out":
             count, first = self.reasons.get(line.why, (0, line.where))
             self.reasons[line.why] = (count + 1, first)
@@ -137,10 +143,11 @@ def proposal(item: Item, request: Request, settings: Settings) -> tuple[Line, di
         return Line("left out", item.where, why="half a character in it"), None
     except Refusal as err:
         return Line("left out", item.where, why=err.problem), None
-    why = _outside(made.candidate.created_at if "created_at" in drop else None, request.options)
+    evidence, *suggested = [each.candidate for each in expanded([made], settings)]
+    why = _outside(evidence.created_at if "created_at" in drop else None, request.options)
     if why:
-        return Line("left out", item.where, made.candidate, why), None
-    return Line("new", item.where, made.candidate), drop
+        return Line("left out", item.where, evidence, why), None
+    return Line("new", item.where, evidence, suggested=len(suggested)), drop
 
 
 def _outside(created_at: str | None, options: Options) -> str:
@@ -212,12 +219,13 @@ def import_file(
                 line, drop = _looked_up(line, drop, there, request.again)
                 if drop is not None:
                     size = len(json.dumps(drop, ensure_ascii=False).encode())
-                    report.stopped = _why_stop(report, request, room, size)
+                    report.stopped = _why_stop(report, request, room, (1 + line.suggested, size))
                     if report.stopped:
                         break
                     if not request.dry_run:
                         batch.add(drop, size)
-                    room.take(size)
+                    for _ in range(1 + line.suggested):
+                        room.take(size)
                     there.add(str(drop["id"]))
                 report.note(line)
                 each(line)
@@ -260,13 +268,13 @@ class _Room:
         self._entries -= 1
         self._bytes -= size + _MORE
 
-    def fits(self, size: int) -> bool:
-        return self._entries > 0 and self._bytes >= size + _MORE
+    def fits(self, count: int, size: int) -> bool:
+        return self._entries >= count and self._bytes >= count * (size + _MORE)
 
 
-def _why_stop(report: Report, request: Request, room: _Room, size: int) -> str:
+def _why_stop(report: Report, request: Request, room: _Room, needs: tuple[int, int]) -> str:
     if request.limit is not None and report.counts["new"] >= request.limit:
         return f"--limit {request.limit:,} is reached; there is more in the file"
-    if not room.fits(size):
+    if not room.fits(*needs):
         return "the gate is full: decide on some of what waits, then run this again; it goes on from there"
     return ""
