@@ -17,6 +17,7 @@ from recursion_gate.core.settings import load_settings
 from recursion_gate.disk import atomic
 from recursion_gate.disk.atomic import Calls
 from recursion_gate.engine.reconcile import Reconciler
+from recursion_gate.service.hinting import Hinting
 
 from .disk import Boundary, Disk, Killed, Op, Tree
 from .stories import NOW, Story, ground
@@ -70,8 +71,8 @@ def _in_place(boundary: Boundary) -> Iterator[None]:
 
 
 def settle(place: Place, boundary: Boundary | None = None) -> None:
-    """Start the daemon's work anew, and do all that is to be done. Raises Killed when `boundary` says so; then nothing
-    is left of it but what is on disk."""
+    """Start the daemon's work anew, and do all that is to be done, hints on cards too. Raises Killed when `boundary`
+    says so; then nothing is left of it but what is on disk."""
     root = Root(place.root)
     with _in_place(boundary or Boundary()):
         reconciler = Reconciler(root, load_settings(root))
@@ -80,6 +81,9 @@ def settle(place: Place, boundary: Boundary | None = None) -> None:
                 outcome = reconciler.reconcile(place.user)
                 assert not reconciler.problems, reconciler.problems
                 if not outcome.more and outcome.due is None:
+                    hinting = Hinting(reconciler)
+                    hinting.note(place.user)
+                    hinting.work()
                     return
             raise AssertionError(f"there is no end to the work: {outcome}")
         finally:

@@ -153,6 +153,12 @@ def _drop_linked(place: Place) -> None:
     _drop(place, "c.json", {"id": "c", "text": "Drew it.", "skill_tag": "WORK", "link_to_evidence_id": "moon"}, 2)
 
 
+def _drop_two_alike(place: Place) -> None:
+    """Two that say nearly the same, so that each card has a hint that names the other."""
+    _drop(place, "b.json", {"id": "b", "text": "Drew the moon with chalk.", "skill_tag": "WORK"}, 1)
+    _drop(place, "c.json", {"id": "c", "text": "She drew a moon with chalk.", "skill_tag": "WORK"}, 2)
+
+
 def _drop_many(place: Place) -> None:
     """So many that the daemon syncs the disk instead of each card."""
     _drop(place, "many.jsonl", "".join(f'{{"id": "m{n}", "text": "I learned {n} things."}}\n' for n in range(9)))
@@ -180,6 +186,7 @@ STORIES = {
         Story("never-staged", (_drop_one, _approve("moon"), _never_staged, _the_same_again)),
         Story("no-evidence", (_drop_three, _deny_the_evidence)),
         Story("same-line", (_drop_one, _approve("moon"), _drop_linked, _approve("id: b\n"), _approve("id: c\n"))),
+        Story("hints", (_drop_two_alike, _approve("id: b\n"), _approve("id: c\n"))),
         Story("one", (_drop_one, _approve("moon"))),
         Story("rejected", (_drop_one, _reject("moon"))),
         Story("many", (_drop_many, _approve_all)),
