@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,19 +115,23 @@ def bursts(repeat: int, count: int = 10_000, pending: int = 1_000) -> Iterator[R
 
 
 def singles(repeat: int, pending: int = 1_000, entries: int = 10_000) -> Iterator[Row]:
-    """One drop to a daemon that may be making hints just then: it came to rest between 0 and 1.5 s ago."""
+    """One drop to a daemon that may be making hints just then: it was left alone for 0.05 to 1.5 s. Two daemons take
+    turns, and the other one is stopped meanwhile, so that what else the machine does falls on both."""
     times: dict[bool, list[float]] = {True: [], False: []}
+    source, new = random.Random(5), texts(40 * repeat, 3)
     with scratch() as path, scratch() as other:
         roots = {True: lay_out(path, entries, pending), False: lay_out(other, entries, pending, hints=False)}
-        source, number = random.Random(5), 400_000
-        new = texts(10_000, 3)
-        for block in range(2 * repeat):
-            on = block % 4 in (0, 3)
-            with _at_work(roots[on]):
-                for _ in range(20):
-                    time.sleep(source.uniform(0.05, 1.5))
-                    number += 1
-                    times[on].append(_until_on_the_gate(roots[on].place("alex"), number, new[number % len(new)]))
+        with _at_work(roots[True]) as with_hints, _at_work(roots[False]) as without:
+            for number, text in enumerate(new):
+                pause = source.uniform(0.05, 1.5)
+                for on, other_one in ((True, without), (False, with_hints)):
+                    os.kill(other_one, signal.SIGSTOP)
+                    try:
+                        time.sleep(pause)
+                        times[on].append(_until_on_the_gate(roots[on].place("alex"), 400_000 + number, text))
+                        time.sleep(0.02)  # the turn goes on: the card, the drop
+                    finally:
+                        os.kill(other_one, signal.SIGCONT)
     name = f"one drop with hints, {pending:,} pending, Record of {entries:,}"
     yield Row(f"{name}: p50", times[True], times[False], "without hints", 1.1, "gate")
     yield Row(f"{name}: p90", times[True], times[False], "without hints", 1.1, "gate", quantile=0.9)
