@@ -72,7 +72,14 @@ def test_a_rejection_that_was_taken_back_counts_no_longer(tmp_path: Path) -> Non
 def test_what_was_forgotten_or_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     ledger = tmp_path / "receipts.jsonl"
     good = {"candidate_id": "a", "action": "rejected"}
-    write(ledger, good, {**good, "raw_text": None}, {"action": "rejected"}, {**good, "reason": 7})
+    write(
+        ledger,
+        good,
+        {**good, "raw_text": None},
+        {**good, "raw_text": ""},
+        {"action": "rejected"},
+        {**good, "reason": 7},
+    )
     ledger.write_text("no JSON\n[]\n\n" + ledger.read_text())
     assert [(r.id, r.reason) for r in rejections(ledger)] == [("a", None), ("a", None)]
     assert list(rejections(tmp_path / "none")) == []

@@ -55,9 +55,11 @@ def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
             undone.add(candidate_id)
         elif candidate_id in undone:
             undone.discard(candidate_id)  # it waited again: an older decision on it was taken back before
-        elif isinstance(text, str) and action == "approved":
+        elif not isinstance(text, str) or not text:  # forgotten
+            continue
+        elif action == "approved":
             approved.add(plain(text))
-        elif isinstance(text, str) and action == "rejected" and plain(text) not in approved:
+        elif action == "rejected" and plain(text) not in approved:
             reason, source = (value if isinstance(value := said.get(name), str) else None for name in _TOO)
             yield Rejection(candidate_id, text, str(said.get("rejected_at") or ""), reason or None, source)
 

@@ -29,9 +29,10 @@ log = logging.getLogger("recursion_gate")
 #: had hints last are kept in memory.
 _REST, _KEPT = 0.3, 60.0
 
-#: After so many seconds of work come so many of sleep: the threads that take in file events need Python's lock, and the
-#: system lets a process that has slept go first.
-_SLICE, _PAUSE = 0.001, 0.004
+#: After so many seconds of work comes a sleep of ten times as long, in these limits. The threads that take in file
+#: events need Python's lock; and on a busy machine the system lets a process that has used little of it go first, which
+#: is what the next drop needs.
+_SLICE, _PAUSE = 0.001, (0.01, 0.1)
 
 #: The most cards of one user that have hints: each is written and synced, and who drops the same text a hundred
 #: thousand times shall not keep the disk busy with it. `show` and `review` have them all the same.
@@ -71,9 +72,11 @@ class Hinting:
 
     def work_a_little(self, is_called: Callable[[], bool]) -> None:
         """Put hints on cards for a moment, or until something else is to be done (`is_called`)."""
-        until = time.monotonic() + _SLICE
-        self.work(lambda: time.monotonic() > until or is_called())
-        self._paused_until = time.monotonic() + _PAUSE
+        began = time.monotonic()
+        self.work(lambda: time.monotonic() > began + _SLICE or is_called())
+        now = time.monotonic()
+        least, most = _PAUSE
+        self._paused_until = now + min(most, max(least, 10 * (now - began)))
 
     def work(self, is_called: Callable[[], bool] = lambda: False) -> None:
         """Put hints on the cards of the users that were noted, until something else is to be done: it goes on there the
