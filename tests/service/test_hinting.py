@@ -83,6 +83,51 @@ def test_a_possible_conflict_offers_the_correction_and_the_line_it_would_replace
     )
 
 
+def test_the_correction_that_a_hint_offers_is_carried_out(world: World) -> None:
+    world.stage("a", "Loves drawing dragons at night.")
+    world.approve("a")
+    act = world.receipts()[0]["evidence_id"]
+    card = world.stage("b", "Hates drawing dragons at night.")
+    put_hints(world)
+    offer = (on(world, "b") or ("", ""))[1]
+    field = offer.split("`")[1]
+    card.write_text(card.read_text().replace("id: b\n", f"id: b\n{field}\n"))
+    world.reconcile()
+    put_hints(world)
+    assert world.card("b").read_text().count("Good to know") == 1
+    world.approve("b")
+    receipt = world.receipts()[-1]
+    assert (receipt["candidate_id"], receipt["action"], receipt["supersedes"]) == ("b", "approved", act)
+    said = [line for line in world.lines("self-knowledge.md") + world.lines("self-personality.md") if "dragons" in line]
+    assert len(said) == 1
+    assert "Hates drawing dragons" in said[0]
+
+
+def test_a_proposal_that_corrects_an_entry_has_no_hint_that_it_contradicts_that_entry(world: World) -> None:
+    world.stage("a", "Loves drawing dragons at night.")
+    world.approve("a")
+    act = world.receipts()[0]["evidence_id"]
+    world.stage("b", "Hates drawing dragons at night.", supersedes=act)
+    put_hints(world)
+    assert on(world, "b") == ()
+
+
+def test_what_is_forgotten_stands_in_no_hint(world: World) -> None:
+    world.stage("a", "Planted tomatoes in the garden.")
+    world.stage("b", "Planted tomatoes in a garden.")
+    put_hints(world)
+    world.approve("a")
+    put_hints(world)
+    assert "Planted tomatoes in the garden" in str(on(world, "b"))
+    (world.place.inbox / "undo" / "forget.md").write_text("---\nforget: a\n---\n")
+    world.reconcile()
+    put_hints(world)
+    assert world.receipts()[-1]["action"] == "forgotten"
+    left = [name for name, data in tree(world.root.path, without=()).items() if b"tomatoes in the garden" in data]
+    assert left == []
+    assert on(world, "b") == ()
+
+
 def test_a_card_is_written_only_when_its_hints_change(world: World) -> None:
     stage_three(world)
     hinting = put_hints(world)

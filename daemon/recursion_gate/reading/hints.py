@@ -100,7 +100,9 @@ class Known:
         key = (candidate.id, candidate.raw_text)
         if key not in self._asked:
             said = Said[_Key](candidate, candidate.raw_text, candidate.id)
-            found = self._record.nearest(said)
+            corrects = {candidate.supersedes, candidate.retracts} - {None}
+            beside = self._record.nearest(said)
+            found = [a for a in beside if not (isinstance(a.other, Entry) and a.other.evidence_id in corrects)]
             found += [a for a in self._rejected.nearest(said) if a.kind == "near-duplicate"]
             self._asked[key] = said, [_hint(likeness) for likeness in found]
         return self._asked[key]

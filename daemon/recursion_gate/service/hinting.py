@@ -29,10 +29,10 @@ log = logging.getLogger("recursion_gate")
 #: had hints last are kept in memory.
 _REST, _KEPT = 0.3, 60.0
 
-#: After so many seconds of work comes a sleep of ten times as long, in these limits. The threads that take in file
-#: events need Python's lock; and on a busy machine the system lets a process that has used little of it go first, which
-#: is what the next drop needs.
-_SLICE, _PAUSE = 0.001, (0.01, 0.1)
+#: After so many seconds of work comes a sleep of ten times as long, or of forty times where the machine is busy, in
+#: these limits. The threads that take in file events need Python's lock; and on a busy machine the system lets a
+#: process that has used little of it go first, which is what the next drop needs.
+_SLICE, _IDLE, _BUSY, _PAUSE = 0.001, 10, 40, (0.01, 0.1)
 
 #: The most cards of one user that have hints: each is written and synced, and who drops the same text a hundred
 #: thousand times shall not keep the disk busy with it. `show` and `review` have them all the same.
@@ -76,7 +76,8 @@ class Hinting:
         self.work(lambda: time.monotonic() > began + _SLICE or is_called())
         now = time.monotonic()
         least, most = _PAUSE
-        self._paused_until = now + min(most, max(least, 10 * (now - began)))
+        times = _BUSY if _is_busy() else _IDLE
+        self._paused_until = now + min(most, max(least, times * (now - began)))
 
     def work(self, is_called: Callable[[], bool] = lambda: False) -> None:
         """Put hints on the cards of the users that were noted, until something else is to be done: it goes on there the
@@ -151,6 +152,14 @@ class Hinting:
             yield
         self._known_at = time.monotonic()
         self._made[user] = (sources, there), made
+
+
+def _is_busy() -> bool:
+    """Whether more processes want to run than there are processors."""
+    try:
+        return os.getloadavg()[0] > (os.cpu_count() or 1)
+    except (AttributeError, OSError):  # no such figure on Windows
+        return False
 
 
 def _sources(state: UserState) -> object:
