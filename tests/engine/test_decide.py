@@ -101,6 +101,16 @@ class Known:
         others = [r for r in self._decided.values() if r is not own]
         return entry.entry_of(named, own, others)
 
+    def last_about(self, named: str) -> Receipt | None:
+        return next((r for r in self._decided.values() if named in (r.candidate_id, r.evidence_id)), None)
+
+    def linked(self, receipt: Receipt) -> list[Receipt]:
+        found = entry.entry_of(receipt.candidate_id, receipt, self._decided.values())
+        return found.linked if found else []
+
+    def waits_as(self, named: str) -> str | None:
+        return named if named in self._waiting else None
+
     def was_lost(self, candidate_id: str) -> bool:
         return candidate_id in self._lost
 

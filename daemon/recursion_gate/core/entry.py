@@ -18,7 +18,7 @@ class Entry:
     receipt: Receipt
     #: The receipt that supersedes or retracts it.
     gone: Receipt | None
-    #: The approvals that link to it.
+    #: The approvals that link to it, as far as they were asked for.
     linked: list[Receipt]
 
     @property

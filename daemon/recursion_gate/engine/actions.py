@@ -175,8 +175,6 @@ class Undo:
 
     request: Request
     receipt: Receipt
-    #: The approvals that link to the entry, where it is one: their lines stay.
-    linked: tuple[Receipt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

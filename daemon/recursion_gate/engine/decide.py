@@ -52,6 +52,12 @@ class Known(Protocol):
 
     def entry(self, named: str) -> Entry | None: ...
 
+    def last_about(self, named: str) -> Receipt | None: ...
+
+    def linked(self, receipt: Receipt) -> list[Receipt]: ...
+
+    def waits_as(self, named: str) -> str | None: ...
+
 
 # -- drops --------------------------------------------------------------------------------------------------------
 
@@ -239,7 +245,7 @@ def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
             done = f"it was {last.message}" if last else "it was never staged"
             raise Refusal(f"'{candidate_id}' was not decided: {done}", "Delete this file.")
         entry = known.entry(candidate_id)
-        linked = entry.linked if entry else []
+        linked = known.linked(last) if entry else []
         later = ([entry.gone] if entry and entry.gone else []) + linked
         if later:
             how = {r.seq: "links to it" for r in linked}
@@ -260,12 +266,10 @@ def _about(receipt: Receipt) -> str:
 
 def _whom(named: str, known: Known) -> str:
     """The candidate that a request names by its own id, or by its ACT id. Raises Refusal."""
-    entry = known.entry(named)
-    if entry is not None:
-        return entry.receipt.candidate_id
-    if known.candidate(named) is None and known.last_receipt(named) is None:
+    waiting, last = known.waits_as(named), known.last_about(named)
+    if waiting is None and last is None:
         raise Refusal(f"there is no decision on '{named}', and it does not wait", "Check the id.")
-    return named
+    return waiting or (last.candidate_id if last else named)
 
 
 def entry(these: EntryCards) -> Decision | ReturnWithNote | list[RestoreName]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..core.clock import now, salt
 from ..core.entry import Entry
-from ..core.model import Candidate, act_id, instant
+from ..core.model import Candidate, act_id, act_key, id_hash, instant
 from ..core.receipt import Old, Receipt, line_digest
 from ..disk import atomic
 from ..formats import cards, record_edit
@@ -95,7 +95,7 @@ def taken_out(entry: Entry, why: str, draft: dict[str, Any], texts: RecordFiles)
     with the reason `why`. Raises BeingSaved, Parked, OSError."""
     old: Old = {"removed": {}, "lines": {}, "spots": {}}
     digest = line_digest(draft["old_salt"])
-    for file, line in standing_lines(entry.receipt, entry.linked, texts).items():
+    for file, line in standing_lines(entry.receipt, texts).items():
         old["removed"][file] = [line]
         if file == "self-evidence.md":
             old["lines"][file] = [record_edit.strike(line, why)]
@@ -104,13 +104,21 @@ def taken_out(entry: Entry, why: str, draft: dict[str, Any], texts: RecordFiles)
     return old
 
 
-def standing_lines(receipt: Receipt, linked: Sequence[Receipt], texts: RecordFiles) -> dict[str, str]:
+def standing_lines(receipt: Receipt, texts: RecordFiles) -> dict[str, str]:
     """The lines of an entry as they stand in the Record, by file: as they were merged, or as a person has edited them
     since. Raises BeingSaved, Parked, OSError."""
     found = {}
+    linked: list[Receipt] | None = None
     for file, lines in receipt.lines.items():
-        others = {other.lines[file][-1] for other in linked if file in other.lines}
-        line = standing(texts.text(file), file, lines[-1], receipt.evidence_id or "", others)
+        text, act = texts.text(file), receipt.evidence_id or ""
+        line: str | None = lines[-1]
+        if not record_edit.count(text, lines[-1]):
+            if linked is None:
+                linked = texts.state.ledger.linked(receipt)
+            others = {other.lines[file][-1] for other in linked if file in other.lines}
+            line = (
+                standing(text, file, lines[-1], act, others) if act_key(act) == id_hash(receipt.candidate_id) else None
+            )
         if line is not None:
             found[file] = line
     return found

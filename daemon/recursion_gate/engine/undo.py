@@ -32,7 +32,7 @@ def undo(state: UserState, action: Undo) -> None:
         "undoes": receipt.seq,
         "undone_at": instant(now()),
         "lines": {},
-        "removed": {f: [*receipt.lines[f][:-1], s] for f, s in standing_lines(receipt, (), texts).items()},
+        "removed": {f: [*receipt.lines[f][:-1], s] for f, s in standing_lines(receipt, texts).items()},
         "sha256": hashlib.sha256(request.seen.data).hexdigest(),
         "card": os.path.basename(request.path).encode(errors="replace").decode(),
         "salt": salt(f"{receipt.candidate_id} {receipt.seq}"),

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..core.entry import Entry
 from ..core.errors import Parked
-from ..core.model import Candidate, id_hash
+from ..core.model import Candidate, act_key, id_hash, looks_like_act_id
 from ..core.paths import Place
 from ..core.receipt import Receipt
 from ..core.settings import Settings
@@ -137,6 +137,20 @@ class UserState:
     def entry(self, named: str) -> Entry | None:
         """The entry with this ACT id, or of this candidate. Raises Parked, OSError."""
         return self.ledger.entry(named)
+
+    def last_about(self, named: str) -> Receipt | None:
+        """The last receipt of the candidate with this id, or this ACT id. Raises Parked, OSError."""
+        return self.ledger.last_about(named)
+
+    def linked(self, receipt: Receipt) -> list[Receipt]:
+        """The approvals that link to the entry of `receipt`. Raises Parked, OSError."""
+        return self.ledger.linked(receipt)
+
+    def waits_as(self, named: str) -> str | None:
+        """The candidate at the gate with this id, or this ACT id."""
+        if named in self.gate:
+            return named
+        return self.gate.by_hash(act_key(named)) if looks_like_act_id(named) else None
 
     def as_staged(self, receipt: Receipt) -> Candidate:
         """The candidate of a receipt, as it was staged. Raises Parked."""

@@ -236,7 +236,7 @@ def _unfinished(place: Place, end: jsonl.End, waiting: Mapping[str, Candidate]) 
     Where a power cut took a part out of an append that had not returned, none of that append counts."""
     found: list[Receipt] = []
     last = b""
-    for at, line in jsonl.backwards(place.ledger, end.size) if waiting else ():
+    for at, line in jsonl.backwards(place.ledger, end.size) if waiting or b'"action":"undone"' in end.last else ():
         if b"\0" in line:
             found, last = [], b""
             end = jsonl.End(at)

@@ -85,10 +85,14 @@ class Gate:
 
     def twin(self, candidate_id: str) -> str | None:
         """Another id here that would give the same ACT id."""
+        other = self.by_hash(id_hash(candidate_id))
+        return other if other != candidate_id else None
+
+    def by_hash(self, key: str) -> str | None:
+        """The id here with this `id_hash`."""
         if self._by_hash is None:
             self._by_hash = {id_hash(each): each for each in self._items}
-        other = self._by_hash.get(id_hash(candidate_id))
-        return other if other != candidate_id else None
+        return self._by_hash.get(key)
 
     def add(self, candidate: Candidate, data: bytes = b"") -> None:
         """Put a candidate at the end. `data`: its `element`, where it is made already."""

@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 _OFFSET = "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?"
 _TWIN = "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?"
 
-_CONCERNING = "SELECT offset FROM concerns WHERE user = ? AND hash = ? ORDER BY offset"
+_CONCERNING = "SELECT offset FROM concerns WHERE user = ? AND hash = ? AND link = ? ORDER BY offset"
 _BY_HASH = "SELECT id FROM receipt WHERE user = ? AND hash = ?"
 
 #: How each receipt begins: its number, its candidate, the decision, and the entries that it is about.
@@ -65,8 +65,8 @@ class Decided:
                     "CREATE TABLE IF NOT EXISTS upto (user TEXT PRIMARY KEY, size INTEGER, head TEXT) WITHOUT ROWID"
                 )
                 db.execute(
-                    "CREATE TABLE IF NOT EXISTS concerns (user TEXT, hash TEXT, offset INTEGER,"
-                    " PRIMARY KEY (user, hash, offset)) WITHOUT ROWID"
+                    "CREATE TABLE IF NOT EXISTS concerns (user TEXT, hash TEXT, link INTEGER, offset INTEGER,"
+                    " PRIMARY KEY (user, hash, link, offset)) WITHOUT ROWID"
                 )
                 db.execute("CREATE TABLE IF NOT EXISTS who (user TEXT PRIMARY KEY, token TEXT) WITHOUT ROWID")
                 db.execute(
@@ -104,12 +104,12 @@ class Decided:
         found: str | None = self._asked(lambda: self._find(_TWIN, place, candidate_id, size, head))
         return found
 
-    def concerning(self, place: Place, key: str, size: int, head: str) -> list[int]:
-        """Where the receipts begin that link to the entry with this `act_key`, supersede or retract it, or take that
-        back, oldest first. Raises OSError."""
+    def concerning(self, place: Place, key: str, size: int, head: str, *, links: bool) -> list[int]:
+        """Where the receipts begin that supersede or retract the entry with this `act_key`, or, with `links`, that link
+        to it; and those that take that back. Oldest first. Raises OSError."""
 
         def found() -> list[int]:
-            rows = self._up_to(place, size, head).execute(_CONCERNING, (place.user, key))
+            rows = self._up_to(place, size, head).execute(_CONCERNING, (place.user, key, links))
             return [offset for (offset,) in rows]
 
         return self._asked(found)
@@ -152,9 +152,9 @@ class Decided:
                 db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
                 db.execute("DELETE FROM concerns WHERE user = ?", (place.user,))
                 db.execute("INSERT OR REPLACE INTO who VALUES (?, ?)", (place.user, _token(place)))
-            about: list[tuple[str, str, int]] = []
+            about: list[tuple[str, str, bool, int]] = []
             db.executemany("INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size, about))
-            db.executemany("INSERT OR IGNORE INTO concerns VALUES (?, ?, ?)", about)
+            db.executemany("INSERT OR IGNORE INTO concerns VALUES (?, ?, ?, ?)", about)
             db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
             if self._sizes is not None:
@@ -164,16 +164,16 @@ class Decided:
             raise
 
     def _rows(
-        self, place: Place, start: int, size: int, about: list[tuple[str, str, int]]
+        self, place: Place, start: int, size: int, about: list[tuple[str, str, bool, int]]
     ) -> Iterator[tuple[str, str, str, int]]:
         for at, line in jsonl.forwards(place.ledger, size, start):
             head = HEAD.match(line)
             if head:
                 candidate_id = head["id"].decode()
                 key = id_hash(candidate_id)
-                for named in (head["evidence"], head["target"]):
+                for named, is_link in ((head["evidence"], True), (head["target"], False)):
                     if named and (other := act_key(named.decode())) != key:
-                        about.append((place.user, other, at))
+                        about.append((place.user, other, is_link, at))
                 yield place.user, key, candidate_id, at
 
     def reached(self, place: Place) -> int:

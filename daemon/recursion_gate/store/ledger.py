@@ -160,14 +160,17 @@ class Ledger:
     def entry(self, named: str) -> Entry | None:
         """The entry with this ACT id, or of this candidate, and what has become of it; None where none was approved,
         or that was taken back. Raises OSError, Parked."""
-        if self.size == 0:
-            return None
-        key = act_key(named)
-        candidate_id = self._decided.candidate_of(self.place, key, self.size, self.head)
-        if candidate_id is None:
-            return None
-        offsets = self._decided.concerning(self.place, key, self.size, self.head)
-        return entry_of(named, self.last_of(candidate_id), map(self._at, offsets))
+        own = self.last_about(named)
+        return entry_of(named, own, self._concerning(own, links=False)) if own else None
+
+    def linked(self, receipt: Receipt) -> list[Receipt]:
+        """The approvals that link to the entry of `receipt`. Raises OSError, Parked."""
+        entry = entry_of(receipt.candidate_id, receipt, self._concerning(receipt, links=True))
+        return entry.linked if entry else []
+
+    def _concerning(self, own: Receipt, *, links: bool) -> Iterator[Receipt]:
+        key = id_hash(own.candidate_id)
+        return map(self._at, self._decided.concerning(self.place, key, self.size, self.head, links=links))
 
     def last_about(self, named: str) -> Receipt | None:
         """The last receipt of the candidate that `named`, its id or its ACT id, means. Raises OSError, Parked."""
