@@ -18,7 +18,7 @@ from schemathesis.core.result import Ok
 from ..support.door import Door
 from ..support.world import World
 
-_EXAMPLES = 40
+_EXAMPLES = 20
 #: That a token is for its own source and users, and that an id is taken once, no schema can say.
 _LEFT = ("positive_data_acceptance",)
 
