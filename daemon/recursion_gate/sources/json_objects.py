@@ -69,6 +69,8 @@ def _records(file: SourceFile, options: Options) -> Iterator[tuple[str, Any]]:
     if start.startswith("["):
         return _numbered(items(file))
     found = whole(file)
+    if not isinstance(found, dict):
+        raise BadSource(file.display, "this is neither a list nor an object")
     lists = {k: v for k, v in found.items() if isinstance(v, list) and v and isinstance(v[0], dict)}
     if len(lists) == 1:
         return _numbered(iter(next(iter(lists.values()))))
