@@ -100,21 +100,29 @@ def user() -> None:
 @user.command("add")
 @click.argument("name", callback=_name)
 @click.option("--agents", metavar="GROUP", help="Whose agents may drop for this user; else those of all users.")
+@click.option(
+    "--record",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Start with the Record in DIR, of a user of another instance, instead of the template's.",
+)
 @click.pass_context
-def _add(ctx: click.Context, name: str, agents: str | None) -> None:
+def _add(ctx: click.Context, name: str, agents: str | None, record: Path | None) -> None:
     """Add a user from users/_template/.
 
     A daemon that runs takes the user up at once. The inbox may be there already: what was dropped into it is staged.
+    With --record the files self*.md in DIR are copied byte for byte; what waits there comes with 'import DIR'.
 
     \b
     Examples:
       recursion-gate user add alex
+      recursion-gate user add alex --record ~/companion-self/users/alex
       sudo recursion-gate --root /srv/recursion-gate user add alex --agents alex-agents
     """
     from ..admin import setup
 
     root = root_of(ctx)
-    setup.add_user(root, name, agents=agents)
+    setup.add_user(root, name, agents=agents, record=record)
     click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
 
 
