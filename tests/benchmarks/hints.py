@@ -84,7 +84,7 @@ def _at_work(root: Root) -> Iterator[int]:
     """The daemon, with the hints of all that waits made; gives its process id."""
     with daemon(root) as process:
         if "true" in (root.path / "recursion-gate.toml").read_text():
-            wait_for(lambda: _hinted(root.place("alex")), 60)
+            wait_for(lambda: _hinted(root.place("alex")), 300)
             at = time.monotonic()
             while (now := _hinted(root.place("alex"))) and time.monotonic() < at + 1:
                 if now != _hinted(root.place("alex")):

@@ -29,10 +29,10 @@ log = logging.getLogger("recursion_gate")
 #: had hints last are kept in memory.
 _REST, _KEPT = 0.3, 60.0
 
-#: After so many seconds of work comes a sleep of ten times as long, or of forty times where the machine is busy, in
-#: these limits. The threads that take in file events need Python's lock; and on a busy machine the system lets a
-#: process that has used little of it go first, which is what the next drop needs.
-_SLICE, _IDLE, _BUSY, _PAUSE = 0.001, 10, 40, (0.01, 0.1)
+#: The longest piece of work, and the least pause after it, in seconds: short ones, since the threads that take in file
+#: events need Python's lock; and seldom where the machine is busy, since the system lets a process that has slept long
+#: go first, which is what the next drop needs. A pause is at least ten times as long as the work.
+_IDLE, _BUSY = (0.001, 0.01), (0.05, 2.0)
 
 #: The most cards of one user that have hints: each is written and synced, and who drops the same text a hundred
 #: thousand times shall not keep the disk busy with it. `show` and `review` have them all the same.
@@ -72,12 +72,11 @@ class Hinting:
 
     def work_a_little(self, is_called: Callable[[], bool]) -> None:
         """Put hints on cards for a moment, or until something else is to be done (`is_called`)."""
+        longest, pause = _BUSY if _is_busy() else _IDLE
         began = time.monotonic()
-        self.work(lambda: time.monotonic() > began + _SLICE or is_called())
+        self.work(lambda: time.monotonic() > began + longest or is_called())
         now = time.monotonic()
-        least, most = _PAUSE
-        times = _BUSY if _is_busy() else _IDLE
-        self._paused_until = now + min(most, max(least, times * (now - began)))
+        self._paused_until = now + max(pause, 10 * (now - began))
 
     def work(self, is_called: Callable[[], bool] = lambda: False) -> None:
         """Put hints on the cards of the users that were noted, until something else is to be done: it goes on there the
