@@ -63,6 +63,7 @@ def set_lanes(root: Root, lanes: Lanes) -> None:
     from ..permissions.lanes import apply, keep
 
     keep(root, lanes)
+    atomic.make_folder(root.plans)  # nobody else may make it there
     apply(root, lanes)
 
 

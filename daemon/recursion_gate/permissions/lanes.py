@@ -90,6 +90,9 @@ TABLE = {
     "ledger": Row("receipts/<user>/, receipts/<user>/<month>/", "readers", 0o2750, "The same: receipts, and cards as "
                   "they were decided."),
     "ledger file": Row("receipts/<user>/*", "readers", 0o640, "The same."),
+    "plans": Row("plans/, plans/<plan>/, plans/<plan>/<folder>/", "agents", 0o2770, "Planners and workers write here, "
+                 "and people move tasks; among each other they trust. What one makes the others and the daemon can read "
+                 "and change.", "u::rwx g::rwx g:people:rwx o::---", "u::rwx g::rwx g:people:rwx o::---"),
 }  # fmt: skip
 
 
@@ -161,6 +164,7 @@ def spots(root: Root, *, all_cards: bool = False) -> Iterator[Spot]:
     is closed. The cards in the months' folders, of which there may be millions, only with `all_cards`."""
     for user in root.users():
         yield from _user_spots(root.place(user), all_cards=all_cards)
+    yield from _plan_spots(root.plans)
     yield from _home_spots(root.template, None)
     yield Spot(root.lock, TABLE["lock"], None)
     yield Spot(root.status, TABLE["own file"], None)
@@ -190,6 +194,16 @@ def _user_spots(place: Place, home: Path | None = None, *, all_cards: bool = Fal
     for state in STATES:
         yield Spot(place.state(state), TABLE["problems" if state == "problems" else "state"], user)
     yield Spot(place.inbox, TABLE["inbox"], user)
+
+
+def _plan_spots(plans: Path) -> Iterator[Spot]:
+    """The folders of the plans, where there are any; the files in them are their makers'."""
+    for plan in _inside(plans):
+        if _is_folder(plan):
+            yield from (Spot(folder, TABLE["plans"], None) for folder in _inside(plan) if _is_folder(folder))
+            yield Spot(plan, TABLE["plans"], None)
+    if _is_folder(plans):
+        yield Spot(plans, TABLE["plans"], None)
 
 
 def _home_spots(home: Path, user: str | None) -> Iterator[Spot]:
