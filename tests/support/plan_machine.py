@@ -182,7 +182,27 @@ class PlanMachine(RuleBasedStateMachine):
         finally:
             atomic.calls = before
             self.plans.restart()
+        self._take_over()
         self.look()
+
+    def _take_over(self) -> None:
+        """What a look that was cut short has done of what it does: the model goes on from there."""
+        for plan in {p for p, _ in self.model.tasks}:
+            for standing in PlanFolder(self.plans.root.plans / plan).listing():
+                each = self.model.tasks[plan, standing.name.task]
+                if standing.state == each.state:
+                    continue
+                ended = each.state == "claimed" and each.ends is not None and self.now >= each.ends
+                if each.state == "claimed":
+                    assert ended, "an open claim was taken back"
+                    each.attempts += 1
+                    each.again, each.worker = True, None
+                    assert standing.state in ("ready", "failed", "waiting")
+                else:
+                    moved = [("failed", "waiting"), ("failed", "ready"), ("waiting", "ready")]
+                    assert (each.state, standing.state) in moved
+                    assert each.state != "failed" or (each.again and each.attempts < each.task.max_attempts)
+                each.state = standing.state
 
     # -- workers ------------------------------------------------------------------------------------------------------
 

@@ -149,9 +149,11 @@ def list_plans(ctx: click.Context, as_json: bool) -> None:
 
 @plan.command()
 @click.argument("name", metavar="PLAN", required=False)
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a picture of it.")
+@click.option("--live", is_flag=True, help="Show it again whenever something changes, until Ctrl-C.")
 @json_option
 @click.pass_context
-def show(ctx: click.Context, name: str | None, as_json: bool) -> None:
+def show(ctx: click.Context, name: str | None, svg: Path | None, live: bool, as_json: bool) -> None:
     """Show a plan: its tasks in order, who has which since when, and what the others wait for.
 
     PLAN may be left out where there is only one.
@@ -159,7 +161,8 @@ def show(ctx: click.Context, name: str | None, as_json: bool) -> None:
     \b
     Examples:
       recursion-gate plan show
-      recursion-gate plan show add-voice --json
+      recursion-gate plan show add-voice --svg add-voice.svg
+      recursion-gate plan show --live
     """
     from ..plans.book import read_plan
     from ..plans.overview import plan_row, task_rows
@@ -167,13 +170,46 @@ def show(ctx: click.Context, name: str | None, as_json: bool) -> None:
     folder = one_plan(root_of(ctx), name)
     made = read_plan(folder)
     rows = task_rows(folder, made)
+    if svg is not None:
+        from ..plans.picture import svg as picture
+
+        svg.write_text(picture(made.plan, made.goal, rows), "utf-8")
+        if not as_json:
+            click.echo(svg)
+            return
+    if live and not as_json:
+        _live(folder)
+        return
     if as_json:
         print_json({**plan_row(folder), "branch": made.branch_name, "list": rows})
         return
-    head = plan_row(folder)
+    _print(folder)
+
+
+def _print(folder: PlanFolder) -> None:
+    from ..plans.book import read_plan
+    from ..plans.overview import plan_row, task_rows
+
+    made = read_plan(folder)
     if sys.stdout.isatty():
         say(f"{made.plan}: {one_line(made.goal, 300)}" if made.goal.strip() else made.plan, bold=True)
-    print_tasks(rows, head)
+    print_tasks(task_rows(folder, made), plan_row(folder))
+
+
+def _live(folder: PlanFolder) -> None:
+    """Show the plan again whenever a task has moved. The folders are looked at twice a second: that needs no
+    watches."""
+    import time
+
+    before: object = None
+    while True:
+        now = [(s.state, s.name) for s in folder.listing()]
+        if now != before:
+            before = now
+            if sys.stdout.isatty():
+                click.clear()
+            _print(folder)
+        time.sleep(0.5)
 
 
 def print_tasks(rows: list[dict[str, Any]], head: dict[str, Any] | None = None) -> None:

@@ -91,8 +91,8 @@ TABLE = {
                   "they were decided."),
     "ledger file": Row("receipts/<user>/*", "readers", 0o640, "The same."),
     "plans": Row("plans/, plans/<plan>/, plans/<plan>/<folder>/", "agents", 0o2770, "Planners and workers write here, "
-                 "and people move tasks; among each other they trust. What one makes the others and the daemon can read "
-                 "and change.", "u::rwx g::rwx g:people:rwx o::---", "u::rwx g::rwx g:people:rwx o::---"),
+                 "and people move tasks; among each other they trust. What one makes the others and the daemon can "
+                 "read and change.", "u::rwx g::rwx g:people:rwx o::---", "u::rwx g::rwx g:people:rwx o::---"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +33,12 @@ def unmet(
             if done.status != 0:
                 said = f":\n{done.tail(_TAIL)}" if done.output.strip() else ""
                 found.append(f"`{criterion.run}` {done.ended}{said}")
-        elif isinstance(criterion, GateCheck) and not _holds(root, criterion.gate, tick):
-            found.append(f"the gate does not hold: {criterion.gate}")
+        elif isinstance(criterion, GateCheck):
+            place = root.place(criterion.gate.user)
+            if not os.access(place.home, os.R_OK | os.X_OK) and os.path.isdir(place.inbox):
+                found.append(f"this account may not read the gate: whether {criterion.gate} is for another to say")
+            elif not _holds(root, criterion.gate, tick):
+                found.append(f"the gate does not hold: {criterion.gate}")
     return found
 
 
