@@ -42,6 +42,7 @@ ELSEWHERE = {
     "sources/*": ("regression/test_samples.py", "each form's samples give the drops beside them"),
     "store/entries": ("cli/test_cli.py", "what `show` says of a correction"),
     "store/filed": ("audit/test_card_check.py", "with those who look for filed cards"),
+    "store/forgotten": ("scenarios/test_taken_back.py", "what readers say wherever the daemon stops"),
     "store/gate_reader": ("store/test_gate.py", "read as it is written"),
     "store/recovery": ("scenarios/test_crash_points.py", "what every kill leaves"),
 }

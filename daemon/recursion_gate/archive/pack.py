@@ -105,16 +105,14 @@ def _files(snapshot: Snapshot, left_out: list[OmittedFile]) -> Iterator[tuple[st
         yield f"{home}/{name}", text.encode()
     yield from _beside(place, home, left_out)
     if snapshot.size:
-        yield f"{receipts}/{place.ledger.name}", _ledger(place, snapshot.size)
+        yield f"{receipts}/{place.ledger.name}", _ledger(snapshot)
         with open_plain(place.baseline) as file:
             yield f"{receipts}/{place.baseline.name}", file.read()
     yield from _cards(snapshot, receipts)
 
 
-def _ledger(place: Place, size: int) -> bytes:
-    with open_plain(place.ledger) as file:
-        data = file.read(size)
-    return data if data.endswith(b"\n") else data + b"\n"
+def _ledger(snapshot: Snapshot) -> bytes:
+    return b"".join(line.rstrip(b"\n") + b"\n" for line in snapshot.lines())
 
 
 def _beside(place: Place, home: str, left_out: list[OmittedFile]) -> Iterator[tuple[str, bytes]]:
@@ -148,6 +146,8 @@ def _cards(snapshot: Snapshot, receipts: str) -> Iterator[tuple[str, bytes]]:
     place = snapshot.place
     filed: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
     for receipt in snapshot.receipts():
+        if receipt.action not in ("approved", "rejected") or receipt.is_erased:
+            continue  # it has no card, or none any more
         month = place.month(receipt.at).name
         if month not in filed:
             filed[month] = _by_content(place.receipts / month)

@@ -105,7 +105,7 @@ def claims(data: bytes) -> list[Claim]:
         last, raw = spans[entry.line]
         marked = ids_at_the_ends(f"- {raw}") if last > entry.line else set()  # else it is seen with its line, below
         add(entry.line, last, {*entry.evidence_ids, *marked}, raw)
-    for evidence in record.evidence:
+    for evidence in (*record.evidence, *record.struck):
         is_row = lines[evidence.line - 1].lstrip()[:1] == "|"
         last, raw = (evidence.line, "") if is_row else spans.get(evidence.line, (evidence.line, ""))
         add(evidence.line, last, {evidence.id}, raw or " ".join(lines[evidence.line - 1].split()))

@@ -35,7 +35,8 @@ from ..disk import untrusted
 from ..disk.untrusted import open_plain
 from ..store import gate_reader, index, jsonl
 from ..store.baseline import NONE
-from ..store.index import HEAD, Decided
+from ..store.index import Decided
+from ..store.jsonl import HEAD
 from ..store.recovery import is_unfinished
 from . import card_check
 from .anchors import Anchor, look_for

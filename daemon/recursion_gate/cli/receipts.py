@@ -76,7 +76,8 @@ def receipts(
 def _row(user: str, receipt: Receipt) -> tuple[str, ...]:
     by = f"{receipt.by or '-'} ({receipt.via})"
     when = receipt.at[:16].replace("T", " ")
-    return user, str(receipt.seq), when, receipt.action, by, receipt.candidate_id, one_line(receipt.raw_text, 500)
+    text = "(forgotten)" if receipt.is_erased else one_line(receipt.raw_text, 500)
+    return user, str(receipt.seq), when, receipt.action, by, receipt.candidate_id, text
 
 
 @receipts.command("head")

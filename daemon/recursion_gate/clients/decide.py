@@ -112,9 +112,10 @@ class Waiting:
     def _decided_as(self, candidate_id: str) -> str | None:
         start = b'"candidate_id":"%s"' % candidate_id.encode()
         ledger = self.place.ledger
-        for _, line in jsonl.forwards(ledger, jsonl.end(ledger).size):
+        for _, line in jsonl.backwards(ledger, jsonl.end(ledger).size):
             if start in line[:200]:
-                return jsonl.receipt(self.place, line).evidence_id
+                last = jsonl.receipt(self.place, line)
+                return last.evidence_id if last.action == "approved" else None
         return None
 
     def diff(self, candidate: Candidate) -> Iterator[str]:

@@ -17,7 +17,8 @@ from ..core.errors import Refusal
 from ..core.paths import Place
 from ..core.receipt import Receipt
 from ..disk import untrusted
-from ..store import gate_reader, jsonl
+from ..store import gate_reader, jsonl, standing
+from ..store.forgotten import being_forgotten
 from .keys import Keys
 from .propose import drop_name
 from .stage import source_slug
@@ -43,10 +44,13 @@ class Fate(BaseModel):
 
     id: str = Field(description="The candidate.")
     state: str = Field(
-        description="dropped: in the inbox. waiting: at the gate. approved, rejected: decided so. problem: refused, "
-        "see why. taken: staged or decided, this door may not see which. unknown: no proposal of this source."
+        description="dropped: in the inbox. waiting: at the gate. approved, rejected: decided so. superseded, "
+        "retracted: approved, and no longer in the Record. forgotten: erased. problem: refused, see why. taken: staged "
+        "or decided, this door may not see which. unknown: no proposal of this source."
     )
-    text: str | None = Field(default=None, description="As it was proposed.")
+    text: str | None = Field(
+        default=None, description="As it was proposed; null where it is no longer in the Record, or not known."
+    )
     at: str | None = Field(default=None, description="When it was decided, ISO 8601.")
     evidence_id: str | None = Field(default=None, description="The ACT id of the entry.")
     approved_text: str | None = Field(default=None, description="As the person approved it, if they edited it.")
@@ -82,10 +86,9 @@ def fate(place: Place, candidate_id: str, source: str | None, keys: Keys | None 
 def fates(place: Place, source: str, limit: int) -> list[Fate]:
     """The proposals of `source`, at most `limit` of those that wait, of the decided and of the refused ones; the newest
     last in each. Raises Parked, OSError."""
-    found = [_of_receipt(receipt) for receipt in _receipts(place, _has_source(source), limit, source)][::-1]
-    decided = {each.id for each in found if each.state != "undone"}
+    found = [_of_receipt(*each) for each in _receipts(place, _has_source(source), limit, source)][::-1]
+    decided = {each.id for each in found}
     waiting = [c for c in gate_reader.read(place) if c.source == source and c.id not in decided]
-    found = [each for each in found if each.id not in {c.id for c in waiting}]
     found += [Fate(id=c.id, state="waiting", text=c.raw_text) for c in waiting[-limit:]]
     return found + _refused_of(place, source)[-limit:]
 
@@ -99,8 +102,8 @@ def _decided_fate(place: Place, candidate_id: str, source: str | None) -> Fate |
         mine = source in (None, waits.get("source"))
         return Fate(id=candidate_id, state="waiting", text=waits["raw_text"]) if mine else None
     needle = re.compile(rb'\{"seq":\d+,"candidate_id":"' + re.escape(candidate_id.encode()) + b'"')
-    for receipt in _receipts(place, needle.match, 1):
-        return _of_receipt(receipt) if source in (None, receipt.source) else None
+    for receipt, became in _receipts(place, needle.match, 1):
+        return _of_receipt(receipt, became) if source in (None, receipt.source) else None
     return None
 
 
@@ -121,20 +124,35 @@ def _has_source(source: str) -> Any:
     return lambda line: needle in line
 
 
-def _receipts(place: Place, may_be: Any, limit: int, source: str | None = None) -> Iterator[Receipt]:
-    """The last receipts that are meant, newest first; `may_be` says of a line whether it is worth parsing."""
-    count = 0
-    for _, line in jsonl.backwards(place.ledger, jsonl.end(place.ledger).size):
-        if may_be(line):
-            receipt = jsonl.receipt(place, line)
-            if source in (None, receipt.source):
-                yield receipt
-                count += 1
+def _receipts(
+    place: Place, may_be: Any, limit: int, source: str | None = None
+) -> Iterator[tuple[Receipt, standing.Became]]:
+    """The last decisions that are meant, newest first, but for those that were taken back, each with what became of it;
+    `may_be` says of a line whether it is worth parsing. Of what was forgotten only that it was, and nobody's."""
+    known, count, end = standing.Standing(), 0, jsonl.end(place.ledger)
+    forgetting = being_forgotten(place, end)
+    erased = forgetting.changed if forgetting else {}
+    for at, line in jsonl.backwards(place.ledger, end.size):
+        line = erased.get(at, line)
+        became = known.of_line(line)
+        if became == "undone" or not may_be(line):
+            continue
+        receipt = jsonl.receipt(place, line)
+        became = "forgotten" if receipt.action == "forgotten" else became
+        if became is None or (became == "forgotten" and source is not None):
+            continue
+        if source in (None, receipt.source):
+            yield receipt, became
+            count += 1
         if count == limit:
             return
 
 
-def _of_receipt(receipt: Receipt) -> Fate:
+def _of_receipt(receipt: Receipt, became: standing.Became) -> Fate:
+    if became == "forgotten":
+        return Fate(id=receipt.candidate_id, state=became)
+    if became in ("superseded", "retracted"):
+        return Fate(id=receipt.candidate_id, state=became, at=receipt.at, evidence_id=receipt.evidence_id)
     proposed = str(receipt.candidate.get("raw_text", receipt.raw_text))
     edited = receipt.action == "approved" and receipt.raw_text != proposed
     return Fate(

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.clock import now
 from ..core.errors import Refusal
-from ..core.model import act_key, id_hash, instant
+from ..core.model import instant
 from ..core.paths import STATES, is_aside, is_ignored
-from ..core.receipt import Receipt, erase, line_digest
+from ..core.receipt import line_digest
 from ..disk import atomic, untrusted
 from ..formats import card_hints, cards, record_edit
 from ..formats.marker import MARKER_LINE
-from ..formats.record_change import Step, standing
-from ..store import filed, jsonl
-from ..store.index import HEAD
+from ..store import filed, forgotten
+from ..store.forgotten import Traces
 from .actions import Forget
 from .merge import write_receipts
 from .record_files import BeingSaved, RecordFiles
@@ -41,27 +38,6 @@ _PIECE = 12
 
 #: What a line of somebody else's card says that had a piece of the text.
 _FORGOTTEN = "(forgotten)"
-
-
-@dataclass(slots=True)
-class _Traces:
-    """What the receipts know of an entry that is to be forgotten."""
-
-    candidate_id: str
-    act: str | None = None
-    #: Its lines in the Record, as the receipts have them, and those of other entries that name the same id.
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    others: Counter[tuple[str, str]] = field(default_factory=Counter)
-    #: Its texts.
-    texts: set[str] = field(default_factory=set)
-    #: The receipts, by the offset of each, that say something of it, and which part of each does.
-    receipts: dict[int, tuple[bytes, bool, bool]] = field(default_factory=dict)
-    #: The names of its filed cards.
-    cards: set[str] = field(default_factory=set)
-
-    @property
-    def is_erased(self) -> bool:
-        return all(erase(line, entry=entry, old=old) == line for line, entry, old in self.receipts.values())
 
 
 def forget(state: UserState, action: Forget) -> None:
@@ -95,20 +71,16 @@ def finish_forgetting(state: UserState) -> None:
     _erase(state, traces, texts)
 
 
-def _erase(state: UserState, traces: _Traces, texts: RecordFiles) -> None:
+def _erase(state: UserState, traces: Traces, texts: RecordFiles) -> None:
+    said = _texts(state, traces)
     texts.write()
     if traces.candidate_id in state.gate:
         state.gate.discard(traces.candidate_id)
         state.hooks.check()
         state.gate.save()
         atomic.sync_folder(state.place.home)
-    _sweep(state, traces)
-    changed = {
-        at: new
-        for at, (line, entry, old) in traces.receipts.items()
-        if (new := erase(line, entry=entry, old=old)) != line
-    }
-    if changed:
+    _sweep(state, traces, said)
+    if changed := traces.changed:
         state.hooks.check()
         state.ledger.erase(changed)
     state.ledger.put_into_index()
@@ -117,78 +89,44 @@ def _erase(state: UserState, traces: _Traces, texts: RecordFiles) -> None:
 # -- what is to go ---------------------------------------------------------------------------------------------------
 
 
-def _traces(state: UserState, candidate_id: str) -> _Traces:
-    """Read the receipts of the candidate, and those of others that have its lines. Raises OSError, Parked."""
-    traces, key = _Traces(candidate_id), id_hash(candidate_id)
-    if candidate_id in state.gate and (waiting := state.gate.get(candidate_id)):
-        _note_texts(traces, waiting.as_json())
-    for at, line in state.ledger.receipts():
-        line = line.rstrip(b"\n")
-        head = HEAD.match(line)
-        if head is None:
-            continue
-        own = head["id"].decode() == candidate_id
-        about = bool(head["target"]) and act_key(head["target"].decode()) == key
-        linked = bool(head["evidence"]) and act_key(head["evidence"].decode()) == key
-        if not (own or about or linked):
-            continue
-        receipt = jsonl.receipt(state.place, line)
-        if own:
-            traces.act = receipt.evidence_id or traces.act
-        if own or about:  # a retraction is about nothing else: what it says goes, too
-            whole = own or receipt.retracts is not None
-            traces.receipts[at] = (line, whole, about)
-            _note(traces, receipt, own=whole, about=about)
-        else:
-            sign = -1 if receipt.action == "undone" else 1
-            lines = receipt.removed if sign < 0 else receipt.lines
-            for file, added in lines.items():
-                traces.others[file, added[-1]] += sign
-    return traces
+def _traces(state: UserState, candidate_id: str) -> Traces:
+    """What the receipts know of the candidate. Raises OSError, Parked."""
+    return forgotten.traces(state.place, candidate_id, state.ledger.receipts())
 
 
-def _note(traces: _Traces, receipt: Receipt, *, own: bool, about: bool) -> None:
-    """Note what this receipt says of the entry."""
-    groups = [receipt.lines] if own else []
-    if about and receipt.old:
-        groups += [receipt.old["lines"], receipt.old["removed"]]
-    for group in groups:
-        traces.lines += [(file, lines[-1]) for file, lines in group.items() if lines]
-    if own:
+def _texts(state: UserState, traces: Traces) -> set[str]:
+    """All that was said of the entry, folded."""
+    texts: set[str] = set()
+    if traces.candidate_id in state.gate and (waiting := state.gate.get(traces.candidate_id)):
+        _note_texts(texts, waiting.as_json())
+    for receipt in traces.said:
         for said in (receipt.candidate, receipt.approved or {}):
-            _note_texts(traces, said)
-        traces.texts.add(record_edit.fold(receipt.raw_text))
-        traces.cards.update(filed.names_of(receipt))
+            _note_texts(texts, said)
+        texts.add(record_edit.fold(receipt.raw_text))
+    return texts
 
 
-def _note_texts(traces: _Traces, said: dict[str, object]) -> None:
+def _note_texts(texts: set[str], said: dict[str, object]) -> None:
     for name in ("raw_text", "evidence_summary", "rationale", "excerpt", "topic", "url"):
         if isinstance(text := said.get(name), str):
-            traces.texts.add(record_edit.fold(text))
+            texts.add(record_edit.fold(text))
     if said.get("meta"):
-        traces.texts.add(json.dumps(said["meta"], ensure_ascii=False))
+        texts.add(json.dumps(said["meta"], ensure_ascii=False))
 
 
-def _plan(traces: _Traces, texts: RecordFiles) -> None:
-    """Want all lines of the entry out of the Record; evidence last, since readers look for that. Raises BeingSaved,
-    Parked, OSError."""
-    found = sorted(dict.fromkeys(traces.lines), key=lambda each: each[0] == "self-evidence.md")
-    gone: Counter[tuple[str, str]] = Counter()
-    for file, line in found:
-        stands = standing(texts.text(file), file, line, traces.act or "ACT-", [o for _, o in traces.others])
-        place = file, stands or ""
-        if stands and gone[place] < record_edit.count(texts.text(file), stands) - max(0, traces.others[place]):
-            gone[place] += 1
-            texts.add(Step(file, (stands,)), line_digest(None))
+def _plan(traces: Traces, texts: RecordFiles) -> None:
+    """Want all lines of the entry out of the Record. Raises BeingSaved, Parked, OSError."""
+    for step in forgotten.steps(traces, texts.text):
+        texts.add(step, line_digest(None))
     texts.plan()
 
 
 # -- files that hold a piece of it -----------------------------------------------------------------------------------
 
 
-def _sweep(state: UserState, traces: _Traces) -> None:
+def _sweep(state: UserState, traces: Traces, said: Collection[str]) -> None:
     """Remove the entry's own cards and drops, and its lines from the cards of others. Raises OSError."""
-    pieces = _Pieces(traces.texts)
+    pieces, filed_as = _Pieces(said), {name for receipt in traces.said for name in filed.names_of(receipt)}
     folders = set()
     for path in _files(state):
         try:
@@ -196,7 +134,7 @@ def _sweep(state: UserState, traces: _Traces) -> None:
         except (Refusal, FileNotFoundError):
             continue
         name = f"{path.parent.name}/{path.name}"
-        own = cards.id_of(seen.data) == traces.candidate_id or name in traces.cards
+        own = cards.id_of(seen.data) == traces.candidate_id or name in filed_as
         if own or (path.parent == state.place.problems and _is_a_drop_of(seen.data, traces, pieces)):
             if path.parent == state.place.problems:
                 atomic.remove(f"{path}.why.txt")
@@ -219,7 +157,7 @@ def _files(state: UserState) -> Iterator[Path]:
             yield from [Path(e.path) for e in there if not is_ignored(e.name) or is_aside(e.name)]
 
 
-def _is_a_drop_of(data: bytes, traces: _Traces, pieces: _Pieces) -> bool:
+def _is_a_drop_of(data: bytes, traces: Traces, pieces: _Pieces) -> bool:
     """Whether a file in problems/ is a drop of the entry: it has its id, or all of its text."""
     text = data.decode(errors="replace")
     with suppress(ValueError, RecursionError):

@@ -3,7 +3,8 @@
 People edit these files by hand, and the companion-self app wrote some of them before us. So an entry is any list item,
 whatever its bullet, and an evidence entry is any list item or table row that begins with an ACT id, whether its parts
 are parted by dashes of any length, by pipes, or by a colon. What is no entry (headings, prose, code, comments,
-placeholders) is passed over in silence.
+placeholders) is passed over in silence. Evidence that a merge has struck, since its entry was superseded or retracted,
+is kept apart: no reader says it (contract, promise 11).
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Evidence:
     date: str | None
     skill: str | None
     line: int
+    #: Why it no longer stands, as the merge that struck it has written: "superseded by ACT-…", "retracted 2026-11-24".
+    struck: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ class Record:
     personality: tuple[Entry, ...] = ()
     #: By skill: THINK, WRITE, WORK, STEWARD.
     skills: Mapping[str, tuple[Entry, ...]] = field(default_factory=lambda: dict.fromkeys(SKILLS, ()))
+    #: The evidence that stands, and that of entries which were superseded or retracted.
     evidence: tuple[Evidence, ...] = ()
+    struck: tuple[Evidence, ...] = ()
     #: ``self.md`` as it stands.
     identity: str = ""
 
@@ -83,10 +88,12 @@ def parse(texts: Mapping[str, str]) -> Record:
     def of(word: str) -> tuple[Entry, ...]:
         return tuple(entries(FILE_OF[word], texts.get(FILE_OF[word], "")))
 
+    evidence = list(_evidence(texts.get("self-evidence.md", "")))
     return Record(
         **{category: of(section) for section, category in CATEGORY_OF.items()},
         skills={skill: of(skill) for skill in SKILLS},
-        evidence=tuple(_evidence(texts.get("self-evidence.md", ""))),
+        evidence=tuple(each for each in evidence if each.struck is None),
+        struck=tuple(each for each in evidence if each.struck is not None),
         identity=texts.get("self.md", ""),
     )
 
@@ -186,6 +193,8 @@ _ENDS = tuple(
     re.compile(rf"(?:\A|{_PART}|\s*[,(]\s*){end}[\s)|.]*\Z", re.IGNORECASE)
     for end in (rf"{_DATE}(?:{_PART}|\s*,\s*|\s+){_SKILL}", rf"{_SKILL}(?:{_PART}|\s*,\s*|\s+){_DATE}", _DATE, _SKILL)
 )
+#: As `record_edit.strike` writes it; a summary that merely has such signs in it is not struck.
+_STRUCK = re.compile(rf"~~(?P<said>.*)~~ \((?P<why>superseded by {ACT_ID}|retracted \d{{4}}-\d\d-\d\d)\)\Z")
 _ID_DATE = re.compile(r"ACT-(\d{4}-\d{2}-\d{2})(?:-|\Z)")
 
 
@@ -207,10 +216,12 @@ def _evidence(text: str) -> Iterator[Evidence]:
                 break
         dated = _ID_DATE.match(found["id"])
         skill = parts.get("skill")
+        struck = _STRUCK.match(rest)
         yield Evidence(
             found["id"],
-            rest,
+            struck["said"] if struck else rest,
             parts.get("date") or (dated[1] if dated else None),
             skill.upper() if skill else None,
             number,
+            struck["why"] if struck else None,
         )

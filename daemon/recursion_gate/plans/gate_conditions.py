@@ -67,7 +67,10 @@ class GateAnswers:
             counts = self._of[user] = _Counts()
         for _, line in jsonl.forwards(place.ledger, taken.size, counts.size) if os.path.exists(place.ledger) else ():
             receipt = jsonl.receipt(place, line)
-            counts.decided[receipt.candidate_id] = receipt.source
+            if receipt.action == "undone":
+                counts.decided.pop(receipt.candidate_id, None)
+            else:
+                counts.decided[receipt.candidate_id] = receipt.source
         counts.waiting = Counter(candidate.source for candidate in taken.gate)
         counts.size, counts.marks = taken.size, marks
         return counts

@@ -152,8 +152,8 @@ def _merged(snapshot: Snapshot, limit: int) -> list[Merged]:
             section=receipt.suggested_ix_section,
             evidence_id=receipt.evidence_id,
         )
-        for receipt in snapshot.latest(_BACK)
-        if receipt.action == "approved" and not receipt.is_erased
+        for receipt in snapshot.standing(_BACK)
+        if receipt.action == "approved" and not receipt.retracts
     ][:limit]
 
 

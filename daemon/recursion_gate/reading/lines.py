@@ -70,9 +70,9 @@ def lines(record: Record) -> list[Line]:
     for skill in SKILLS:
         for entry in record.skills[skill]:
             draft(entry.text, entry.evidence_ids, f"{entry.file}:{entry.line}").skills[skill] = None
-    for n, evidence in enumerate(record.evidence):
-        order[evidence.id], dates[evidence.id] = n, evidence.date
-        if evidence.summary:
+    for evidence in sorted((*record.evidence, *record.struck), key=lambda each: each.line):
+        order[evidence.id], dates[evidence.id] = evidence.line, evidence.date
+        if evidence.summary and evidence.struck is None:  # what rests on a struck one still stands
             made = draft(evidence.summary, [evidence.id], f"self-evidence.md:{evidence.line}")
             made.date = evidence.date
             if evidence.skill:

@@ -40,8 +40,9 @@ class Rejection:
 
 def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
     """The rejections among the last decisions in the receipts file (or its first `size` bytes), newest first: but for
-    those that were taken back, and those of words that were approved since. Raises OSError."""
+    those that were taken back or forgotten, and those of words that were approved since. Raises OSError."""
     undone: set[str] = set()
+    forgotten: set[str] = set()
     approved: set[str] = set()
     end = jsonl.end(ledger).size if size is None else size
     for number, (_, line) in enumerate(jsonl.backwards(ledger, end)):
@@ -49,9 +50,11 @@ def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
             return
         said = _fields(line)
         candidate_id, text, action = (said.get(name) for name in ("candidate_id", "raw_text", "action"))
-        if not isinstance(candidate_id, str):
+        if not isinstance(candidate_id, str) or candidate_id in forgotten:
             continue
-        if action == "undone":
+        if action == "forgotten":
+            forgotten.add(candidate_id)  # until the daemon has erased them, older receipts say what it was
+        elif action == "undone":
             undone.add(candidate_id)
         elif candidate_id in undone:
             undone.discard(candidate_id)  # it waited again: an older decision on it was taken back before

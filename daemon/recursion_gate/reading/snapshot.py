@@ -12,8 +12,14 @@ last of those. What may be missing in it is known, and is put in in memory, as t
 * the lines of the last receipts before 1 whose candidates still stood at the gate in 2: that merge was not done, or
   was cut short by a crash. Where the candidates were gone from the gate, all lines were there before step 3.
 
+A decision that is taken back works the same way: its receipt first, then the lines go, then the candidate is at the
+gate again. An entry that is forgotten leaves no lines in its receipt. So where the last receipt in 1 is one of
+forgetting, what the others still know of the entry is read right then, before 2; it is taken out in memory, of the
+receipts, too (`store.forgotten`, as the daemon does). They forget it last: where they know nothing, nothing is left.
+
 Nothing is read again because a writer is busy, so no reader can starve, and no writer ever waits for one. Only the
-gate is, a few times at most, when it was replaced between 2 and 4, so that what was staged meanwhile is in it.
+gate is, a few times at most, when it was replaced between 2 and 4, so that what was staged meanwhile is in it; and all
+is, where a person had something forgotten, or a decision taken back at once, between 1 and 4.
 
 This module and all it imports cannot write (a test checks that they do not even import the code that does).
 """
@@ -23,10 +29,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 
 from ..core.errors import GateError, Parked
@@ -35,15 +42,19 @@ from ..core.paths import RECORD_FILES, Place, Root, valid_user
 from ..core.receipt import Receipt, line_digest
 from ..disk.untrusted import open_plain
 from ..formats import record_parse
-from ..formats.record_change import apply
+from ..formats.record_change import Step, apply
 from ..formats.record_parse import Entry, Evidence, Record
 from ..store import gate_reader, jsonl, recovery
+from ..store.forgotten import Traces, being_forgotten, steps
+from ..store.standing import standing
 
 __all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
 
-#: How often the gate is read again when it was replaced meanwhile, and how often all is looked at again when the
-#: receipts file was cut back under us (a failed disk, or a person who put back a copy; no merge does that).
-_LOOKS = 3
+#: How often the gate is read again when it was replaced meanwhile.
+_GATES = 3
+#: How often all is looked at again when the receipts file was cut back under us (a failed disk, or a person who put
+#: back a copy; no merge does that), or something was forgotten meanwhile.
+_LOOKS = 10
 
 
 @dataclass(eq=False)
@@ -77,6 +88,8 @@ class Snapshot:
     completed: int = 0
     #: Faults of the Record files, in words. The rest is still good.
     problems: tuple[str, ...] = ()
+    #: The receipts that are being erased at the moment, by the offset of each, as they are then.
+    erased: Mapping[int, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def user(self) -> str:
@@ -87,19 +100,29 @@ class Snapshot:
         """The Record's entries."""
         return record_parse.parse(self.texts)
 
+    def lines(self) -> Iterator[bytes]:
+        """All receipts up to the moment as they are written, oldest first, read as they are asked for. Raises
+        OSError."""
+        for at, line in jsonl.forwards(self.place.ledger, self.size):
+            yield self.erased.get(at, line)
+
+    def backwards(self) -> Iterator[bytes]:
+        """The same, newest first."""
+        for at, line in jsonl.backwards(self.place.ledger, self.size):
+            yield self.erased.get(at, line)
+
     def receipts(self) -> Iterator[Receipt]:
         """All receipts up to the moment, oldest first, read as they are asked for. Raises Parked, OSError."""
-        for _, line in jsonl.forwards(self.place.ledger, self.size):
+        for line in self.lines():
             yield jsonl.receipt(self.place, line)
 
     def latest(self, limit: int) -> list[Receipt]:
         """The last `limit` receipts, newest first, without reading those before. Raises Parked, OSError."""
-        found: list[Receipt] = []
-        for _, line in jsonl.backwards(self.place.ledger, self.size) if limit > 0 else ():
-            found.append(jsonl.receipt(self.place, line))
-            if len(found) == limit:
-                break
-        return found
+        return [jsonl.receipt(self.place, line) for line in islice(self.backwards(), max(0, limit))]
+
+    def standing(self, among: int) -> Iterator[Receipt]:
+        """Those of the last `among` decisions that stand, newest first. Raises Parked, OSError."""
+        return standing(self.place, islice(self.backwards(), among))
 
 
 def snapshot(root: Root | Path | str, user: str) -> Snapshot:
@@ -121,13 +144,15 @@ def snapshot(root: Root | Path | str, user: str) -> Snapshot:
 
 
 def _look(place: Place) -> Snapshot | None:
-    """One look, in the order that the module's docstring gives; None when the receipts file was cut back."""
+    """One look, in the order that the module's docstring gives; None when the receipts file was cut back, or tells no
+    longer what this look would have needed."""
     with ExitStack() as opened:
         start = jsonl.end(place.ledger)
+        forgetting = being_forgotten(place, start)
         first = gate = opened.enter_context(_Gate(place))
         found = _record_files(place)
         came = jsonl.since(place.ledger, start)
-        for _ in range(_LOOKS):
+        for _ in range(_GATES):
             if came is None or not gate.replaced():
                 break
             gate = opened.enter_context(_Gate(place))
@@ -136,25 +161,46 @@ def _look(place: Place) -> Snapshot | None:
             return None
         start, todo = _unfinished(place, start, first.candidates())
         todo += [jsonl.receipt(place, line) for line in came.lines]
-        completed = _put_in(place, found, todo)
+        if _needs_another_look(todo, len(came.lines)):
+            return None
+        completed = _put_in(place, found, todo) | _take_out(found, forgetting)
         texts, problems = _texts(place, found)
-        decided = {receipt.candidate_id for receipt in todo if receipt.action != "undone"}
-        waiting = gate.candidates()
-        for receipt in todo:
-            if receipt.action == "undone" and receipt.candidate_id not in waiting:
-                waiting[receipt.candidate_id] = Candidate.model_validate(receipt.candidate)
+        waiting, changed = _as_decided(gate.candidates(), todo)
         last = todo[-1] if todo else jsonl.receipt(place, start.last) if start.last else None
         return Snapshot(
             place=place,
-            gate=tuple(c for c in waiting.values() if c.id not in decided),
+            gate=tuple(waiting.values()),
             texts=texts,
             seq=last.seq if last else 0,
             head=last.hash if last else "",
             size=came.size if came.lines else start.size,
             read_at=instant(datetime.now(UTC)),
-            completed=len(completed | (decided & waiting.keys())),
+            completed=len(completed | changed),
             problems=tuple(problems),
+            erased=forgetting.changed if forgetting else {},
         )
+
+
+def _needs_another_look(todo: Sequence[Receipt], came: int) -> bool:
+    """Whether these receipts, of which the last ones `came` during the look, do not tell all of it: something was
+    forgotten, so that what may have been read of it is known no longer; or a candidate was decided on twice, so that
+    nobody can tell where among the others it waited meanwhile."""
+    if any(receipt.action == "forgotten" for receipt in todo[len(todo) - came :]):
+        return True
+    return len({receipt.candidate_id for receipt in todo}) < len(todo)
+
+
+def _as_decided(gate: Mapping[str, Candidate], todo: Sequence[Receipt]) -> tuple[dict[str, Candidate], set[str]]:
+    """The gate as it is after the receipts `todo`, and the ids of the candidates for which it was not so yet."""
+    waiting, changed = dict(gate), set()
+    for receipt in todo:
+        if receipt.action != "undone":
+            there = waiting.pop(receipt.candidate_id, None) is not None
+        elif there := receipt.candidate_id not in waiting:
+            waiting[receipt.candidate_id] = Candidate.model_validate(receipt.candidate)
+        if there:
+            changed.add(receipt.candidate_id)
+    return waiting, changed
 
 
 class _Gate:
@@ -236,7 +282,7 @@ def _unfinished(place: Place, end: jsonl.End, waiting: Mapping[str, Candidate]) 
     Where a power cut took a part out of an append that had not returned, none of that append counts."""
     found: list[Receipt] = []
     last = b""
-    for at, line in jsonl.backwards(place.ledger, end.size) if waiting or b'"action":"undone"' in end.last else ():
+    for at, line in jsonl.backwards(place.ledger, end.size):
         if b"\0" in line:
             found, last = [], b""
             end = jsonl.End(at)
@@ -259,3 +305,12 @@ def _put_in(place: Place, found: dict[str, bytes | None], receipts: Sequence[Rec
             found[step.file] = apply(text, step, line_digest(receipt.old_salt))[0]
         of.add(receipt.candidate_id)
     return of
+
+
+def _take_out(found: dict[str, bytes | None], forgetting: Traces | None) -> set[str]:
+    """Take the lines of an entry that is being forgotten out of the files `found`, as `engine.forget` does on disk;
+    gives the id of its candidate, if there were any."""
+    gone: list[Step] = steps(forgetting, lambda file: found.get(file) or b"") if forgetting else []
+    for step in gone:
+        found[step.file] = apply(found[step.file] or b"", step, line_digest(None))[0]
+    return {forgetting.candidate_id} if forgetting and gone else set()

@@ -15,7 +15,8 @@ from ..core.paths import Place, Root
 from ..core.receipt import Receipt
 from ..disk.untrusted import open_plain
 from ..store import gate_reader, jsonl
-from ..store.index import HEAD, Decided, copied
+from ..store.index import Decided, copied
+from ..store.jsonl import HEAD
 
 __all__ = ["FILE_NAME", "Known", "State", "known"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -16,8 +15,9 @@ from ..core.model import act_key, id_hash
 from ..core.paths import Place, Root
 from ..disk.untrusted import open_plain
 from . import jsonl
+from .jsonl import HEAD
 
-__all__ = ["HEAD", "Decided", "copied"]
+__all__ = ["Decided", "copied"]
 
 Answer = TypeVar("Answer")
 
@@ -26,13 +26,6 @@ _TWIN = "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?"
 
 _CONCERNING = "SELECT offset FROM concerns WHERE user = ? AND hash = ? AND link = ? ORDER BY offset"
 _BY_HASH = "SELECT id FROM receipt WHERE user = ? AND hash = ?"
-
-#: How each receipt begins: its number, its candidate, the decision, and the entries that it is about.
-HEAD = re.compile(
-    rb'\{"seq":(?P<seq>\d+),"candidate_id":"(?P<id>[A-Za-z0-9._-]+)","action":"(?P<action>[a-z]+)",'
-    rb'"evidence_id":(?:null|"(?P<evidence>[^"]*)")'
-    rb'(?:,"(?:supersedes|retracts)":"(?P<target>[^"]*)")?'
-)
 
 
 class Decided:

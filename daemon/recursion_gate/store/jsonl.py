@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,16 @@ from ..core.paths import Place
 from ..core.receipt import Receipt, chain_hash
 from ..disk.untrusted import open_plain
 
-__all__ = ["End", "Since", "backwards", "end", "forwards", "receipt", "since"]
+__all__ = ["HEAD", "End", "Since", "backwards", "end", "forwards", "receipt", "since"]
 
 _STEP = 65_536
+
+#: How each receipt begins: its number, its candidate, the decision, and the entries that it is about.
+HEAD = re.compile(
+    rb'\{"seq":(?P<seq>\d+),"candidate_id":"(?P<id>[A-Za-z0-9._-]+)","action":"(?P<action>[a-z]+)",'
+    rb'"evidence_id":(?:null|"(?P<evidence>[^"]*)")'
+    rb'(?:,"(?P<what>supersedes|retracts)":"(?P<target>[^"]*)")?'
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from ..core.receipt import Receipt, chain_hash, line_of
 from ..disk import atomic
 from ..disk.untrusted import open_plain
 from . import baseline, filed, jsonl
-from .index import HEAD, Decided
+from .index import Decided
+from .jsonl import HEAD
 from .recovery import is_unfinished
 
 __all__ = ["Ledger"]

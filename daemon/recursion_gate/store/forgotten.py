@@ -1,0 +1,111 @@
+"""What the receipts know of an entry that is to be forgotten, and what that takes out of the Record. Reads only.
+
+`engine.forget` erases by it; a reader that comes in the midst takes the same out of what it has read. The text is
+erased from the receipts last: as long as something of the entry stands in the Record or at the gate, they tell what.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from ..core.model import act_key, id_hash
+from ..core.paths import Place
+from ..core.receipt import Receipt, erase
+from ..formats import record_edit
+from ..formats.record_change import Step, standing
+from . import jsonl
+
+__all__ = ["Traces", "being_forgotten", "steps", "traces"]
+
+
+@dataclass(slots=True)
+class Traces:
+    """What the receipts know of an entry that is to be forgotten."""
+
+    candidate_id: str
+    act: str | None = None
+    #: Its lines in the Record, as the receipts have them, and those of other entries that name the same id.
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    others: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: The receipts that say something of it in their own fields: its decisions, and its retractions.
+    said: list[Receipt] = field(default_factory=list)
+    #: The receipts, by the offset of each, that say something of it, as they stand and erased.
+    receipts: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the receipts say nothing of it any more."""
+        return not self.changed
+
+    @property
+    def changed(self) -> dict[int, bytes]:
+        """The receipts that are to be erased, by the offset of each, as they are then."""
+        return {at: new for at, (line, new) in self.receipts.items() if new != line}
+
+
+def being_forgotten(place: Place, end: jsonl.End) -> Traces | None:
+    """What the receipts still know of the entry that the last one forgets; None where that is another decision. Raises
+    Parked, OSError."""
+    head = jsonl.HEAD.match(end.last)
+    if head is None or head["action"] != b"forgotten":
+        return None
+    return traces(place, head["id"].decode(), jsonl.forwards(place.ledger, end.size))
+
+
+def traces(place: Place, candidate_id: str, receipts: Iterable[tuple[int, bytes]]) -> Traces:
+    """Read the receipts of the candidate, and those of others that have its lines; of all `receipts`, oldest first.
+    Raises OSError, Parked."""
+    found, key = Traces(candidate_id), id_hash(candidate_id)
+    parts = (f'"{candidate_id}"'.encode(), key.encode())
+    for at, line in receipts:
+        if not any(part in line for part in parts):
+            continue
+        line = line.rstrip(b"\n")
+        head = jsonl.HEAD.match(line)
+        if head is None:
+            continue
+        own = head["id"].decode() == candidate_id
+        about = bool(head["target"]) and act_key(head["target"].decode()) == key
+        linked = bool(head["evidence"]) and act_key(head["evidence"].decode()) == key
+        if not (own or about or linked):
+            continue
+        receipt = jsonl.receipt(place, line)
+        if own:
+            found.act = receipt.evidence_id or found.act
+        if own or about:  # a retraction is about nothing else: what it says goes, too
+            whole = own or receipt.retracts is not None
+            found.receipts[at] = line, erase(line, entry=whole, old=about)
+            _note(found, receipt, own=whole, about=about)
+        else:
+            sign = -1 if receipt.action == "undone" else 1
+            lines = receipt.removed if sign < 0 else receipt.lines
+            for file, added in lines.items():
+                found.others[file, added[-1]] += sign
+    return found
+
+
+def _note(found: Traces, receipt: Receipt, *, own: bool, about: bool) -> None:
+    """Note what this receipt says of the entry."""
+    groups = [receipt.lines] if own else []
+    if about and receipt.old:
+        groups += [receipt.old["lines"], receipt.old["removed"]]
+    for group in groups:
+        found.lines += [(file, lines[-1]) for file, lines in group.items() if lines]
+    if own:
+        found.said.append(receipt)
+
+
+def steps(found: Traces, text: Callable[[str], bytes]) -> list[Step]:
+    """What takes all lines of the entry out of the Record; evidence last, since readers look for that. `text` gives a
+    Record file as it stands. Raises what `text` does."""
+    made: list[Step] = []
+    gone: Counter[tuple[str, str]] = Counter()
+    for file, line in sorted(dict.fromkeys(found.lines), key=lambda each: each[0] == "self-evidence.md"):
+        stands = standing(text(file), file, line, found.act or "ACT-", [o for _, o in found.others])
+        place = file, stands or ""
+        if stands and gone[place] < record_edit.count(text(file), stands) - max(0, found.others[place]):
+            gone[place] += 1
+            made.append(Step(file, (stands,)))
+    return made
