@@ -310,12 +310,25 @@ def test_a_card_is_renewed_only_where_it_shows_what_is_no_longer_so_and_nobody_h
     before = record_edit.additions(linked, "ACT-2026-11-24-aaaaaaaaaa", linked=True)
     after = record_edit.additions(linked, "ACT-2026-11-24-bbbbbbbbbb", linked=True)
     data = cards.render(linked, before)
-    assert decide.renew(Preview("b.md", data, linked), lambda _: before, SETTINGS) is None
-    renewed = decide.renew(Preview("b.md", data, linked), lambda _: after, SETTINGS)
+    assert decide.renew(Preview("b.md", data, linked), lambda _: [before], SETTINGS) is None
+    renewed = decide.renew(Preview("b.md", data, linked), lambda _: [after], SETTINGS)
     assert renewed is not None
     assert (renewed.was, renewed.now) == (data, cards.render(linked, after))
-    assert decide.renew(Preview("b.md", data + b"    typed below", linked), lambda _: after, SETTINGS) is None
-    assert decide.renew(Preview("b.md", b"no card", linked), lambda _: after, SETTINGS) is None
+    assert decide.renew(Preview("b.md", data + b"    typed below", linked), lambda _: [after], SETTINGS) is None
+    assert decide.renew(Preview("b.md", b"no card", linked), lambda _: [after], SETTINGS) is None
+
+
+def test_a_card_that_shows_lines_that_no_longer_go_is_renewed() -> None:
+    correction = candidate("b", supersedes="ACT-2026-11-24-aaaaaaaaaaaaaaaa")
+    line = "- • Slept. — ACT-2026-11-24-aaaaaaaaaaaaaaaa"
+    old = {"self-skill-think.md": line}
+    before = record_edit.changes(correction, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", old, linked=False)
+    after = record_edit.changes(correction, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", {}, linked=False)
+    data = cards.render(correction, before)
+    assert line.encode() in data
+    renewed = decide.renew(Preview("b.md", data, correction), lambda _: [after, before], SETTINGS)
+    assert renewed is not None
+    assert renewed.now == cards.render(correction, after)
 
 
 # -- order and links --------------------------------------------------------------------------------------------------

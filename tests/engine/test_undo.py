@@ -112,7 +112,9 @@ def test_an_approval_that_a_later_entry_rests_on_stays(world: World) -> None:
     undo(world, "a")
     assert [a for _, a in actions(world)] == ["approved", "approved"]
     [why] = [n for n in world.names("problems") if n.endswith(".why.txt")]
-    assert "b links to it" in (world.place.problems / why).read_text()
+    said = (world.place.problems / why).read_text()
+    assert "b links to it" in said
+    assert f"recursion-gate undo b; or, if the entry is wrong: recursion-gate retract {act(world, 'a')}" in said
     undo(world, "b")
     undo(world, "a")
     assert world.gate_ids() == ["b", "a"]
@@ -141,10 +143,12 @@ def test_a_decided_card_that_reappears_elsewhere_undoes_nothing(world: World, na
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("x.txt", "hello", "this is no card"),
-        ("x.bin", b"\xff\x00", "this is no card"),
+        ("x.txt", "hello", "this is not a card"),
+        ("x.bin", b"\xff\x00", "this is not a card"),
         ("x.md", '---\nid: "nobody"\n---\n\ntext\n', "there is no decision on 'nobody'"),
         ("x.md", '---\nid: "w"\n---\n\ntext\n', "still waits"),
+        ("x.md", '---\nid: "w"\nforget:\n---\n', "names no entry to forget"),
+        ("x.md", "---\nforget: [w]\n---\n", "names no entry to forget"),
     ],
 )
 def test_anything_else_in_undo_is_answered(world: World, name: str, data: str | bytes, says: str) -> None:
@@ -163,7 +167,7 @@ def test_a_correction_takes_the_place_of_the_old_lines(world: World) -> None:
     approve(world, "z", "I learned something else.", created_at="2026-11-21")
     a, before = act(world, "a"), world.record()
     card = world.stage("b", "I learned that owls hunt at night.", supersedes=a, created_at="2026-11-22").read_text()
-    assert f"goes:\n\n    - • I learned that owls sleep at night. — {a}" in card
+    assert f"taken out:\n\n    - • I learned that owls sleep at night. — {a}" in card
     world.approve("b")
     b = act(world, "b")
     evidence = world.lines("self-evidence.md")
@@ -218,6 +222,30 @@ def test_of_two_proposals_about_one_entry_the_second_returns_with_a_note(world: 
     assert world.gate_ids() == ["r"]
     assert "no longer stands" in world.card("r").read_text()
     assert holds(world)
+
+
+def test_a_correction_that_waits_shows_no_lines_that_went_with_another_one(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    a = act(world, "a")
+    card = world.stage("c", "I learned that owls hunt.", supersedes=a)
+    assert b"owls sleep" in card.read_bytes()
+    approve(world, "b", "I learned that owls fly.", supersedes=a)
+    assert b"owls sleep" not in world.card("c").read_bytes()
+
+
+def test_what_to_do_with_a_drop_whose_entry_no_longer_stands(world: World) -> None:
+    approve(world, "a")
+    a = act(world, "a")
+    approve(world, "b", "Looked at the sun.", supersedes=a)
+    for name, target in (("supersedes", a), ("retracts", a)):
+        world.drop(f"{name}.json", {"raw_text": "text", name: target})
+    world.reconcile()
+    for name in ("supersedes", "retracts"):
+        assert f"Write {name}: {act(world, 'b')}, which stands in its place" in world.why(f"{name}.json")
+    approve(world, "r", "It was a joke.", retracts=act(world, "b"))
+    world.drop("again.json", {"raw_text": "text", "retracts": act(world, "b")})
+    world.reconcile()
+    assert "nothing is left to retract" in world.why("again.json")
 
 
 def test_both_in_one_move(world: World) -> None:
@@ -317,6 +345,15 @@ def test_what_is_forgotten_stands_nowhere(world: World) -> None:
     assert holds(world)
     assert world.names("undo") == []
     assert "I know him." in world.record()["self-knowledge.md"].decode()
+
+
+def test_another_entry_that_says_the_same_keeps_its_own_lines(world: World) -> None:
+    approve(world, "a", SECRET)
+    card = world.stage("b", "My brother Ferdinand is afraid of the attic.")
+    before = card.read_bytes()
+    ask_to_forget(world, "a")
+    assert world.card("b").read_bytes() == before
+    assert b"(forgotten)" not in before
 
 
 @pytest.mark.parametrize("how", ["waits", "rejected", "retracted"])

@@ -14,7 +14,7 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.core.unseen import without_unseen
 from recursion_gate.formats import cards, drops, frontmatter
 from recursion_gate.formats.marker import MARKER_LINE, as_typed, on_a_card
-from recursion_gate.formats.record_edit import additions, clean
+from recursion_gate.formats.record_edit import additions, changes, clean
 
 from ..support.samples import candidate, candidates, said, texts
 
@@ -70,6 +70,43 @@ def test_a_card_shows_the_entry_and_exactly_what_approving_would_add() -> None:
         "\n"
         f"    - • Read chapter 2 of Dragon Guide; summarized migration habits. — {act_id(made)}\n"
     )
+
+
+OLD = {
+    "self-evidence.md": "- ACT-2026-11-20-aaaaaaaaaaaaaaaa — Owls sleep. — 2026-11-20 — WORK",
+    "self-curiosity.md": "- • Owls sleep. — ACT-2026-11-20-aaaaaaaaaaaaaaaa",
+    "self-skill-work.md": "- • Owls sleep. — ACT-2026-11-20-aaaaaaaaaaaaaaaa",
+}
+
+
+def _below(card: bytes) -> list[str]:
+    return [line.partition(", ")[2] for line in card.decode().split("\n") if line.startswith("self-")]
+
+
+def test_a_correction_shows_file_by_file_what_goes_and_what_comes() -> None:
+    made = candidate(supersedes="ACT-2026-11-20-aaaaaaaaaaaaaaaa")
+    lines = changes(made, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", OLD, linked=False)
+    card = cards.render(made, lines)
+    assert _below(card) == [
+        '"Activity Log", struck out:',
+        '"Activity Log", added:',
+        '"Interests", taken out:',
+        '"Topics / Understanding", added:',
+        '"Activity", taken out:',
+        '"Activity", added:',
+    ]
+    assert card.count(b"~~Owls sleep.~~ (superseded by ACT-2026-11-24-bbbbbbbbbbbbbbbb)") == 1
+    assert cards.ends_whole(card)
+    assert cards.shows(card, lines)
+    assert not cards.shows(card, changes(made, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", {}, linked=False))
+
+
+def test_a_retraction_shows_what_goes() -> None:
+    made = candidate(retracts="ACT-2026-11-20-aaaaaaaaaaaaaaaa")
+    card = cards.render(made, changes(made, "", OLD, linked=False))
+    assert _below(card) == ['"Activity Log", struck out:', '"Interests", taken out:', '"Activity", taken out:']
+    assert card.startswith(b"---\n# This takes an entry out of the Record.")
+    assert cards.ends_whole(card)
 
 
 @given(candidates(), st.none() | said)

@@ -51,6 +51,15 @@ def test_what_the_record_has_and_what_waits_is_named(world: World) -> None:
     assert found(world, "e") == [("near-duplicate", "gate", "d")]
 
 
+def test_a_correction_has_no_hint_about_the_entry_that_it_corrects(world: World) -> None:
+    for name, text in (("a", "Loves drawing dragons at night."), ("b", "Loved to draw dragons by night.")):
+        world.stage(name, text)
+        world.approve(name)
+    a, b = (receipt["evidence_id"] for receipt in world.receipts())
+    world.stage("c", "Loves to draw dragons at night.", supersedes=a)
+    assert {named for _, _, named in found(world, "c")} == {b}
+
+
 def test_what_is_unlike_all_else_has_no_hint(world: World) -> None:
     world.stage("a", "Built a kite from bamboo.")
     world.reject("a")

@@ -17,7 +17,7 @@ from typing import Literal
 from ..core.errors import GateError, Parked, Refusal
 from ..core.model import Candidate
 from ..core.paths import Place, Root, is_ignored
-from ..core.receipt import TAKE_BACK, Receipt
+from ..core.receipt import Receipt, how_to_take_back
 from ..core.settings import Settings
 from ..disk import aside, atomic, untrusted
 from ..disk.deliver import deliver
@@ -221,7 +221,7 @@ def _decided(root: Root, users: list[str], given: str) -> str:
     candidate_id, user, receipt = exact[0]
     which = "" if candidate_id == given else f"({candidate_id}) "
     why = f" ({receipt.reason})" if receipt.reason else ""
-    return f"{which}waits no longer: it was {receipt.message}{why}, for {user}. {TAKE_BACK}"
+    return f"{which}waits no longer: it was {receipt.message}{why}, for {user}. {how_to_take_back(candidate_id)}"
 
 
 def _means(given: str, candidate_id: str) -> bool:

@@ -22,7 +22,6 @@ from .words import Section, Skill
 __all__ = [
     "IF_THERE",
     "OF_ENTRY",
-    "TAKE_BACK",
     "Lines",
     "Old",
     "Receipt",
@@ -30,12 +29,17 @@ __all__ = [
     "canonical",
     "chain_hash",
     "erase",
+    "how_to_take_back",
     "line_digest",
     "line_of",
 ]
 
-#: The remedy for somebody who no longer wants a decision, or wants another one.
-TAKE_BACK = "To take the decision back: recursion-gate undo ID, or put a copy of the card from receipts/ into undo/."
+
+def how_to_take_back(candidate_id: str) -> str:
+    """The remedy for somebody who no longer wants a decision, or wants another one."""
+    how = f"recursion-gate undo {candidate_id}, or put a copy of the card from receipts/ into undo/."
+    return f"To take the decision back: {how}"
+
 
 #: Lines of Record files, by file, top to bottom.
 Lines = dict[str, list[str]]

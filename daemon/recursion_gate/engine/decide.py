@@ -11,7 +11,7 @@ from ..core.entry import Entry
 from ..core.errors import Refusal
 from ..core.model import Candidate, id_hash
 from ..core.paths import is_aside
-from ..core.receipt import TAKE_BACK, Receipt
+from ..core.receipt import Receipt, how_to_take_back
 from ..core.settings import Settings
 from ..formats import card_hints, cards, record_edit
 from ..formats.fields import PUT_BACK
@@ -171,9 +171,7 @@ class _Taken:
                 "Give the ACT id of an entry of the Record. To change one that still waits, edit its card in pending/.",
             )
         if entry.problem is not None:
-            by = entry.gone.evidence_id if entry.gone else None
-            later = f"Write {field}: {by}" if by else "Leave this out"
-            raise Refusal(f"{field}: {target} no longer stands: {entry.problem}", f"{later}, and put the file back.")
+            raise Refusal(f"{field}: {target} no longer stands: {entry.problem}", _instead(field, entry))
 
     def _fits(self, new: int) -> None:
         """Raises Refusal where the gate has no room for so many."""
@@ -217,7 +215,8 @@ def _leftover(left: Leftover) -> Action:
     says the contrary, or has edited, is answered: it goes to problems/, with what was decided."""
     if left.is_edited or left.came_since:
         message = f"this entry waits no longer: it was {left.receipt.message}, before this card came here"
-        return Refuse(left.path, left.seen.mark, Refusal(message, TAKE_BACK), "was not carried out", record_too=False)
+        remedy = how_to_take_back(left.receipt.candidate_id)
+        return Refuse(left.path, left.seen.mark, Refusal(message, remedy), "was not carried out", record_too=False)
     if left.is_very_card:
         return FileCard(left.path, left.seen, left.receipt)
     return Discard(left.path, left.seen.mark, f"it is {left.receipt.action}")
@@ -226,10 +225,15 @@ def _leftover(left: Leftover) -> Action:
 def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
     """The answer to a file in undo/. A decision can be taken back as long as no later one rests on it."""
     try:
+        if request.named is None and request.forget:
+            raise Refusal(
+                "it names no entry to forget",
+                "Write the ACT id, or the candidate's id, in quotes behind forget: and put the file back into undo/.",
+            )
         if request.named is None:
             raise Refusal(
-                "this is no card, so it says of no decision that it be taken back",
-                "Put a copy of the decided card here: it is in the month's folder under receipts/.",
+                "this is not a card, so it names no decision to take back",
+                "Copy the decided card into undo/: it is in the month's folder under receipts/.",
             )
         if request.forget:
             return Forget(request, _whom(request.named, known))
@@ -239,11 +243,12 @@ def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
             if last is not None and last.action == "undone":
                 return Discard(request.path, request.seen.mark, "its entry waits again")
             raise Refusal(
-                f"'{candidate_id}' still waits: there is no decision to take back", "Its card is in pending/."
+                f"'{candidate_id}' still waits: there is no decision to take back",
+                "Decide with its card, which is in pending/.",
             )
         if last is None or last.action not in ("approved", "rejected"):
             done = f"it was {last.message}" if last else "it was never staged"
-            raise Refusal(f"'{candidate_id}' was not decided: {done}", "Delete this file.")
+            raise Refusal(f"there is no decision on '{candidate_id}' to take back: {done}", "Delete this file.")
         entry = known.entry(candidate_id)
         linked = known.linked(last) if entry else []
         later = ([entry.gone] if entry and entry.gone else []) + linked
@@ -251,13 +256,23 @@ def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
             how = {r.seq: "links to it" for r in linked}
             said = ", ".join(f"{r.candidate_id} {how.get(r.seq) or _about(r)}" for r in later[:3])
             more = f" and {len(later) - 3} more" if len(later) > 3 else ""
-            raise Refusal(
-                f"the approval of '{candidate_id}' cannot be taken back: {said}{more}",
-                "Take that one back first; or retract this entry: recursion-gate retract " + (last.evidence_id or ""),
-            )
+            first = f"Take that back first: recursion-gate undo {later[-1].candidate_id}"
+            stands = last.evidence_id and last.evidence_id not in {r.target for r in later}
+            instead = f"; or, if the entry is wrong: recursion-gate retract {last.evidence_id}" if stands else ""
+            raise Refusal(f"the approval of '{candidate_id}' cannot be taken back: {said}{more}", first + instead)
         return Undo(request, last)
     except Refusal as err:
         return Refuse(request.path, request.seen.mark, err, "was not carried out", record_too=False)
+
+
+def _instead(field: str, entry: Entry) -> str:
+    """What to do with a drop whose target no longer stands."""
+    by = entry.gone.evidence_id if entry.gone else None
+    if by:
+        return f"Write {field}: {by}, which stands in its place, and put the file back."
+    if field == "retracts":
+        return "Delete this file: nothing is left to retract."
+    return "To propose it as a new entry, leave supersedes out and put the file back."
 
 
 def _about(receipt: Receipt) -> str:
@@ -268,7 +283,10 @@ def _whom(named: str, known: Known) -> str:
     """The candidate that a request names by its own id, or by its ACT id. Raises Refusal."""
     waiting, last = known.waits_as(named), known.last_about(named)
     if waiting is None and last is None:
-        raise Refusal(f"there is no decision on '{named}', and it does not wait", "Check the id.")
+        raise Refusal(
+            f"there is no decision on '{named}', and it does not wait",
+            "Correct the id and put the file back into undo/; a list of the decisions: recursion-gate receipts",
+        )
     return waiting or (last.candidate_id if last else named)
 
 
@@ -313,19 +331,22 @@ def _typed_below(these: Sequence[Card]) -> str | None:
 
 
 def renew(
-    card: Preview, effect: Callable[[Candidate], Sequence[record_edit.Change]], settings: Settings
+    card: Preview, previews: Callable[[Candidate], Sequence[Sequence[record_edit.Change]]], settings: Settings
 ) -> RenewCard | None:
     """Renew a card whose preview shows what is no longer so; what a person has written stays, also below the marker,
-    where it is told when the card is decided. `effect`: the lines that approving a candidate would add."""
-    staged, as_staged = card.staged, effect(card.staged)
+    where it is told when the card is decided. `previews`: what approving a candidate would add and take out, now, and
+    what it may have been when the card was made."""
+    staged, of_staged = card.staged, previews(card.staged)
+    as_staged = of_staged[0]
     try:
         if cards.shows(card.data, as_staged):
             return None
         candidate = cards.read(card.data, staged, settings).candidate
-        adds = effect(candidate)
+        of_edited = previews(candidate)
+        adds = of_edited[0]
         outdated = cards.is_outdated(card.data, staged, candidate, adds, as_staged)
         outdated |= not cards.shows_what_goes(card.data, adds)  # a person may just have written `supersedes:`
-        if not outdated or cards.typed_below(card.data, staged, [as_staged, adds]):
+        if not outdated or cards.typed_below(card.data, staged, [*of_staged, *of_edited]):
             return None
         return RenewCard(staged.id, card.path, card.data, cards.with_preview(card.data, staged, adds))
     except Refusal:

@@ -169,7 +169,8 @@ def _is_a_drop_of(data: bytes, traces: Traces, pieces: _Pieces) -> bool:
 
 
 def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:
-    """Somebody else's card without the lines below its marker that have a piece of the text; None where none has."""
+    """Somebody else's card without the lines below its marker that have a piece of the text, unless its own entry says
+    that, too; None where none has."""
     if not pieces.are_in(card):
         return None
     plain = card_hints.without_hints(card)  # they are made anew
@@ -178,7 +179,8 @@ def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:
     if not markers:
         return None
     above, below = text[: markers[-1].end()], text[markers[-1].end() :]
-    lines = [_FORGOTTEN.rjust(len(_FORGOTTEN) + 4) if pieces.in_line(line) else line for line in below.split("\n")]
+    own = record_edit.fold(above)
+    lines = [f"    {_FORGOTTEN}" if pieces.in_line(line, own) else line for line in below.split("\n")]
     made = (above + "\n".join(lines)).encode(errors="surrogateescape")
     return made if made != card else None
 
@@ -195,9 +197,11 @@ class _Pieces:
         """Whether one of them may stand in `data`, quickly: not all pieces of a text need be looked for."""
         return any(len(piece) >= 4 and piece in data for piece in self._some)
 
-    def in_line(self, line: str) -> bool:
+    def in_line(self, line: str, own: str) -> bool:
+        """Whether one of them stands in `line`, and not in `own`, folded, as well."""
         line = record_edit.fold(line)
-        return any(line[i : i + _PIECE] in self._all for i in range(max(1, len(line) - _PIECE + 1)))
+        found = {line[i : i + _PIECE] for i in range(max(1, len(line) - _PIECE + 1))} & self._all
+        return any(piece not in own for piece in found)
 
     def whole_in(self, text: str) -> bool:
         text = record_edit.fold(text.replace("\\n", " "))

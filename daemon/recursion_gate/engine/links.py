@@ -83,7 +83,7 @@ class Order:
             old, problem = self._standing(decision.target)
             if old is None:
                 field = "retracts" if decision.verdict.candidate.retracts else "supersedes"
-                note = f"{problem}; take the line {field} out, or reject this"
+                note = f"{problem}; {_instead(field, self._known.entry(decision.target))}"
                 return ReturnWithNote(decision.staged, decision.cards, note)
         linked_to: str | None = None
         if decision.link:
@@ -129,6 +129,17 @@ class Order:
         if entry is not None or self._in_evidence(link):
             return link, ""
         return None, f"there is no entry {link} to link to"
+
+
+def _instead(field: str, entry: Entry | None) -> str:
+    """What a person can do with a card whose target does not stand."""
+    if entry is not None and entry.gone is not None and entry.gone.evidence_id:
+        return f"change the line {field} to {entry.gone.evidence_id}, or reject this"
+    return (
+        "reject this"
+        if field == "retracts"
+        else "take the line supersedes out to add this as a new entry, or reject this"
+    )
 
 
 def names(evidence: bytes, link: str) -> bool:

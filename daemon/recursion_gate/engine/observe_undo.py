@@ -55,8 +55,8 @@ def _request(path: str, seen: untrusted.Seen) -> Request:
     named, forget, via = cards.id_of(seen.data), False, None
     with suppress(Refusal):
         fields, _ = frontmatter.split(frontmatter.unix(seen.data.decode("utf-8-sig", "replace")))
-        if isinstance(fields.get("forget"), str):
-            named, forget = fields["forget"], True
+        if "forget" in fields:  # never taken for an undo, whatever else stands there
+            named, forget = (fields["forget"] if isinstance(fields["forget"], str) else None) or None, True
         claimed = fields.get("via")
         action = "forgotten" if forget else "undone"
         via = cards.via_of(seen.data, claimed if isinstance(claimed, str) else None, action)

@@ -251,7 +251,7 @@ def _renew_linked(state: UserState, until: float) -> bool:
         if time.monotonic() > until:
             return True
         card = observe_cards.preview(state, state.stale.pop())
-        action = decide.renew(card, state.cards.effect, state.settings) if card else None
+        action = decide.renew(card, state.cards.previews, state.settings) if card else None
         if action is not None:
             apply(state, [action])
     return False

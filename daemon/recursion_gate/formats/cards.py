@@ -48,9 +48,12 @@ __all__ = [
 
 MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
 
-_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+"(?:, goes)?:\n\n    - [^\n]*\n\Z')
+_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+"(?:, (?:taken out|added))?:\n\n    - [^\n]*\n\Z')
 
 _LINK = re.compile(rb"""^['"]?link_to_evidence_id['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE)
+
+#: Ends the place of a line that goes, on a card.
+_GOES = re.compile(r", (?:taken|struck) out:\n\n    ")
 
 _TARGET = re.compile(
     rb"""^['"]?(?:supersedes|retracts)['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE
@@ -61,6 +64,13 @@ _META_LIMIT = 1_000  # characters
 
 #: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
+_TO_CORRECT = (
+    '# This corrects an entry of the Record. To have it so, move this file into "approved"; if not, into "rejected". '
+    "You may correct the text first."
+)
+_TO_RETRACT = (
+    '# This takes an entry out of the Record. To have it so, move this file into "approved"; if not, into "rejected".'
+)
 _SHOWN = (
     "link_to_evidence_id",
     "supersedes",
@@ -81,12 +91,16 @@ def render(candidate: Candidate, lines: Sequence[Change], note: str | None = Non
     more = [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
     said = f"note: {quote(note)}\n" if note else ""  # why it is here again comes before all else
     return (
-        f"---\n{WHAT_TO_DO}\n{said}id: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
+        f"---\n{_what_to_do(candidate)}\n{said}id: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
         f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
         f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
         + "".join(f"{name}: {quote(value)}\n" for name, value in more)
         + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{_below(candidate, lines)}"
     ).encode()
+
+
+def _what_to_do(candidate: Candidate) -> str:
+    return _TO_CORRECT if candidate.supersedes else _TO_RETRACT if candidate.retracts else WHAT_TO_DO
 
 
 def _below(candidate: Candidate, lines: Sequence[Change]) -> str:
@@ -115,8 +129,22 @@ def context(candidate: Candidate) -> list[str]:
 
 def _preview(lines: Sequence[Change]) -> str:
     """The lines that approving takes out and adds, file by file."""
-    parts = [f'{a.file}, "{a.heading}"{", goes" if a.goes else ""}:\n\n    {a.line}' for a in lines]
-    return "".join(f"\n\n{part}" for part in parts) + "\n"
+    return "".join(f"\n\n{part}" for part in _parts(lines)) + "\n"
+
+
+def _parts(lines: Sequence[Change]) -> list[str]:
+    """Each line with its place. Where lines go each says what becomes of it; evidence that is struck out is shown once,
+    as it will stand."""
+    some_go = any(a.goes for a in lines)
+    made, struck = [], False
+    for a in lines:
+        if a.goes and a.file == "self-evidence.md":
+            struck = True
+            continue
+        how = "" if not some_go else ", taken out" if a.goes else ", struck out" if struck else ", added"
+        made.append(f'{a.file}, "{a.heading}"{how}:\n\n    {a.line}')
+        struck = False
+    return made
 
 
 def with_preview(card: bytes, staged: Candidate, lines: Sequence[Change]) -> bytes:
@@ -130,16 +158,18 @@ def with_preview(card: bytes, staged: Candidate, lines: Sequence[Change]) -> byt
 
 
 def shows(card: bytes, lines: Sequence[Change]) -> bool:
-    """Whether what stands below the card's marker line is what adding `lines` gives."""
-    return frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
+    """Whether what stands below the card's marker line is what `lines` give."""
+    ends = frontmatter.unix(decode(card)).rstrip("\n").endswith(_preview(lines).rstrip("\n"))
+    return ends and shows_what_goes(card, lines)
 
 
 def shows_what_goes(card: bytes, lines: Sequence[Change]) -> bool:
-    """Whether the card shows of the lines that go just those of `lines`."""
+    """Whether the card shows of the lines that go just those of `lines`; why one is struck out does not count."""
     text = frontmatter.unix(decode(card))
     below = text[[0, *(m.end() for m in MARKER_LINE.finditer(text))][-1] :]
-    wanted = [_preview([a]).strip("\n") for a in lines if a.goes]
-    return below.count(", goes:\n\n    ") == len(wanted) and all(part in below for part in wanted)
+    wanted = [part for part in _parts(lines) if _GOES.search(part)]
+    wanted = [part.rpartition("~~ (")[0] if ", struck out:" in part else part for part in wanted]
+    return len(_GOES.findall(below)) == len(wanted) and all(part in below for part in wanted)
 
 
 def _evidence_in(card: bytes) -> str:

@@ -78,16 +78,21 @@ def effect(
     return changes(candidate, evidence, {f: lines[-1] for f, lines in old.lines.items()} if old else {}, linked=not own)
 
 
+#: The evidence first, the skills last, the dimensions between.
+_RANK = {"self-evidence.md": 0, **{FILE_OF[skill]: 2 for skill in SKILLS}}
+
+
 def changes(candidate: Candidate, evidence_id: str, old: Mapping[str, str], *, linked: bool) -> list[Change]:
-    """The lines that approving `candidate` takes out and adds. `old`: the lines of the entry that it supersedes or
-    retracts, by file."""
+    """The lines that approving `candidate` takes out and adds, file by file: the evidence, the dimension, the skill; in
+    each what goes before what comes. `old`: the lines of the entry that it supersedes or retracts, by file."""
     goes, comes = [], []
     for file, line in old.items():
         heading = HEADINGS[file]
         goes.append(Change(file, heading, line, goes=True))
         if file == "self-evidence.md":
             comes.append(Change(file, heading, strike(line, gone_as(candidate, evidence_id))))
-    return [*goes, *comes, *([] if candidate.retracts else additions(candidate, evidence_id, linked=linked))]
+    comes += [] if candidate.retracts else additions(candidate, evidence_id, linked=linked)
+    return sorted([*goes, *comes], key=lambda change: _RANK.get(change.file, 1))
 
 
 def gone_as(candidate: Candidate, evidence_id: str) -> str:

@@ -77,7 +77,7 @@ class Known:
         seen = (entry.text, entry.evidence_ids)
         if seen not in self._seen and len(self._seen) < _TEXTS_LIMIT:
             self._seen.add(seen)
-            self._record.add(Said(entry, entry.text))
+            self._record.add(Said(entry, entry.text, entry.evidence_id))
 
     def add_rejection(self, rejection: Rejection) -> None:
         self._rejected.add(Said(rejection, rejection.text))
@@ -100,9 +100,8 @@ class Known:
         key = (candidate.id, candidate.raw_text)
         if key not in self._asked:
             said = Said[_Key](candidate, candidate.raw_text, candidate.id)
-            corrects = {candidate.supersedes, candidate.retracts} - {None}
-            beside = self._record.nearest(said)
-            found = [a for a in beside if not (isinstance(a.other, Entry) and a.other.evidence_id in corrects)]
+            target = candidate.supersedes or candidate.retracts  # its card shows that entry anyhow
+            found = self._record.nearest(Said[_Key](candidate, candidate.raw_text, target) if target else said)
             found += [a for a in self._rejected.nearest(said) if a.kind == "near-duplicate"]
             self._asked[key] = said, [_hint(likeness) for likeness in found]
         return self._asked[key]
