@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -73,3 +74,27 @@ def test_an_agent_finds_its_own_reason_by_a_name_that_nobody_else_uses(lanes: La
     assert "one JSON object is expected" in told["x"]  # the other agent's
     assert "raw_text is empty" in told["x-2"]
     assert lanes.agent.sh('ls "$1"', place.problems).returncode != 0
+
+
+def test_an_agent_imports_and_analyses_without_reading_and_twice_is_nothing_twice(lanes: Lanes) -> None:
+    folder = lanes.root.path.parent
+    table, talk = folder / "chores.csv", folder / "talk.txt"
+    table.write_text("Task,Date\nSwept the hall,2026-11-23\nFed the cat,2026-11-24\n")
+    talk.write_text("Kim: I learned that ice floats.\nTutor: Yes.\nKim: Good.\nTutor: Bye.\n")
+    for path in (table, talk):
+        path.chmod(0o644)
+    user = lanes.place.user
+    with lanes.running():
+        for _ in range(2):
+            done = lanes.agent.call(lanes.root, "import", str(table), "--user", user)
+            assert done.returncode == 0, done.stderr
+            assert "this account may not read the inbox and the gate and the receipts" in done.stderr
+            done = lanes.agent.call(
+                lanes.root, "analyse", str(talk), "--user", user, "--who", "Kim", "--rules", "--from-start"
+            )
+            assert done.returncode == 0, done.stderr
+            wait_for(lambda: lanes.place.gate.exists() and not list(lanes.place.inbox.glob("import-*")))
+        said = [each["raw_text"] for each in json.loads(lanes.place.gate.read_bytes())]
+        for text in ("Swept the hall", "Fed the cat", 'Said: "I learned that ice floats."'):
+            assert said.count(text) == 1
+        assert not list(lanes.place.problems.glob("import-*"))

@@ -51,7 +51,7 @@ def test_a_date_of_any_shape_is_read_or_refused(text: str, made: str | None) -> 
 
 
 def test_a_date_that_may_be_two_days_is_asked_about_and_never_guessed() -> None:
-    with pytest.raises(dates.Ambiguous, match="--day-first or --month-first"):
+    with pytest.raises(dates.Ambiguous, match="may be 3 April or 4 March: say --day-first or --month-first"):
         dates.parse("3/4/2026")
     assert dates.parse("3/4/2026", day_first=True) == "2026-04-03"
     assert dates.parse("3/4/2026", day_first=False) == "2026-03-04"

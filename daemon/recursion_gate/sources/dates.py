@@ -14,13 +14,18 @@ class BadDate(ValueError):
     """No date that can be read."""
 
 
+_NAME = (
+    *("", "January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
 class Ambiguous(WrongOption):
     """A date that is one of two days, and nobody said which."""
 
     def __init__(self, text: str, day: int, month: int) -> None:
         super().__init__(
-            f"the date '{text}' may be the {day}. of month {month} or the {month}. of month {day}: "
-            "say --day-first or --month-first"
+            f"the date '{text}' may be {day} {_NAME[month]} or {month} {_NAME[day]}: say --day-first or --month-first"
         )
 
 
