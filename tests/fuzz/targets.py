@@ -20,7 +20,10 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.formats import cards, drops, frontmatter, record_edit
 from recursion_gate.formats.card_name import file_name
 from recursion_gate.formats.gate_json import dump
+from recursion_gate.sources.analyst_answer import Malformed, read_answer
+from recursion_gate.sources.conversation import Message
 from recursion_gate.sources.entry import BadSource, Options, WrongOption
+from recursion_gate.sources.exchanges import Exchange, Talk
 from recursion_gate.sources.file import SourceFile
 from recursion_gate.sources.registry import importer
 from recursion_gate.sources.run import Request, proposal
@@ -237,6 +240,20 @@ class _Imports:
         return list(items)
 
 
+def fuzz_answer(data: bytes) -> None:
+    """An analyst's answer gives one finding an exchange at most, or is refused in words."""
+    try:
+        found = read_answer(data.decode(errors="replace"), _PIECE)
+    except Malformed as err:
+        assert str(err)  # noqa: PT017
+        return
+    assert len({finding.exchange.digest for finding in found}) == len(found) <= len(_PIECE)
+
+
+_TALK = Talk("t", "", "", "", "", ())
+_PIECE = [Exchange(_TALK, (Message(f"m{n}", "Alex", "I learned it."),), "Alex") for n in range(3)]
+
+
 #: form: the name that its files have.
 _FILES = {
     "anki": "deck.apkg",
@@ -263,6 +280,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "gate": fuzz_gate,
     "record": fuzz_record,
     "ledger": fuzz_ledger,
+    "answer": fuzz_answer,
     **{f"import-{form}": _Imports(form, name) for form, name in _FILES.items()},
 }
 
@@ -272,6 +290,18 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def seeds(target: str) -> list[bytes]:
     """Good inputs, which the fuzzer then spoils."""
+    if target == "answer":
+        answer = (
+            b"exchange: 2\nmind_category: knowledge\nsignal_type: lookup\nsummary: x\nprofile_target: IX-A\n"
+            b"suggested_entry: Learned it.\npriority_score: 3\n"
+        )
+        return [
+            answer,
+            b"```yaml\n" + answer + b"```",
+            b"NONE",
+            b"- " + answer.replace(b"\n", b"\n  "),
+            b'[{"exchange": 1}]',
+        ]
     if target.startswith("import-"):
         return _import_seeds(target.removeprefix("import-"))
     other = _candidate(2, raw_text="漢字を三つ学んだ。", suggested_ix_section=None, meta={"a": [1, None, 0.5]})

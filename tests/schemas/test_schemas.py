@@ -146,6 +146,12 @@ def test_what_an_import_answers_is_what_its_schema_says(world: World, tmp_path: 
             assert problems("import", {k: v for k, v in answer.items() if k != field}), f"{field} may be missing"
 
 
+def test_the_list_of_forms_is_what_its_schema_says(world: World) -> None:
+    answer = printed(world, "import", "--forms", "--json")
+    assert problems("import-forms", answer) == []
+    assert problems("import-forms", [{"form": "csv"}])
+
+
 def test_what_an_analysis_answers_is_what_its_schema_says(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

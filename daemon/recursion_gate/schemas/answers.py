@@ -10,7 +10,7 @@ from ..core.paths import STATES
 from ..core.receipt import IF_THERE, OF_ENTRY, Receipt
 from ..reading.hints import Hint
 
-__all__ = ["analysed", "doctor", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
+__all__ = ["analysed", "doctor", "forms", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
 
 _Json = dict[str, Any]
 _TEXT: _Json = {"type": "string"}
@@ -134,6 +134,12 @@ def analysed() -> _Json:
         "candidates": _list(candidate) | {"description": "What was found, at most 10,000."},
     }
     return {"title": "AnalyseAnswer", "description": "What was found in conversations.", **_object(fields)}
+
+
+def forms() -> _Json:
+    """The answer of `import --forms`."""
+    items = _list(_object({"form": _TEXT, "about": _TEXT}))
+    return {"title": "FormsAnswer", "description": "The forms of file that can be imported.", **items}
 
 
 def imported() -> _Json:
