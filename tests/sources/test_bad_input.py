@@ -157,6 +157,17 @@ def test_a_gate_of_another_instance_that_is_broken_is_named(tmp_path: Path) -> N
         lines(tmp_path)
 
 
+@pytest.mark.parametrize("form", ["chatgpt", "claude"])
+def test_an_export_is_found_in_its_archive_among_other_files(tmp_path: Path, form: str) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("user.json", '{"id": "user-1", "email": "alex@example.org"}')
+        archive.writestr("blank.txt", "\n")
+        archive.write(SAMPLES / form / "conversations.json", "data/conversations.json")
+        archive.writestr("chat.html", "<html>")
+    assert find(SourceFile(tmp_path / "export.zip"))[0] == form
+    assert lines(tmp_path / "export.zip") == lines(SAMPLES / form / "conversations.json")
+
+
 def test_a_chat_in_its_archive_is_found_and_its_dates_are_asked_about(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "WhatsApp Chat - Dad.zip", "w") as archive:
         archive.write(SAMPLES / "whatsapp" / "_chat.txt", "_chat.txt")

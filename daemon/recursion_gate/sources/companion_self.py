@@ -10,7 +10,7 @@ from typing import Any
 from ..core.model import Drop
 from ..core.paths import GATE_NAME, LEDGER_NAME, RECORD_FILES
 from .entry import BadSource, Entry, Item, LeftOut, Options
-from .file import SourceFile
+from .file import Empty, SourceFile
 from .json_items import from_lines, whole
 
 __all__ = ["ABOUT", "extract", "identify"]
@@ -53,10 +53,8 @@ def _gate(home: Path) -> list[Any]:
     """What waits. Raises BadSource, OSError."""
     try:
         waiting = whole(SourceFile(home / GATE_NAME))
-    except BadSource as err:
-        if "empty" in err.problem:
-            return []
-        raise
+    except Empty:
+        return []
     if not isinstance(waiting, list):
         raise BadSource(str(home / GATE_NAME), "this is not a list of candidates")
     return waiting

@@ -17,7 +17,7 @@ from ..disk.untrusted import kind_of
 from .encoding import LEGACY, NotText, encoding_of
 from .entry import BadSource
 
-__all__ = ["HEAD", "LINE_LIMIT", "SourceFile"]
+__all__ = ["HEAD", "LINE_LIMIT", "Empty", "SourceFile"]
 
 #: The bytes at the beginning that importers know a form by.
 HEAD = 64 * 1024
@@ -30,6 +30,10 @@ _MEMBER_LIMIT, _RATIO, _MEMBERS = 16 << 30, 200, 2_000
 _SMALL = 10_000_000
 _ZIP = b"PK\x03\x04"
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+
+
+class Empty(BadSource):
+    """There is nothing in a file."""
 
 
 class SourceFile:
@@ -46,7 +50,7 @@ class SourceFile:
         self.size = 0 if self.is_folder else found.st_size
         self._raw: IO[bytes] | None = None
         if not self.is_folder and not self.head.strip():
-            raise BadSource(self.display, "the file is empty")
+            raise Empty(self.display, "the file is empty")
 
     @property
     def name(self) -> str:
@@ -139,7 +143,14 @@ class SourceFile:
                 ]
         except _BAD_ZIP as err:
             raise BadSource(self.display, "the archive is damaged", _AGAIN) from err
-        return [SourceFile(self.path, name) for name in names if not Path(name).name.startswith(".")]
+        found = []
+        for name in names:
+            if not Path(name).name.startswith("."):
+                try:
+                    found.append(SourceFile(self.path, name))
+                except Empty:
+                    continue
+        return found
 
 
 _AGAIN = "Export or download it again."

@@ -69,9 +69,9 @@ def find(file: SourceFile, form: str | None = None) -> tuple[str, SourceFile]:
     if form is not None:
         theirs = importer(form)
         return form, next((each for each in _parts(file) if _knows(theirs, each)), file)
-    known = forms()
-    for part in _parts(file):
-        for name, each in known.items():
+    known, parts = forms(), list(_parts(file))
+    for name, each in known.items():  # the form first: an archive's other files may be of a form that knows little
+        for part in parts:
             if _knows(each, part):
                 return name, part
     if file.is_folder:
