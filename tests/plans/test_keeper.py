@@ -111,6 +111,16 @@ def test_a_tasks_file_moved_by_hand_is_obeyed(plans: Plans) -> None:
     assert plans.standing("p") == {"done": ["a.1.md"], "failed": ["b.md"]}
 
 
+def test_a_task_that_was_tried_before_rests_where_a_person_puts_it_into_failed(plans: Plans) -> None:
+    folder = plans.add("p", codebase("a"))
+    claims.finish(plans.claim(), "failed", "no luck")
+    plans.look()
+    assert plans.standing("p") == {"ready": ["a.1.md"]}
+    os.rename(folder.path / "ready/a.1.md", folder.path / "failed/a.1.md")  # "not now"
+    plans.look()
+    assert plans.standing("p") == {"failed": ["a.1.md"]}
+
+
 def test_a_task_moved_to_ready_beside_one_with_the_same_files_waits_again(plans: Plans) -> None:
     folder = plans.add("p", codebase("a", "/x/"), codebase("b", "/x/", needs=["a"]))
     plans.claim()

@@ -81,6 +81,18 @@ def test_a_tick_ends_it_with_all_that_it_has_started(tmp_path: Path) -> None:
     wait_for(lambda: not _runs(pids[0]))
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
+def test_what_forks_and_leaves_for_a_session_of_its_own_is_ended_too(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    leave = f"import os, time; os.setsid(); open({str(pid)!r}, 'w').write(f'{{os.getpid()}}.'); time.sleep(600)"
+    code = (
+        f"import os, subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {leave!r}])\n"
+        f"while not os.path.exists({str(pid)!r}) or not open({str(pid)!r}).read().endswith('.'): time.sleep(0.01)\n"
+    )
+    assert run(_python(code)).status == 0
+    wait_for(lambda: not _runs(int(pid.read_text().rstrip("."))))
+
+
 def test_a_command_that_is_not_there_is_said() -> None:
     with pytest.raises(FileNotFoundError):
         run(["/no/such/command"])

@@ -109,9 +109,9 @@ class _Model:
         for each in ended:
             each.attempts += 1
             each.state = "failed" if each.attempts >= each.task.max_attempts else "ready"
-            each.again, each.worker = True, None
+            each.again, each.worker = each.state == "failed", None
         for each in again:
-            each.state = "waiting"
+            each.state, each.again = "waiting", False
 
 
 class PlanMachine(RuleBasedStateMachine):
@@ -196,12 +196,13 @@ class PlanMachine(RuleBasedStateMachine):
                 if each.state == "claimed":
                     assert ended, "an open claim was taken back"
                     each.attempts += 1
-                    each.again, each.worker = True, None
+                    each.again, each.worker = standing.state == "failed", None
                     assert standing.state in ("ready", "failed", "waiting")
                 else:
                     moved = [("failed", "waiting"), ("failed", "ready"), ("waiting", "ready")]
                     assert (each.state, standing.state) in moved
                     assert each.state != "failed" or (each.again and each.attempts < each.task.max_attempts)
+                    each.again = False
                 each.state = standing.state
 
     # -- workers ------------------------------------------------------------------------------------------------------
@@ -290,10 +291,11 @@ class PlanMachine(RuleBasedStateMachine):
         if state == "ready" and each.state != "claimed":
             return  # the daemon puts that right at its next look, but a worker may be first
         os.rename(standing.path, folder.at(state, TaskName(task, standing.name.generation)))
-        if each.state == "claimed":
+        was = each.state
+        if was == "claimed":
             each.attempts += 1  # no note says what became of it
         each.state, each.worker = state, None
-        each.again = each.again and state == "failed" and False
+        each.again = each.again and was == "failed" == state
         COUNTS["moved by hand"] += 1
 
     # -- what must hold -----------------------------------------------------------------------------------------------

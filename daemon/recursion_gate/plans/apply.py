@@ -66,6 +66,8 @@ def _move(folder: PlanFolder, seen: Observed, move: Move, folders: set[str]) -> 
     folders.update((os.path.dirname(move.standing.path), str(target.parent)))
     if move.note:  # behind the rename: until then the worker may still finish, and its note must stand
         _note_end(folder, move)
+    elif move.standing.state == "failed" and move.state == "waiting":
+        _note_retried(folder, move)
     why = f' why="{move.note}"' if move.note else ""
     log.info("event=task-%s plan=%s task=%s generation=%d%s", move.state, move.plan, task, generation, why)
 
@@ -82,9 +84,17 @@ def _note_end(folder: PlanFolder, move: Move) -> None:
             worker=move.standing.name.worker,
             at=instant(now()),
             text=move.note,
+            retried=move.state == "ready",
         )
         atomic.replace(path, note.data())
         atomic.sync_folder(path.parent)
+
+
+def _note_retried(folder: PlanFolder, move: Move) -> None:
+    path = folder.note(move.to.task, move.to.generation)
+    note = read_note(path)
+    if note is not None:
+        atomic.replace(path, note.model_copy(update={"retried": True}).data())
 
 
 def _write_again(folder: PlanFolder, seen: Observed, standing: Standing) -> None:

@@ -38,7 +38,7 @@ def observe(folder: PlanFolder, plan: Plan) -> Observed:
                 tried[task] = len(attempts(folder, task, last.name.generation - 1))
         elif last.state == "failed":
             note = read_note(folder.note(task, last.name.generation))
-            if note is not None and note.outcome != "done":
+            if note is not None and note.outcome != "done" and not note.retried:
                 again.add(task)
                 tried[task] = len(attempts(folder, task, last.name.generation))
     missing = [task.id for task in plan.tasks if task.id not in standings]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -19,6 +20,9 @@ _KEPT = 64_000
 
 #: After SIGTERM a command has so many seconds before SIGKILL.
 _GRACE = 5.0
+
+#: The variable by which what a command has started is known, also in another session.
+_MARK = "RECURSION_GATE_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,15 @@ def run(
     goes to the file descriptor `echo`. After `timeout` seconds it is ended. `tick` is called about
     every `every` seconds, and ends it by giving a reason.
 
-    When this returns, or raises, nothing of the command's group runs any more: also what it left in the background.
-    Raises OSError when it cannot be started.
+    When this returns, or raises, nothing of the command's group runs any more: also what it left in the background,
+    and, where the system tells (/proc), what has left the group but kept its environment. Raises OSError when it
+    cannot be started.
     """
+    mark = secrets.token_hex(8)
     process = subprocess.Popen(
         command,
         cwd=where,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **(env or {}), _MARK: mark},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -73,6 +79,7 @@ def run(
         return _Watch(process, text.encode(), timeout, echo, tick, every).until_done()
     finally:
         _end_group(process)
+        _end_marked(mark)
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
                 if pipe is not None:
@@ -190,3 +197,30 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _end_marked(mark: str) -> None:
+    """End what the command has started and what has left its group since. It may start more meanwhile: a few times."""
+    wanted = f"{_MARK}={mark}".encode()
+    for _ in range(5):
+        found = [pid for pid in _pids() if wanted in _environ(pid).split(b"\0")]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _environ(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read()
+    except OSError:  # gone, or another account's
+        return b""

@@ -138,10 +138,13 @@ class Note(BaseModel):
     worker: str | None = None
     at: str
     text: str = ""
+    #: Whether the daemon has given the task out again since: what a person then puts into failed/ rests there.
+    retried: bool = False
 
     def data(self) -> bytes:
         """The note as its file has it."""
         worker = f"worker: {self.worker}\n" if self.worker else ""
+        worker += "retried: true\n" if self.retried else ""
         head = (
             f"task: {quote(self.task)}\ngeneration: {self.generation}\noutcome: {self.outcome}\n{worker}at: {self.at}\n"
         )
