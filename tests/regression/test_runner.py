@@ -126,6 +126,7 @@ RECEIPTS = "expected/receipts/alex/merge-receipts.jsonl"
         '{ "candidate_id":"bread" }',
         '{"seq": 1, "lines": LINES}',
         '{"by": null, "approved": null}',
+        '{"action": "approved", "colour": null}',
     ],
 )
 def test_of_a_receipt_only_the_named_fields_are_compared(case: Path, line: str) -> None:
@@ -140,6 +141,7 @@ def test_of_a_receipt_only_the_named_fields_are_compared(case: Path, line: str) 
     ("lines", "shown"),
     [
         ('{"action": "rejected"}\n', '-{"action": "rejected"}\n+{"action": "approved"}\n'),
+        ('{"raw_text": null}\n', '-{"raw_text": null}\n+{"raw_text": "Baked bread."}\n'),
         ('{"colour": "red"}\n', '-{"colour": "red"}\n+{}\n'),
         ('{"seq": 1}\n{"seq": 2}\n', ' {"seq": 1}\n-{"seq": 2}\n'),
         ("", '+{"candidate_id": "bread", "action": "approved", "evidence_id": "'),

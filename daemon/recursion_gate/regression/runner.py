@@ -79,15 +79,16 @@ def _compared(case: Case, start: Tree, after: Tree) -> Iterator[tuple[str, bytes
 
 
 def _reduced(case: Case, path: str, want: bytes | None, have: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """Receipts, reduced to the fields that the expected ones name."""
+    """Receipts, reduced to the fields that the expected ones name; null stands for one that is not there, too."""
     named = [_object(line) for line in (want or b"").splitlines()]
     if None in named:
         raise BadCase(f"{case.name}/expected/{path}", "each line must be one JSON object")
     made = []
     for number, line in enumerate((have or b"").splitlines()):
         receipt = _object(line)
-        names = (named[number] if number < len(named) else None) or _FIELDS
-        made.append(line + b"\n" if receipt is None else _line({n: receipt[n] for n in names if n in receipt}))
+        names = (named[number] if number < len(named) else None) or dict.fromkeys(_FIELDS, "")
+        kept = {n: receipt.get(n) for n, value in names.items() if n in receipt or value is None} if receipt else {}
+        made.append(line + b"\n" if receipt is None else _line(kept))
     wanted = [_line(fields) for fields in named if fields is not None]
     return None if want is None else b"".join(wanted), None if have is None else b"".join(made)
 
