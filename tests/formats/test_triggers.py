@@ -11,7 +11,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings, Trigger, load_settings
 from recursion_gate.formats import drops
 from recursion_gate.formats.drops import Proposal
-from recursion_gate.formats.triggers import expanded, line_id
+from recursion_gate.formats.triggers import as_staged, expanded, line_id
 
 QUIZ = {
     "id": "quiz-7",
@@ -78,6 +78,13 @@ def test_a_drop_that_brings_its_own_line_gets_no_second_one() -> None:
     assert [proposal.candidate.id for proposal in expanded(read, Settings())] == ["quiz-7", "mine"]
 
 
+def test_an_id_that_the_line_would_have_is_left_to_whoever_gave_it() -> None:
+    data = "\n".join(json.dumps(each) for each in (QUIZ, {"id": "quiz-7-line", "text": "Mine."}))
+    read = drops.parse("a.jsonl", data.encode(), 0, Settings())
+    assert [p.candidate.raw_text for p in expanded(read, Settings())] == [QUIZ["text"], "Mine."]
+    assert len(as_staged(read, Settings())) == 2
+
+
 def test_the_settings_switch_and_word_them(root: Root) -> None:
     root.settings.write_text(
         "[triggers]\nassessment = false\n\n[triggers.quiz]\nline = 'Was asked about {topic}[ and got {score}]'\n"
@@ -116,6 +123,11 @@ def test_the_lines_id_is_the_same_each_time_and_an_id() -> None:
     assert line_id("a") == line_id("a") == "a-line"
     long = line_id("a" * 128)
     assert (long == line_id("a" * 128), len(long) <= 128, long != line_id("b" * 128)) == (True, True, True)
+
+
+def test_the_candidates_that_a_door_answers_with_are_those_that_are_staged() -> None:
+    read = drops.parse("a.json", json.dumps(QUIZ).encode(), 0, Settings())
+    assert as_staged(read, Settings()) == [given()[0].candidate]
 
 
 def test_words_of_a_drop_are_never_read_as_holes() -> None:

@@ -25,6 +25,7 @@ from ..core.settings import Settings
 from ..disk.deliver import deliver
 from ..formats import drops
 from ..formats.drops import Proposal
+from ..formats.triggers import as_staged
 from .keys import Keys, Used
 from .stage import NoInbox, NotAllowed, source_slug
 
@@ -100,10 +101,10 @@ def propose(
         raise OSError(err.errno, err.strerror, str(place.inbox)) from err  # not the temporary name, or none at all
     moment = instant(datetime.fromtimestamp(at / 1e9, UTC))  # the daemon takes it from the drop's time
     candidates = (
-        proposal.candidate.model_copy(
+        candidate.model_copy(
             update={"id": each, "source": source} | ({} if "created_at" in proposal.given else {"created_at": moment})
         )
-        for proposal, each in zip(read, ids, strict=True)
+        for proposal, candidate, each in zip(read, as_staged(read, settings), ids, strict=True)
     )
     return Proposed(tuple(candidates), path, used is not None and used.again)
 

@@ -14,7 +14,7 @@ from ..core.settings import Settings, Trigger
 from ..core.words import CATEGORY_OF
 from .drops import Proposal
 
-__all__ = ["DEFAULTS", "expanded", "line_id", "trigger_of"]
+__all__ = ["DEFAULTS", "as_staged", "expanded", "line_id", "trigger_of"]
 
 #: By activity type, as the template has them.
 DEFAULTS = {
@@ -37,15 +37,23 @@ def expanded(proposals: Iterable[Proposal], settings: Settings) -> Iterator[Prop
     where its line belongs is left as it is, and so is one to which another in the same drop links."""
     found = list(proposals)
     linked = {p.candidate.link_to_evidence_id for p in found}
+    taken = {p.candidate.id for p in found}
     for proposal in found:
         trigger = None if proposal.given & _SAYS_ITSELF else trigger_of(proposal.candidate.activity_type, settings)
-        if trigger is None or proposal.candidate.id in linked:
+        if trigger is None or proposal.candidate.id in linked or line_id(proposal.candidate.id) in taken:
             yield proposal
             continue
         evidence = proposal.candidate.model_copy(update={"suggested_ix_section": None, "mind_category": None})
         yield Proposal(evidence, proposal.given)
         # Nothing of it is given: should the words have been changed since, it is still the same line.
         yield Proposal(_line(proposal.candidate, trigger, settings), frozenset())
+
+
+def as_staged(proposals: Iterable[Proposal], settings: Settings) -> list[Candidate]:
+    """The candidates that the proposals of a drop themselves become, without the lines that they suggest."""
+    found = list(proposals)
+    own = {proposal.candidate.id for proposal in found}
+    return [made.candidate for made in expanded(found, settings) if made.candidate.id in own]
 
 
 def trigger_of(activity_type: str | None, settings: Settings) -> Trigger | None:
