@@ -458,7 +458,7 @@ def test_on_a_small_terminal_the_prompt_names_the_card_and_no_word_is_broken(wor
     code, said = terminal.end()
     lines = said.split("\n")
     assert code == 0
-    assert f"1 left · {made.rpartition('-')[2]} · [a]pprove [r]eject [e]dit [s]kip [b]ack [q]uit [?]" in said
+    assert f"1 left · {made.rpartition('-')[2]} · [a]pprove [r]eject [e]dit [s]kip [b]ack [u]ndo [q]uit [?]" in said
     assert max(map(len, lines)) <= 80
     assert set(words) <= set(said.split())
 

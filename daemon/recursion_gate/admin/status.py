@@ -168,6 +168,7 @@ def _overview_of(place: Place, grace: float) -> _UserOverview:
     look.see("dropped", lambda: sum(name not in STATES for name in _names(place.inbox)))
     for state in ("approved", "rejected"):
         look.see(f"{state}_not_carried_out", lambda state=state: decisions(state))  # type: ignore[misc]
+    look.see("undo_not_carried_out", lambda: len(_names(place.undo)))
     look.see("problems", lambda: sum(not name.endswith(".why.txt") for name in _names(place.problems)))
     at_gate = _at_gate(place, look)
     if at_gate is None:  # the cards tell, as far as they can be seen

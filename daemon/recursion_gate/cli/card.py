@@ -10,7 +10,7 @@ import click
 
 from .output import one_line, terminal_size, wrapped
 
-__all__ = ["Hints", "Rejected", "print_screen", "whole_card"]
+__all__ = ["Hints", "Rejected", "change_lines", "print_screen", "target", "whole_card"]
 
 #: Begins each line of an agent's text, so that nobody mistakes it for a line of this program.
 _QUOTE = "> "
@@ -105,27 +105,45 @@ def _hints(found: Sequence[Any]) -> list[str]:
 def whole_card(item: Any, candidate: Any, hints: Sequence[Any] = ()) -> str:
     """All of `candidate`, of the `hints` on it, and of the lines that approving it adds, as wide as the terminal."""
     lines = [*_text(candidate), "", *_details(item, candidate), *_context(candidate), *_hints(hints), ""]
-    for line in item.diff(candidate):
+    lines += change_lines(item.diff(candidate))
+    return "\n".join(lines)
+
+
+def change_lines(diff: Iterable[str]) -> list[str]:
+    """A unified diff of Record files as a person reads it: what comes in green, what goes in red, file by file."""
+    lines = []
+    for line in diff:
         if line.startswith(("---", "@@")):
             continue
         if line.startswith("+++"):
             lines.append(click.style(line[4:], bold=True))
-        elif line.startswith("+"):
-            lines.append(click.style(wrapped(line, rest="  "), fg="green"))
+        elif line.startswith(("+", "-")):
+            colour = "green" if line[0] == "+" else "red"
+            lines.append(click.style(wrapped(line, rest="  "), fg=colour))
         else:  # the lines around it only show where it goes
             lines.append(click.style(one_line(line, terminal_size()[0]) if sys.stdout.isatty() else line, dim=True))
-    return "\n".join(lines)
+    return lines
 
 
 def print_screen(item: Any, candidate: Any, keys: int, hints: Sequence[Any] = ()) -> None:
     """`candidate` on one screen that leaves `keys` lines free: its text, shortened to fit, its details, the `hints` on
     it, and a line for each place that it goes to."""
     below = [*_details(item, candidate), *_first(_context(candidate), 6), *_hints(hints)]
-    places = [f"+ {a.file}, {a.heading}" for a in item.effect(candidate)]
+    effect = item.effect(candidate)
+    places = [f"- {a.file}, {a.heading}: {a.line}" for a in effect if a.goes]
+    places += [f"+ {a.file}, {a.heading}" for a in effect if not a.goes]
     room = max(3, terminal_size()[1] - len(below) - len(places) - keys - 3)
     click.echo("\n".join([*_first(_text(candidate), room), "", *below]))
     for place in places:
-        click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg="green")
+        colour = "green" if place[0] == "+" else "red"
+        click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg=colour)
+
+
+def target(entry: Any) -> str:
+    """The entry that `entry`, a candidate or a receipt, corrects or retracts, in words; "" where it is a new one."""
+    if entry.supersedes:
+        return f"corrects {entry.supersedes}"
+    return f"retracts {entry.retracts}" if entry.retracts else ""
 
 
 def _details(item: Any, candidate: Any) -> list[str]:
@@ -137,6 +155,8 @@ def _details(item: Any, candidate: Any) -> list[str]:
     first += [f"score {one_line(candidate.score, 30)}"] if candidate.score is not None else []
     edited = " (edited)" if candidate != item.candidate else ""
     made = [" · ".join(first), f"{item.place.user} · {candidate.created_at} · {candidate.id}{edited}"]
+    if about := target(candidate):
+        made.append(about)
     if candidate.link_to_evidence_id:
         made.append(f"links to {candidate.link_to_evidence_id}")
     for name in ("evidence_summary", "activity_type", "topic", "source_id"):

@@ -11,11 +11,11 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import Hints, Rejected, whole_card
+from .card import Hints, Rejected, target, whole_card
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, table
 
-__all__ = ["approve", "pending", "reject", "show"]
+__all__ = ["approve", "complete_decided", "pending", "reject", "show"]
 
 
 def _complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
@@ -35,6 +35,20 @@ def _complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) ->
         for w in items
         if w.candidate.id.startswith(incomplete)
     ]
+
+
+def complete_decided(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of what was decided or waits, newest first, at most 100, and the ACT ids: without their texts, since a
+    shell may keep what it was told."""
+    from ..clients import decided
+    from ..core.errors import GateError
+    from ..core.paths import find_root
+
+    try:
+        root = find_root(ctx.find_root().params.get("root"))
+        return decided.names(root, root.users(), incomplete, 100) if root else []
+    except (GateError, OSError):
+        return []
 
 
 _id_argument = click.argument("candidate_id", metavar="ID", shell_complete=_complete_id)
@@ -81,6 +95,8 @@ def _row(item: Any, rejected: Rejected) -> tuple[str, ...]:
     marks = [item.state] if item.state != "pending" else []
     if item.edited or item.problem:
         marks.append("edited: cannot be read" if item.problem else "edited")
+    if about := target(item.now):
+        marks.append(about)
     if before := rejected.of(item):
         marks.append(one_line(before.message.replace("rejected on", "rejected before on"), 100))
     text = one_line(item.now.raw_text, 500)
@@ -105,7 +121,7 @@ def _shown(item: Any) -> str | None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool) -> None:
-    """Show one candidate and the lines that approving it adds.
+    """Show one candidate and the lines that approving it adds and takes out.
 
     ID may be shortened as long as it is unambiguous. An edited card is shown as it is now, with the lines that it adds
     now (those below a card's marker line are of the entry as it was staged). Lines that begin with '> ' are the
@@ -127,11 +143,12 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
     candidate = item.now
     found = Hints().on(item)
     if as_json:
-        adds = [{"file": a.file, "heading": a.heading, "line": a.line} for a in item.effect(candidate)]
+        adds, goes = ([{"file": a.file, "heading": a.heading, "line": a.line} for a in item.effect(candidate)
+                       if a.goes is gone] for gone in (False, True))  # fmt: skip
         edited = candidate.as_json() if candidate != item.candidate else None
         print_json(
             {"user": item.place.user, "candidate": item.candidate.as_json(), "edited": edited, "adds": adds,
-             "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found],
+             "goes": goes, "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found],
              "rejected_before": Rejected().as_json(item)}
         )  # fmt: skip
         return

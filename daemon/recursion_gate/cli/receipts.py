@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import root_of
+from .card import target
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, print_json_list, table
 
@@ -35,7 +36,7 @@ class _Receipts(click.Group):
 def receipts(
     ctx: click.Context, user: str | None, wanted: Filter, as_json: bool, last: int | None, prefix: str | None
 ) -> None:
-    """List the decisions that were carried out, oldest first.
+    """List the decisions that were carried out, oldest first, and those that were taken back or forgotten.
 
     Where a user's receipts do not parse, those that cannot be reached are left out, which is said on stderr; exits
     with 1 when that is so for all users that were asked for.
@@ -77,6 +78,8 @@ def _row(user: str, receipt: Receipt) -> tuple[str, ...]:
     by = f"{receipt.by or '-'} ({receipt.via})"
     when = receipt.at[:16].replace("T", " ")
     text = "(forgotten)" if receipt.is_erased else one_line(receipt.raw_text, 500)
+    about = target(receipt)
+    text = f"({about}) {text}" if about else text
     return user, str(receipt.seq), when, receipt.action, by, receipt.candidate_id, text
 
 

@@ -21,22 +21,25 @@ from .trouble import in_words
 
 __all__ = ["review"]
 
-_KEYS = "[a]pprove [r]eject [e]dit [s]kip [b]ack [q]uit [?]"
+_KEYS = "[a]pprove [r]eject [e]dit [s]kip [b]ack [u]ndo [q]uit [?]"
 _HELP = """
   a   approve: it enters the Record, in the places with a green +
   r   reject: the Record stays as it is; you may give a reason
   e   edit the card in $EDITOR, then look at it again
   s   skip: it stays where it is
   b   back to the card before; what you decided on it is taken back, unless it is done
+  u   undo: your last decision in this review is taken back, also when it is done; its card is the next
   m   more: the whole text, and the exact lines that approving adds
   /   find a card by words in its text, its source or its id
   q   quit
 """
-_SHORT = "a approve, r reject, e edit, s skip, b back, m more, / find, q quit, ? help"
-_LEAVES = {"s": "skipped", "b": "back", "/": "find", "q": "quit", ESC: "quit"}
+_SHORT = "a approve, r reject, e edit, s skip, b back, u undo, m more, / find, q quit, ? help"
+_LEAVES = {"s": "skipped", "b": "back", "u": "undo", "/": "find", "q": "quit", ESC: "quit"}
 _AGAIN = "The card is as it was. 'e' opens what you typed once more."
 #: A key counts when the card has been on the screen for this many seconds.
 _SEEN = 0.3
+#: How long, in seconds, the daemon may take for a decision that is taken back.
+_CARRIED_OUT = 10.0
 
 
 @click.command()
@@ -48,9 +51,9 @@ def review(ctx: click.Context, user: str | None, wanted: Filter, as_list: bool) 
     """Decide card by card.
 
     Shows one candidate at a time and the places that approving would add it to, and takes single keys: a approve,
-    r reject, e edit in $EDITOR, s skip, b back, m more, / find, q quit. Ctrl-C quits, too; what was decided by then
-    stays decided. A key counts when its card has been on the screen for a moment. Cards whose words were rejected
-    before come last.
+    r reject, e edit in $EDITOR, s skip, b back, u undo, m more, / find, q quit. Ctrl-C quits, too; what was decided
+    by then stays decided. A key counts when its card has been on the screen for a moment. Cards whose words were
+    rejected before come last.
 
     With --list the whole queue opens in $EDITOR: a line for each card that begins with approve, reject, edit or skip.
     Each line is a decision of its own, on the card as it was listed; exits with 1 when one could not be decided on.
@@ -126,6 +129,8 @@ class _Pile:
                 return
             if did == "back":
                 at = self._back(at)
+            elif did == "undo":
+                at = self._undo(at)
             elif did == "find":
                 found = self._find(at)
                 if found != at:
@@ -153,8 +158,21 @@ class _Pile:
             self.done.pop(before, None)
             self._before.pop()
             return before
-        say("what you decided on the card before is carried out: 'recursion-gate receipts' has it", fg="red")
+        say("what you decided on the card before is carried out: u takes it back", fg="red")
         return at
+
+    def _undo(self, at: int) -> int:
+        """Take the last decision of this review back; gives its card, or the one `at` where it cannot be."""
+        decided = [n for n in self._before if self.done.get(n) in ("approved", "rejected")]
+        if not decided:
+            say("nothing was decided in this review; 'recursion-gate undo --last' takes older ones back", fg="red")
+            return at
+        last = decided[-1]
+        if not self._cards[last].undo(self.done[last]):
+            return at
+        del self.done[last]
+        self._before.remove(last)
+        return last
 
     def _find(self, at: int) -> int:
         words = line("find (words)")
@@ -203,6 +221,41 @@ class _Card:
         if self._data is None or action not in ("approved", "rejected"):
             return True
         return deciding.take_back(self._item, cast(deciding.Action, action), self._data)
+
+    def undo(self, action: str) -> bool:
+        """Take `action` back, also where it is carried out; says why where that is not possible."""
+        from ..clients import decide as deciding
+        from ..clients import decided, take_back
+        from ..core.errors import GateError
+        from .carrying_out import CarryingOut
+        from .undo import carried_out
+
+        place, candidate_id = self._item.place, self._item.candidate.id
+        root, work = Root(place.root), CarryingOut(Root(place.root), self._settings, _CARRIED_OUT)
+
+        def again() -> Any:
+            waits = deciding.waiting(root, [place.user], self._settings)
+            return next((w for w in waits if w.candidate.id == candidate_id and w.card), None)
+
+        try:
+            if self.take_back(action):
+                return True
+            found = decided.find(root, [place.user], candidate_id)
+            if not carried_out(work, found, take_back.take_back(found), "it is taken back", quiet=False):
+                return False
+            item = work.until(place, again, "its card is made")
+        except (GateError, click.ClickException) as err:
+            self._tell(err.message if isinstance(err, click.ClickException) else _whole(err))
+            return False
+        except OSError as err:
+            self._tell(in_words(err))
+            return False
+        if item is None:
+            self._tell(f"it is taken back; {work.why}")
+            return False
+        self._item, self._data, self._typed = item, None, None
+        click.secho("taken back", fg="green")
+        return True
 
     def decide(self, left: int) -> str:
         """Ask until it is approved, rejected, skipped, or left for another."""
@@ -312,6 +365,11 @@ class _Card:
         except Refusal as err:
             raise Refusal(err.problem, _AGAIN) from err
         self._typed, self._is_old = None, True
+
+
+def _whole(err: Exception) -> str:
+    """What an error says, with its remedy."""
+    return f"{getattr(err, 'problem', err)}. {getattr(err, 'remedy', '')}".strip()
 
 
 def _remedy(err: Any) -> str:

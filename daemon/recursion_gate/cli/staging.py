@@ -25,9 +25,18 @@ __all__ = ["stage"]
     help="IX-A knowledge, IX-B curiosity, IX-C personality, none: evidence only. Else it follows from the words.",
 )
 @click.option("--source", metavar="TEXT", help="Which agent or tool proposes this.")
+@click.option("--supersedes", metavar="ACT", help="The entry that this one corrects: its ACT id.")
+@click.option("--retracts", metavar="ACT", help="The entry that no longer stands; TEXT says why.")
 @click.pass_context
 def stage(
-    ctx: click.Context, text: str, user: str | None, skill: str | None, section: str | None, source: str | None
+    ctx: click.Context,
+    text: str,
+    user: str | None,
+    skill: str | None,
+    section: str | None,
+    source: str | None,
+    supersedes: str | None,
+    retracts: str | None,
 ) -> None:
     """Propose an entry: write a drop into the inbox.
 
@@ -38,6 +47,7 @@ def stage(
     \b
     Examples:
       recursion-gate stage "Read chapter 2 of Dragon Guide." --user demo
+      recursion-gate stage "Moved to Lyon." --user demo --supersedes ACT-2026-11-24-btjdj2yx0cl8u4k0
       git log -1 --format=%s | recursion-gate stage - --user demo --skill WORK --source git
     """
     from ..clients import stage as agents
@@ -48,6 +58,8 @@ def stage(
         said = sys.stdin.read() if text == "-" else text
     except UnicodeDecodeError:
         raise click.UsageError("the text is not UTF-8.") from None
+    if supersedes and retracts:
+        raise click.UsageError("an entry is corrected (--supersedes) or retracted (--retracts), not both.")
     if not said.strip():
         raise click.UsageError("the text is empty: say what was done.")
     user = user or _only_user(root)
@@ -58,6 +70,7 @@ def stage(
         skill=skill,  # type: ignore[arg-type]
         section=section,  # type: ignore[arg-type]
         source=source or "command line",
+        fields={name: act for name, act in (("supersedes", supersedes), ("retracts", retracts)) if act},
     )
     click.echo(path)
     if is_surely_free(root):

@@ -209,19 +209,20 @@ def find(
 
 def _decided(root: Root, users: list[str], given: str) -> str:
     """The decision on the candidate or the entry that `given` means, in words; "" for none or several."""
-    found = []
+    found: dict[tuple[str, str], Receipt] = {}
     for user in users:
         with suppress(Parked, OSError):
             for _, receipt in history.decisions(root, [user]):
                 if _means(given, receipt.candidate_id) or given == receipt.evidence_id:
-                    found.append((receipt.candidate_id, user, receipt))
-    exact = [item for item in found if item[0] == given] or found
+                    found[receipt.candidate_id, user] = receipt
+    exact = {key: receipt for key, receipt in found.items() if key[0] == given} or found
     if len(exact) != 1:
         return ""
-    candidate_id, user, receipt = exact[0]
+    [((candidate_id, user), receipt)] = exact.items()
     which = "" if candidate_id == given else f"({candidate_id}) "
     why = f" ({receipt.reason})" if receipt.reason else ""
-    return f"{which}waits no longer: it was {receipt.message}{why}, for {user}. {how_to_take_back(candidate_id)}"
+    how = "" if receipt.action == "forgotten" else f" {how_to_take_back(candidate_id)}"
+    return f"{which}waits no longer: it was {receipt.message}{why}, for {user}.{how}"
 
 
 def _means(given: str, candidate_id: str) -> bool:

@@ -19,13 +19,13 @@ from ..core.receipt import Receipt
 from ..disk import untrusted
 from ..store import gate_reader, jsonl, standing
 from ..store.forgotten import being_forgotten
+from . import requests
 from .keys import Keys
 from .propose import drop_name
 from .stage import source_slug
 
 __all__ = ["Fate", "fate", "fates"]
 
-_WHY = re.compile(r"^Why: +(.*)\nWhat to do: (.*)$", re.MULTILINE)
 _LIMIT = 2_000_000
 _TAKEN = (
     "No longer in the inbox, and not refused: if it was proposed here, it waits at the gate or is decided. The account "
@@ -180,16 +180,15 @@ def _refusal(place: Place, candidate_id: str, name: str) -> Fate | None:
     """The refusal of the drop `name`: of the latest, where there are several."""
     stem, ending = os.path.splitext(name)
     found, number = None, 1
-    while (why := _read(place.problems / f"{name}.why.txt")) is not None:
+    while (why := requests.reason_beside(place, name)) is not None:
         found, number = why, number + 1
         name = f"{stem}-{number}{ending}"
     return _of_why(candidate_id, found) if found is not None else None
 
 
 def _of_why(candidate_id: str, why: str, text: str | None = None) -> Fate:
-    said = _WHY.search(why)
-    problem, remedy = (said[1], said[2]) if said else (why.strip(), None)
-    return Fate(id=candidate_id, state="problem", text=text, why=problem, remedy=remedy)
+    said = requests.said_in(why)
+    return Fate(id=candidate_id, state="problem", text=text, why=said.problem, remedy=said.remedy or None)
 
 
 def _read(path: Path) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .errors import Refusal
 from .model import act_key, id_hash, looks_like_act_id
 from .receipt import Receipt
 
-__all__ = ["Entry", "entry_of"]
+__all__ = ["Entry", "check_undo", "entry_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,33 @@ def entry_of(named: str, own: Receipt | None, concerning: Iterable[Receipt]) -> 
             later.pop(receipt.candidate_id, None)
     gone = next((r for r in later.values() if r.target and act_key(r.target) == key), None)
     return Entry(own, gone, [r for r in later.values() if r is not gone])
+
+
+def check_undo(
+    candidate_id: str, last: Receipt | None, gone: Receipt | None, linked: Sequence[Receipt], *, waits: bool
+) -> Receipt:
+    """The decision on a candidate that can be taken back. `last` is its last receipt, `gone` what supersedes or
+    retracts its entry, `linked` the approvals that link to it, `waits` whether it is at the gate. Raises Refusal where
+    there is none, or a later entry rests on it."""
+    if waits:
+        raise Refusal(
+            f"'{candidate_id}' still waits: there is no decision to take back",
+            "Decide with its card, which is in pending/.",
+        )
+    if last is None or last.action not in ("approved", "rejected"):
+        done = f"it was {last.message}" if last else "it was never staged"
+        raise Refusal(f"there is no decision on '{candidate_id}' to take back: {done}", "Delete this file.")
+    later = ([gone] if gone else []) + list(linked)
+    if later:
+        how = {r.seq: "links to it" for r in linked}
+        said = ", ".join(f"{r.candidate_id} {how.get(r.seq) or _about(r)}" for r in later[:3])
+        more = f" and {len(later) - 3} more" if len(later) > 3 else ""
+        first = f"Take that back first: recursion-gate undo {later[-1].candidate_id}"
+        stands = last.evidence_id and last.evidence_id not in {r.target for r in later}
+        instead = f"; or, if the entry is wrong: recursion-gate retract {last.evidence_id}" if stands else ""
+        raise Refusal(f"the approval of '{candidate_id}' cannot be taken back: {said}{more}", first + instead)
+    return last
+
+
+def _about(receipt: Receipt) -> str:
+    return "supersedes it" if receipt.supersedes else "retracts it"

@@ -30,7 +30,7 @@ def not_ours(context: Context, place: Place) -> Iterator[Finding]:
     uid = context.daemon_uid
     if uid is None or uid == 0:
         return
-    for folder_path in (place.inbox, *(place.state(state) for state in STATES[:3])):
+    for folder_path in (place.inbox, *(place.state(state) for state in STATES[:4])):
         try:
             st = os.lstat(folder_path)
             with os.scandir(folder_path) as entries:
@@ -90,6 +90,7 @@ def waits_too_long(context: Context, place: Place) -> Iterator[Finding]:
         yield from _old_files(
             context.daemon_uid, place, place.state(state), grace, "decision-waits", "has not been carried out"
         )
+    yield from _old_files(context.daemon_uid, place, place.undo, limit, "undo-waits", "has not been carried out")
 
 
 def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: str, what: str) -> Iterator[Finding]:
@@ -116,7 +117,7 @@ def _old_files(uid: int | None, place: Place, path: Path, limit: float, code: st
 
 def left_alone(context: Context, place: Place) -> Iterator[Finding]:
     """No file that the daemon ignores for its name, such as nano's backup, lies beside the cards."""
-    for state in STATES[:3]:
+    for state in STATES[:4]:
         folder = place.state(state)
         try:
             names = sorted(name for name in os.listdir(folder) if is_ignored(name) and not name.startswith("."))

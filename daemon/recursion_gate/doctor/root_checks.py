@@ -145,7 +145,7 @@ def daemon(context: Context) -> Iterator[Finding]:
 
 
 def _not_running(context: Context) -> Finding:
-    states = ("dropped", "approved_not_carried_out", "rejected_not_carried_out")
+    states = ("dropped", "approved_not_carried_out", "rejected_not_carried_out", "undo_not_carried_out")
     waits = sum(counts[state] for counts in context.waiting.values() for state in states)
     remedy = "Start it: recursion-gate run (or, for one look only, recursion-gate once)."
     if waits:

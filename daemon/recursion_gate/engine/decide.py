@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from ..core.entry import Entry
+from ..core.entry import Entry, check_undo
 from ..core.errors import Refusal
 from ..core.model import Candidate, id_hash
 from ..core.paths import is_aside
@@ -239,28 +239,13 @@ def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
             return Forget(request, _whom(request.named, known))
         candidate_id = _whom(request.named, known)
         last = known.last_receipt(candidate_id)
-        if known.candidate(candidate_id) is not None:
-            if last is not None and last.action == "undone":
-                return Discard(request.path, request.seen.mark, "its entry waits again")
-            raise Refusal(
-                f"'{candidate_id}' still waits: there is no decision to take back",
-                "Decide with its card, which is in pending/.",
-            )
-        if last is None or last.action not in ("approved", "rejected"):
-            done = f"it was {last.message}" if last else "it was never staged"
-            raise Refusal(f"there is no decision on '{candidate_id}' to take back: {done}", "Delete this file.")
+        waits = known.candidate(candidate_id) is not None
+        if waits and last is not None and last.action == "undone":
+            return Discard(request.path, request.seen.mark, "its entry waits again")
         entry = known.entry(candidate_id)
-        linked = known.linked(last) if entry else []
-        later = ([entry.gone] if entry and entry.gone else []) + linked
-        if later:
-            how = {r.seq: "links to it" for r in linked}
-            said = ", ".join(f"{r.candidate_id} {how.get(r.seq) or _about(r)}" for r in later[:3])
-            more = f" and {len(later) - 3} more" if len(later) > 3 else ""
-            first = f"Take that back first: recursion-gate undo {later[-1].candidate_id}"
-            stands = last.evidence_id and last.evidence_id not in {r.target for r in later}
-            instead = f"; or, if the entry is wrong: recursion-gate retract {last.evidence_id}" if stands else ""
-            raise Refusal(f"the approval of '{candidate_id}' cannot be taken back: {said}{more}", first + instead)
-        return Undo(request, last)
+        linked = known.linked(last) if entry and last else []
+        gone = entry.gone if entry else None
+        return Undo(request, check_undo(candidate_id, last, gone, linked, waits=waits))
     except Refusal as err:
         return Refuse(request.path, request.seen.mark, err, "was not carried out", record_too=False)
 
@@ -273,10 +258,6 @@ def _instead(field: str, entry: Entry) -> str:
     if field == "retracts":
         return "Delete this file: nothing is left to retract."
     return "To propose it as a new entry, leave supersedes out and put the file back."
-
-
-def _about(receipt: Receipt) -> str:
-    return "supersedes it" if receipt.supersedes else "retracts it"
 
 
 def _whom(named: str, known: Known) -> str:

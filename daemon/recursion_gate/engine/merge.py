@@ -15,11 +15,11 @@ from typing import Any
 
 from ..core.clock import now, salt
 from ..core.entry import Entry
-from ..core.model import Candidate, act_id, act_key, id_hash, instant
+from ..core.model import Candidate, act_id, instant
 from ..core.receipt import Old, Receipt, line_digest
 from ..disk import atomic
 from ..formats import cards, record_edit
-from ..formats.record_change import Step, spot_of, standing, steps
+from ..formats.record_change import Step, spot_of, standing_lines, steps
 from ..permissions import ownership
 from ..store import baseline
 from .actions import Approve, Decision, Reject
@@ -28,7 +28,7 @@ from .record_files import RecordFiles
 from .refuse import discard
 from .user_state import UserState
 
-__all__ = ["change_gate", "merge", "plan_steps", "standing_lines", "taken_out", "write_receipts"]
+__all__ = ["change_gate", "merge", "plan_steps", "taken_out", "write_receipts"]
 
 
 def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFiles) -> None:
@@ -95,33 +95,15 @@ def taken_out(entry: Entry, why: str, draft: dict[str, Any], texts: RecordFiles)
     with the reason `why`. Raises BeingSaved, Parked, OSError."""
     old: Old = {"removed": {}, "lines": {}, "spots": {}}
     digest = line_digest(draft["old_salt"])
-    for file, line in standing_lines(entry.receipt, texts).items():
+    for file, line in standing_lines(
+        entry.receipt, lambda: texts.state.ledger.linked(entry.receipt), texts.text
+    ).items():
         old["removed"][file] = [line]
         if file == "self-evidence.md":
             old["lines"][file] = [record_edit.strike(line, why)]
         elif file not in draft["lines"] and (spot := spot_of(texts.text(file), line, digest)):
             old["spots"][file] = spot
     return old
-
-
-def standing_lines(receipt: Receipt, texts: RecordFiles) -> dict[str, str]:
-    """The lines of an entry as they stand in the Record, by file: as they were merged, or as a person has edited them
-    since. Raises BeingSaved, Parked, OSError."""
-    found = {}
-    linked: list[Receipt] | None = None
-    for file, lines in receipt.lines.items():
-        text, act = texts.text(file), receipt.evidence_id or ""
-        line: str | None = lines[-1]
-        if not record_edit.count(text, lines[-1]):
-            if linked is None:
-                linked = texts.state.ledger.linked(receipt)
-            others = {other.lines[file][-1] for other in linked if file in other.lines}
-            line = (
-                standing(text, file, lines[-1], act, others) if act_key(act) == id_hash(receipt.candidate_id) else None
-            )
-        if line is not None:
-            found[file] = line
-    return found
 
 
 def _draft(decision: Decision, candidate: Candidate, evidence: str | None, moment: str) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from ..core.clock import now, salt
 from ..core.model import instant
-from ..core.receipt import OF_ENTRY, Old, Receipt
+from ..core.receipt import OF_ENTRY, Receipt
+from ..formats.record_change import taken_back
 from .actions import Undo
-from .merge import change_gate, plan_steps, standing_lines, write_receipts
+from .merge import change_gate, plan_steps, write_receipts
 from .observations import Request
 from .record_files import RecordFiles
 from .refuse import discard
@@ -25,6 +26,7 @@ def undo(state: UserState, action: Undo) -> None:
     texts = RecordFiles(state)
     draft = draft_of(request, receipt.candidate_id, "undone")
     draft |= {name: getattr(receipt, name) for name in (*OF_ENTRY, "skill_tag", "suggested_ix_section")}
+    removed, old = taken_back(receipt, lambda: state.ledger.linked(receipt), texts.text)
     draft |= {
         "evidence_id": receipt.evidence_id,
         "supersedes": receipt.supersedes,
@@ -32,11 +34,11 @@ def undo(state: UserState, action: Undo) -> None:
         "undoes": receipt.seq,
         "undone_at": instant(now()),
         "lines": {},
-        "removed": {f: [*receipt.lines[f][:-1], s] for f, s in standing_lines(receipt, texts).items()},
+        "removed": removed,
         "sha256": hashlib.sha256(request.seen.data).hexdigest(),
         "card": os.path.basename(request.path).encode(errors="replace").decode(),
         "salt": salt(f"{receipt.candidate_id} {receipt.seq}"),
-        "old": _given_back(receipt.old) if receipt.old else None,
+        "old": old,
         "old_salt": receipt.old_salt,  # so that the spots of its lines can be found again
     }
     plan_steps(texts, draft)
@@ -47,10 +49,6 @@ def undo(state: UserState, action: Undo) -> None:
     state.events.say("undone", made.candidate_id, seq=made.seq, undoes=receipt.seq, via=made.via, by=made.by)
     state.ledger.put_into_index()
     discard(state, request.path, request.seen.mark, "its entry waits again")
-
-
-def _given_back(old: Old) -> Old:
-    return {"removed": old["lines"], "lines": old["removed"], "spots": old["spots"]}
 
 
 def draft_of(request: Request, candidate_id: str, action: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ __all__ = [
     "sign",
     "target_in",
     "typed_below",
+    "unsigned",
     "via_of",
     "with_preview",
 ]
@@ -237,6 +238,16 @@ def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes
             "Write each field on a line of its own, or move the card by hand.",
         )
     return signed.encode()
+
+
+def unsigned(card: bytes) -> bytes:
+    """A signed card without how it was decided, and why: that is no longer so. Raises Refusal."""
+    text = _with_plain_reason(card)
+    fields, body = frontmatter.split(text)
+    head = text[: len(text) - len(body)].rstrip("\n").split("\n")[:-1]
+    kept = [line for line in head if not line.startswith(("via:", "reason:"))]
+    plain = "\n".join([*kept, "---", body])
+    return plain.encode() if "via" in fields and _says_the_same(plain, fields, body) else card
 
 
 def _says_the_same(signed: str, fields: dict[str, Any], body: str) -> bool:

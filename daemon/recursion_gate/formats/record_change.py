@@ -11,12 +11,23 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from ..core.receipt import Receipt, Spot
+from ..core.model import act_key, id_hash
+from ..core.receipt import Lines, Old, Receipt, Spot
 from ..core.words import HEADINGS
 from .outline import SECTION_LEVEL, outline
-from .record_edit import Change, insert, whole_lines
+from .record_edit import Change, count, insert, whole_lines
 
-__all__ = ["Digest", "Step", "apply", "preview", "spot_of", "standing", "steps"]
+__all__ = [
+    "Digest",
+    "Step",
+    "apply",
+    "preview",
+    "spot_of",
+    "standing",
+    "standing_lines",
+    "steps",
+    "taken_back",
+]
 
 #: A digest of a line, with the salt of the receipt that it goes into.
 Digest = Callable[[bytes], str]
@@ -189,3 +200,35 @@ def standing(text: bytes, file: str, line: str, act: str, others: Collection[str
         if said not in others and next(whole_lines(text, said), None) is not None:
             return said
     return None
+
+
+def standing_lines(
+    receipt: Receipt, linked: Callable[[], Sequence[Receipt]], text: Callable[[str], bytes]
+) -> dict[str, str]:
+    """The lines of an entry as they stand in the Record, by file: as they were merged, or as a person has edited them
+    since. `text` gives a Record file's bytes, `linked` the approvals that link to the entry, where they are needed.
+    Raises what those raise."""
+    found = {}
+    act, others = receipt.evidence_id or "", None
+    is_own = act_key(act) == id_hash(receipt.candidate_id)
+    for file, lines in receipt.lines.items():
+        line: str | None = lines[-1]
+        if not count(text(file), lines[-1]):
+            others = linked() if others is None else others
+            same = {other.lines[file][-1] for other in others if file in other.lines}
+            line = standing(text(file), file, lines[-1], act, same) if is_own else None
+        if line is not None:
+            found[file] = line
+    return found
+
+
+def taken_back(
+    receipt: Receipt, linked: Callable[[], Sequence[Receipt]], text: Callable[[str], bytes]
+) -> tuple[Lines, Old | None]:
+    """What taking the decision of `receipt` back does: the lines that go, and what it gives back of the entry that it
+    had superseded or retracted; as the fields `removed` and `old` of its receipt have them. As `standing_lines`."""
+    removed = {f: [*receipt.lines[f][:-1], s] for f, s in standing_lines(receipt, linked, text).items()}
+    if receipt.old is None:
+        return removed, None
+    old = receipt.old
+    return removed, {"removed": old["lines"], "lines": old["removed"], "spots": old["spots"]}

@@ -80,6 +80,8 @@ TABLE = {
     "state": Row("inbox/<user>/pending/, approved/, rejected/", "people", 0o2770, "People read, edit and move cards; "
                  "nobody else even passes. What one person saves the others and the daemon can read and change.",
                  default="u::rwx g::rwx o::---"),
+    "undo": Row("inbox/<user>/undo/", "people", 0o2770, "People put copies of decided cards here, and what is to be "
+                "forgotten; nobody else even passes.", default="u::rwx g::rwx o::---"),
     "problems": Row("inbox/<user>/problems/", "people", 0o2771, "People copy, rename and remove what was refused; "
                    "agents may pass but not list, so that one who knows its drop's name can read why it was refused.",
                    "u::rwx g::rwx g:agents:--x o::---", "u::rwx g::rwx g:agents:r-x o::---"),
@@ -192,7 +194,7 @@ def _user_spots(place: Place, home: Path | None = None, *, all_cards: bool = Fal
     yield Spot(place.receipts, TABLE["ledger"], user)
     yield from _home_spots(home or place.home, user)
     for state in STATES:
-        yield Spot(place.state(state), TABLE["problems" if state == "problems" else "state"], user)
+        yield Spot(place.state(state), TABLE[state if state in TABLE else "state"], user)
     yield Spot(place.inbox, TABLE["inbox"], user)
 
 
@@ -268,7 +270,8 @@ def stranger(root: Root, spot: Spot, ids: Ids) -> str | None:
     folders can make one of that name, and what lies in it is no decision."""
     owner = os.lstat(spot.path).st_uid
     may = (0, ids.uid, os.lstat(root.path).st_uid)
-    return account(owner) if spot.row in (TABLE["state"], TABLE["problems"]) and owner not in may else None
+    states = (TABLE["state"], TABLE["undo"], TABLE["problems"])
+    return account(owner) if spot.row in states and owner not in may else None
 
 
 def _encoded(spot: Spot, ids: Ids) -> dict[str, bytes | None]:

@@ -10,7 +10,21 @@ from ..core.paths import STATES
 from ..core.receipt import IF_THERE, OF_ENTRY, Receipt
 from ..reading.hints import Hint
 
-__all__ = ["analysed", "doctor", "forms", "imported", "pending", "receipts", "show", "status", "tokens", "verify"]
+__all__ = [
+    "analysed",
+    "correct",
+    "doctor",
+    "forget",
+    "forms",
+    "imported",
+    "pending",
+    "receipts",
+    "show",
+    "status",
+    "tokens",
+    "undo",
+    "verify",
+]
 
 _Json = dict[str, Any]
 _TEXT: _Json = {"type": "string"}
@@ -66,6 +80,7 @@ def show() -> _Json:
         "candidate": candidate | {"description": "As it was staged."},
         "edited": {"anyOf": [candidate, {"type": "null"}], "description": "As its card was edited."},
         "adds": _list(line) | {"description": "The lines that approving it adds to the Record."},
+        "goes": _list(line) | {"description": "The lines that approving it takes out."},
         "card": _CARD,
         "state": _STATE,
         "hints": _list(Hint.model_json_schema()) | {"description": "What to know before deciding; advisory."},
@@ -201,3 +216,47 @@ def tokens() -> _Json:
     }
     about = "Who may call the doors, without the tokens."
     return {"title": "TokensAnswer", "description": about, **_list(_object(fields))}
+
+
+_DONE: _Json = _YES | {"description": "false: it was asked for, and the daemon has not done it yet."}
+_ACT: _Json = {"type": ["string", "null"], "description": "The ACT id."}
+
+
+def undo() -> _Json:
+    fields = {
+        "user": _TEXT,
+        "id": _TEXT | {"description": "The candidate."},
+        "evidence_id": _ACT,
+        "decision": {"enum": ["approved", "rejected"]},
+        "at": {"type": ["string", "null"], "description": "When; null where it was not carried out yet."},
+        "text": _TEXT,
+        "diff": _list(_TEXT) | {"description": "What changes in the Record: a unified diff, line by line."},
+        "done": _DONE,
+    }
+    return {"title": "UndoAnswer", "description": "The decision that was taken back.", **_object(fields)}
+
+
+def correct() -> _Json:
+    """The answer of `correct` and of `retract`."""
+    fields = {
+        "user": _TEXT,
+        "id": _TEXT | {"description": "The candidate that corrects or retracts."},
+        "about": _TEXT | {"description": "The ACT id of the entry that it is about."},
+        "evidence_id": _ACT | {"description": "The ACT id of the correction; null for a retraction, and until done."},
+        "state": {"enum": ["dropped", "pending", "approved"], "description": "dropped: the daemon has not staged it."},
+        "diff": _list(_TEXT) | {"description": "What changes in the Record: a unified diff, line by line."},
+        "done": _DONE,
+    }
+    return {"title": "CorrectAnswer", "description": "A correction or a retraction.", **_object(fields)}
+
+
+def forget() -> _Json:
+    fields = {
+        "user": _TEXT,
+        "id": _TEXT | {"description": "The candidate."},
+        "evidence_id": _ACT,
+        "goes": _list(_TEXT) | {"description": "What goes, in words."},
+        "stays": _list(_TEXT) | {"description": "What is out of reach, in words."},
+        "done": _DONE,
+    }
+    return {"title": "ForgetAnswer", "description": "What was forgotten, without its text.", **_object(fields)}

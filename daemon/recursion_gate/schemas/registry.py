@@ -140,7 +140,7 @@ def _spec() -> _Json:
 
 
 _COMMAND = {"tokens": "token list"}
-_ANSWERS = ("pending", "show", "receipts", "verify", "status", "doctor", "tokens")
+_ANSWERS = ("pending", "show", "receipts", "undo", "correct", "forget", "verify", "status", "doctor", "tokens")
 
 
 def _answer(name: str) -> Callable[[], _Json]:

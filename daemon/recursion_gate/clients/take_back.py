@@ -1,0 +1,76 @@
+"""Take a decision back (contract, "Commands": `undo`): what that changes in the Record, and the request for it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..core.errors import Refusal
+from ..core.receipt import Receipt, line_digest
+from ..disk import atomic
+from ..disk.deliver import deliver
+from ..formats import cards, record_change
+from .decide import Waiting
+from .decided import Decided
+from .person import check_person
+from .requests import ask, asked
+
+__all__ = ["diff", "take_back", "take_out"]
+
+
+def take_back(found: Decided, *, via: str = "cli") -> Path:
+    """Ask the daemon to take the last decision on a candidate back; gives the request. Raises Refusal where the daemon
+    would refuse that, NotAPerson, Parked, OSError."""
+    check_person()
+    found.check_undo()
+    if found.candidate_id in asked(found.place):
+        raise Refusal(f"'{found.candidate_id}': a request to take its decision back lies in undo/ already")
+    return ask(found.place, "undone", found.candidate_id, via=via)
+
+
+def take_out(item: Waiting) -> None:
+    """Move a card that is decided, and not carried out, back into pending/. Raises Refusal where it is carried out by
+    now, NotAPerson, OSError."""
+    check_person()
+    card, seen = item.look()
+    target = item.place.pending / card.name
+    if os.path.lexists(target):
+        raise Refusal(f"there is a card of the same name in pending/: {card.name}", "Move this one by hand.")
+    try:
+        atomic.move(card, target)
+        deliver(target.parent, target.name, cards.unsigned(seen.data), over=True)
+    except FileNotFoundError:
+        raise Refusal("it is being carried out just now", "Try again.") from None
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(target.parent)) from err  # not the temporary name, or none at all
+
+
+def diff(found: Decided, receipt: Receipt) -> Iterator[str]:
+    """The change that taking the decision of `receipt` back makes in the Record, as a unified diff. Raises Parked,
+    OSError."""
+    home = found.place.home
+    texts: dict[str, bytes] = {}
+
+    def text(file: str) -> bytes:
+        if file not in texts:
+            try:
+                texts[file] = (home / file).read_bytes()
+            except FileNotFoundError:
+                texts[file] = b""
+        return texts[file]
+
+    def linked() -> list[Receipt]:
+        entry = found.entry()
+        return entry.linked if entry else []
+
+    removed, old = record_change.taken_back(receipt, linked, text)
+    fields = {"evidence_id": receipt.evidence_id, "removed": removed, "old": old}
+    after: dict[str, bytes] = {}
+    for step in record_change.steps(Receipt.model_construct(None, **fields)):
+        before = after.get(step.file, text(step.file))
+        after[step.file] = record_change.apply(before, step, line_digest(receipt.old_salt))[0]
+    for file, new in after.items():
+        old_lines, new_lines = (each.decode(errors="replace").splitlines() for each in (text(file), new))
+        yield from difflib.unified_diff(old_lines, new_lines, file, file, n=1, lineterm="")
