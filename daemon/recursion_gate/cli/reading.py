@@ -51,31 +51,42 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
 @click.command()
 @one_user_option
 @json_option
+@click.option(
+    "--at", type=click.IntRange(min=0), metavar="SEQ", help="As it was right after the receipt of this number."
+)
 @click.pass_context
-def record(ctx: click.Context, user: str | None, as_json: bool) -> None:
+def record(ctx: click.Context, user: str | None, as_json: bool, at: int | None) -> None:
     """The approved entries: knowledge, curiosity, personality, skills, evidence.
 
-    The JSON has the shape of the companion-self app's GET /api/record, with more beside it.
+    The JSON has the shape of the companion-self app's GET /api/record, with more beside it. What was superseded or
+    retracted is left out; 'history' tells of it.
+
+    With --at it is the Record right after that receipt (0: before the first one), made from the receipts alone: what
+    was edited by hand is not in it, nor what was forgotten since. Exits with 1 where there is no such receipt.
 
     \b
     Examples:
       recursion-gate record --user demo
       recursion-gate record --user demo --json | jq .knowledge
+      recursion-gate record --user demo --at 12
     """
     from ..reading import record as reader
+    from ..reading.rebuild import NOTE, as_of
 
     taken = snapshot_of(ctx, user)
     if as_json:
-        print_json(reader.record(taken).as_json())
+        print_json(reader.record(taken, at).as_json())
         return
+    if at is not None:
+        taken = as_of(taken, at)
     known = taken.record
     click.echo(f"{taken.user} as of {_moment(taken)}")
     for section, (name, entries) in zip(CATEGORY_OF, known.dimensions().items(), strict=True):
         _paragraph(f"{name.capitalize()} ({section})", [one_line(entry.raw, _WHOLE) for entry in entries])
     for skill, entries in known.skills.items():
         _paragraph(skill, [one_line(entry.raw, _WHOLE) for entry in entries])
-    counts = f"{count(len(known.evidence), 'evidence entry', 'evidence entries')}, {len(taken.gate):,} waiting"
-    click.echo(f"\n{counts}")
+    entries_count = count(len(known.evidence), "evidence entry", "evidence entries")
+    click.echo(f"\n{entries_count}, {len(taken.gate):,} waiting" if at is None else f"\n{entries_count}\n{NOTE}")
 
 
 @click.command()

@@ -10,6 +10,7 @@ from ..core.words import SKILLS
 from ..formats.record_parse import Entry
 from .answer import Answer, AsOf, ByDimension, BySkill
 from .edge import Edge, Rests, focus
+from .rebuild import NOTE, as_of
 from .snapshot import Snapshot
 
 __all__ = ["RecordAnswer", "record"]
@@ -61,18 +62,21 @@ class RecordAnswer(ByDimension):
 
     skills: Skills
     evidence_count: int
-    pending_count: int
+    pending_count: int | None = Field(description="null with --at: the receipts do not tell what waited.")
     edge: Edge
     evidence: list[EvidenceItem]
     edge_rests_on: Rests
     entries: Entries
     problems: list[str] = Field(description="What is wrong with the Record files, in words; mostly nothing.")
+    note: str | None = Field(description="With --at: what is not in it. Else null.")
     user: str
     as_of: AsOf
 
 
-def record(snapshot: Snapshot) -> RecordAnswer:
-    """The Record as of `snapshot`."""
+def record(snapshot: Snapshot, at: int | None = None) -> RecordAnswer:
+    """The Record as of `snapshot`, or as it was right `at` the receipt of this number. Raises NoReceipt, Parked,
+    OSError."""
+    snapshot = snapshot if at is None else as_of(snapshot, at)
     known = snapshot.record
     found = focus(known)
     return RecordAnswer(
@@ -81,12 +85,13 @@ def record(snapshot: Snapshot) -> RecordAnswer:
         personality=[e.raw for e in known.personality],
         skills=Skills.model_validate({skill: [e.raw for e in known.skills[skill]] for skill in SKILLS}),
         evidence_count=len(known.evidence),
-        pending_count=len(snapshot.gate),
+        pending_count=len(snapshot.gate) if at is None else None,
         edge=Edge.model_validate({skill: each.text for skill, each in found.items()}),
         evidence=[EvidenceItem(id=e.id, summary=e.summary, date=e.date, skill_tag=e.skill) for e in known.evidence],
         edge_rests_on=Rests.model_validate({skill: each.rests_on for skill, each in found.items()}),
         entries=Entries(**{name: _items(entries) for name, entries in known.dimensions().items()}),
         problems=list(snapshot.problems),
+        note=None if at is None else NOTE,
         user=snapshot.user,
         as_of=AsOf.of(snapshot),
     )
