@@ -262,7 +262,8 @@ def _torn(disk: Disk, op: Op) -> Tree:
     """The tree with half of a write in it."""
     where = disk.shown(op.path)
     half = op.data[: len(op.data) // 2]
-    return Tree(tuple((p, (d or b"") + half if p == where else d, m) for p, d, m in disk.seen().items))
+    items = [(p, (d or b"") + half if p == where else d, m) for p, d, m in disk.seen().items]
+    return Tree(tuple(sorted(items, key=lambda item: item[0] == where)))  # written to last of all: so says its ctime
 
 
 # -- power cuts -------------------------------------------------------------------------------------------------------

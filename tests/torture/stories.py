@@ -18,7 +18,7 @@ from recursion_gate.core.paths import Place
 
 from ..support.roots import make_root
 
-__all__ = ["NOW", "STORIES", "Story", "ground"]
+__all__ = ["NOW", "SECRET", "STORIES", "Story", "ground"]
 
 #: What ``$RECURSION_GATE_NOW`` is set to.
 NOW = "2026-11-24T16:30:00+00:00"
@@ -174,6 +174,145 @@ def _deny_the_evidence(place: Place) -> None:
     _move(place, "\nDrew the moon", "approved", "2.md")
 
 
+# -- after approval ----------------------------------------------------------------------------------------------------
+
+#: What is forgotten in the stories: nothing else that stands in them has a piece of it.
+SECRET = "Ferdinand is afraid of the cellar."
+
+
+def _both(*acts: Act) -> Act:
+    """Several things, done before the daemon looks."""
+
+    def all_of_them(place: Place) -> None:
+        for act in acts:
+            act(place)
+
+    return all_of_them
+
+
+def _drop_text(candidate_id: str, text: str, **fields: str | None) -> Act:
+    return lambda place: _drop(place, f"{candidate_id}.json", {"id": candidate_id, "text": text, **fields})
+
+
+def _drop_about(candidate_id: str, text: str, *, about: str, **fields: str | None) -> Act:
+    """A drop whose fields name the entry `about` by its ACT id: each "ACT" among them."""
+
+    def act(place: Place) -> None:
+        receipts = [json.loads(line) for line in place.ledger.read_text().splitlines()]
+        (named,) = {r["evidence_id"] for r in receipts if r["candidate_id"] == about and r["evidence_id"]}
+        given = {name: named if value == "ACT" else value for name, value in fields.items()}
+        _drop(place, f"{candidate_id}.json", {"id": candidate_id, "text": text, **given})
+
+    return act
+
+
+def _ask(place: Place, name: str, data: bytes) -> None:
+    """Put a file into undo/, whole at once."""
+    temp = place.inbox / ".coming"
+    temp.write_bytes(data)
+    os.utime(temp, ns=(_WHEN, _WHEN))
+    temp.rename(place.undo / name)
+
+
+def _undo(*ids: str) -> Act:
+    """Put copies of their decided cards into undo/."""
+
+    def act(place: Place) -> None:
+        for candidate_id in ids:
+            filed = sorted(p for p in place.receipts.glob("*-*/*.md") if f"\nid: {candidate_id}\n" in p.read_text())
+            _ask(place, filed[-1].name, filed[-1].read_bytes())
+
+    return act
+
+
+def _forget(candidate_id: str) -> Act:
+    return lambda place: _ask(place, "forget.md", f'---\nforget: "{candidate_id}"\n---\n'.encode())
+
+
+def _edit_by_hand(place: Place) -> None:
+    """A person changes the Record elsewhere, and a line that the entry moon has put there."""
+    knowledge = place.home / "self-knowledge.md"
+    knowledge.write_text(knowledge.read_text().replace("- • a seed line", "- • my own line") + "\nby hand\n")
+    skill = place.home / "self-skill-think.md"
+    skill.write_text(skill.read_text().replace("why the moon changes", "how the moon changes"))
+
+
+_MOON = (_drop_one, _approve("moon"))
+_FIXED = (
+    *_MOON,
+    _drop_about("sun", "I learned that the sun lights it.", about="moon", supersedes="ACT"),
+    _approve("id: sun"),
+)
+_KEPT = (*_MOON, _drop_text("secret", SECRET, source="quiz"))
+_REST = _drop_about("rest", "I know him now.", about="secret", supersedes="ACT")
+
+_AFTERWARDS = (
+    Story("undo", (*_MOON, _undo("moon"))),
+    Story("undo-rejection", (_drop_one, _reject("moon"), _undo("moon"))),
+    Story("undo-and-again", (*_MOON, _both(_edit_by_hand, _undo("moon")), _approve("moon"))),
+    Story("undo-linked", (*_MOON, _drop_linked, _approve_all, _undo("b"), _undo("c", "moon"))),
+    Story("correct", (*_FIXED, _undo("sun"), _approve("id: sun"))),
+    Story(
+        "correct-elsewhere",
+        (
+            *_MOON,
+            _both(
+                _edit_by_hand, _drop_about("sun", "I love the sun.", about="moon", supersedes="ACT", skill_tag="WRITE")
+            ),
+            _approve("id: sun"),
+            _undo("sun"),
+        ),
+    ),
+    Story(
+        "retract",
+        (
+            *_MOON,
+            _drop_about("joke", "It was a joke.", about="moon", retracts="ACT"),
+            _approve("id: joke"),
+            _undo("joke"),
+        ),
+    ),
+    Story(
+        "chain",
+        (
+            *_FIXED,
+            _drop_about("stars", "I learned that stars light nothing.", about="sun", supersedes="ACT"),
+            _approve("id: stars"),
+            _undo("moon"),
+            _undo("stars", "sun"),
+        ),
+    ),
+    Story(
+        "second-correction",
+        (
+            *_MOON,
+            _both(
+                _drop_about("one", "I learned it is one.", about="moon", supersedes="ACT"),
+                _drop_about("two", "It was a joke.", about="moon", retracts="ACT"),
+            ),
+            _approve_all,
+        ),
+    ),
+    Story("forget-waiting", (*_KEPT, _forget("secret"))),
+    Story("forget-rejected", (*_KEPT, _reject(SECRET), _forget("secret"))),
+    Story("forget-approved", (*_KEPT, _approve(SECRET), _forget("secret"))),
+    Story(
+        "forget-corrected", (*_KEPT, _approve(SECRET), _REST, _approve("id: rest"), _forget("secret"), _undo("rest"))
+    ),
+    Story("forget-undone", (*_KEPT, _approve(SECRET), _undo("secret"), _approve(SECRET), _forget("secret"))),
+    Story(
+        "forget-retracted",
+        (
+            *_KEPT,
+            _approve(SECRET),
+            _drop_about("joke", "Ferdinand is not afraid.", about="secret", retracts="ACT"),
+            _approve("id: joke"),
+            _forget("secret"),
+        ),
+    ),
+    Story("undo-garbage", (*_MOON, lambda place: _ask(place, "x.txt", b"hello"), _forget("nobody"), _undo("moon"))),
+)
+
 STORIES = {
     story.name: story
     for story in (
@@ -190,5 +329,6 @@ STORIES = {
         Story("one", (_drop_one, _approve("moon"))),
         Story("rejected", (_drop_one, _reject("moon"))),
         Story("many", (_drop_many, _approve_all)),
+        *_AFTERWARDS,
     )
 }

@@ -197,7 +197,7 @@ def _restore(state: UserState, action: RestoreName) -> None:
 
 
 def _file(state: UserState, action: FileCard) -> None:
-    file_cards(state.place, [(action.receipt, action.seen.data)])
+    file_cards(state.ledger, [(action.receipt, action.seen.data)])
     discard(state, action.path, action.seen.mark, f"it is {action.receipt.action}")
 
 

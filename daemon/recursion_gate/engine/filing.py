@@ -9,10 +9,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..core.errors import Refusal
-from ..core.paths import Place
 from ..core.receipt import Receipt
 from ..disk import atomic, untrusted
 from ..formats import cards
+from ..store.ledger import Ledger
 from .refuse import numbered
 
 __all__ = ["file_cards", "filed"]
@@ -24,9 +24,10 @@ _MANY = 8
 _CARD_LIMIT = 16 << 20
 
 
-def file_cards(place: Place, decided: Collection[tuple[Receipt, bytes]]) -> None:
+def file_cards(ledger: Ledger, decided: Collection[tuple[Receipt, bytes]]) -> None:
     """Put the cards as they were decided into the month's folder; on disk when this returns, since the cards themselves
     are removed next. Raises OSError."""
+    place = ledger.place
     months: dict[str, tuple[str, os.stat_result]] = {}
     for receipt, data in decided:
         which = receipt.at[:7]
@@ -34,7 +35,8 @@ def file_cards(place: Place, decided: Collection[tuple[Receipt, bytes]]) -> None
             month = os.fspath(place.month(receipt.at))
             atomic.make_folder(month)
             months[which] = (month, os.stat(month))
-        _file_card(*months[which], receipt, data, sync=len(decided) < _MANY)
+        first = _first_name(ledger, receipt)
+        _file_card(*months[which], receipt, data, first, sync=len(decided) < _MANY)
     if len(decided) >= _MANY:
         atomic.sync_disk(place.receipts)
     else:
@@ -43,8 +45,14 @@ def file_cards(place: Place, decided: Collection[tuple[Receipt, bytes]]) -> None
             atomic.sync_folder(place.receipts)
 
 
-def _file_card(month: str, inside: os.stat_result, receipt: Receipt, data: bytes, *, sync: bool) -> None:
-    for taken in range(1000):
+def _first_name(ledger: Ledger, receipt: Receipt) -> int:
+    """Where a decision was taken back, the card of the next one gets a name of its own, though it may be the same to
+    the byte: when it was filed tells when it was decided on (`filed`)."""
+    return 1 if ledger.was_taken_back(receipt.candidate_id) else 0
+
+
+def _file_card(month: str, inside: os.stat_result, receipt: Receipt, data: bytes, first: int, *, sync: bool) -> None:
+    for taken in range(first, 1000):
         target = f"{month}/{_name(receipt, taken)}"
         if atomic.create(target, data, sync=sync, inside=inside):
             return
@@ -62,10 +70,10 @@ def _name(receipt: Receipt, taken: int) -> str:
     return numbered(receipt.card, number)
 
 
-def filed(place: Place, receipt: Receipt) -> os.stat_result | None:
-    """The card of `receipt` in its month's folder, where it is whole."""
-    month = place.month(receipt.at)
-    for taken in range(2):
+def filed(ledger: Ledger, receipt: Receipt) -> os.stat_result | None:
+    """The card of `receipt` in its month's folder, where it is whole. Raises OSError."""
+    month = ledger.place.month(receipt.at)
+    for taken in range(_first_name(ledger, receipt), 2):
         with contextlib.suppress(Refusal, FileNotFoundError):
             seen = untrusted.look(month / _name(receipt, taken), _CARD_LIMIT)
             if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:

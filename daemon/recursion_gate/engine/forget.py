@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from ..core.clock import now
 from ..core.errors import Refusal
 from ..core.model import instant
-from ..core.paths import STATES, is_aside, is_ignored
+from ..core.paths import STATES, TEMP_NAME, is_ignored, original_name
 from ..core.receipt import line_digest
 from ..disk import atomic, untrusted
 from ..formats import card_hints, cards, record_edit
@@ -126,46 +126,52 @@ def _plan(traces: Traces, texts: RecordFiles) -> None:
 
 def _sweep(state: UserState, traces: Traces, said: Collection[str]) -> None:
     """Remove the entry's own cards and drops, and its lines from the cards of others. Raises OSError."""
-    pieces, filed_as = _Pieces(said), {name for receipt in traces.said for name in filed.names_of(receipt)}
-    folders = set()
-    for path in _files(state):
-        try:
-            seen = untrusted.look(path, state.settings.max_card_bytes + (1 << 20))
-        except (Refusal, FileNotFoundError):
-            continue
-        name = f"{path.parent.name}/{path.name}"
-        own = cards.id_of(seen.data) == traces.candidate_id or name in filed_as
-        if own or (path.parent == state.place.problems and _is_a_drop_of(seen.data, traces, pieces)):
-            if path.parent == state.place.problems:
-                atomic.remove(f"{path}.why.txt")
-            discard(state, path, seen.mark, "it is forgotten")
-        elif (without := _redacted(seen.data, pieces)) is not None:
-            atomic.replace(path, without, still=untrusted.is_still(seen.mark))
-        else:
-            continue
-        folders.add(path.parent)
-    for folder in folders:
-        atomic.sync_folder(folder)
-
-
-def _files(state: UserState) -> Iterator[Path]:
-    """All cards, decided or not, and what could not be staged; not what is in undo/, which goes last."""
-    place = state.place
-    inside = [place.state(name) for name in STATES if name != "undo"]
-    for folder in [*inside, *(place.receipts / month for month in filed.months(place))]:
+    filed_as = {name for receipt in traces.said for name in filed.names_of(receipt)}
+    pieces, place = _Pieces(said), state.place
+    for folder in [place.inbox, *map(place.state, STATES), *(place.receipts / month for month in filed.months(place))]:
+        changed = False
+        if os.path.lexists(folder / TEMP_NAME):  # a stop has left it, with what a card said before
+            atomic.remove(folder / TEMP_NAME)
+            changed = True
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as there:
-            yield from [Path(e.path) for e in there if not is_ignored(e.name) or is_aside(e.name)]
+            for path in [Path(entry.path) for entry in there if not entry.is_dir(follow_symlinks=False)]:
+                changed |= _sweep_file(state, path, traces.candidate_id, filed_as, pieces)
+        if changed:
+            atomic.sync_folder(folder)
 
 
-def _is_a_drop_of(data: bytes, traces: Traces, pieces: _Pieces) -> bool:
-    """Whether a file in problems/ is a drop of the entry: it has its id, or all of its text."""
+def _sweep_file(state: UserState, path: Path, candidate_id: str, filed_as: Collection[str], pieces: _Pieces) -> bool:
+    """Whether the file was removed, or changed."""
+    place = state.place
+    try:
+        seen = untrusted.look(path, state.settings.max_card_bytes + (1 << 20))
+    except (Refusal, FileNotFoundError):
+        return False
+    name = original_name(path.name)
+    own = cards.id_of(seen.data) == candidate_id or f"{path.parent.name}/{name}" in filed_as
+    # An editor's copy of a card, or what somebody tried to drop, is known by all of the text, too; a drop that is still
+    # to be staged is an entry of its own unless it has the id.
+    any_form = path.parent == place.problems or (is_ignored(name) and path.parent != place.inbox)
+    if own or _is_a_drop_of(seen.data, candidate_id, pieces if any_form else None):
+        if path.parent == place.problems:
+            atomic.remove(f"{path}.why.txt")
+        discard(state, path, seen.mark, "it is forgotten")
+        return True
+    without = _redacted(seen.data, pieces) if path.parent != place.inbox else None
+    if without is not None:
+        atomic.replace(path, without, still=untrusted.is_still(seen.mark))
+    return without is not None
+
+
+def _is_a_drop_of(data: bytes, candidate_id: str, pieces: _Pieces | None) -> bool:
+    """Whether this is a drop of the entry: it has its id, or all of its text, where that is to tell."""
     text = data.decode(errors="replace")
     with suppress(ValueError, RecursionError):
         given = json.loads(text)
-        if isinstance(given, dict) and given.get("id") == traces.candidate_id:
+        if isinstance(given, dict) and given.get("id") == candidate_id:
             return True
         text = json.dumps(given, ensure_ascii=False)
-    return pieces.whole_in(text)
+    return pieces is not None and pieces.whole_in(text)
 
 
 def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:

@@ -55,7 +55,7 @@ def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFi
     change_gate(state, receipts)
     state.events.say_all((r.action, r.candidate_id, {"seq": r.seq, "via": r.via, "by": r.by}) for r in receipts)
     state.ledger.put_into_index()
-    file_cards(state.place, [(r, a.decision.cards[0].seen.data) for a, r in zip(decided, receipts, strict=True)])
+    file_cards(state.ledger, [(r, a.decision.cards[0].seen.data) for a, r in zip(decided, receipts, strict=True)])
     for action, receipt in zip(decided, receipts, strict=True):
         for card in action.decision.cards:
             discard(state, card.path, card.seen.mark, f"it is {receipt.action}")
@@ -150,3 +150,5 @@ def change_gate(state: UserState, receipts: Sequence[Receipt]) -> None:
             state.gate.add(state.as_staged(receipt))
     state.hooks.check()
     state.gate.save()
+    if any(receipt.action == "undone" for receipt in receipts):  # before what asks for it goes: nothing else waits then
+        atomic.sync_folder(state.place.home)

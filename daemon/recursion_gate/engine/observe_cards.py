@@ -240,7 +240,7 @@ def _came_since(state: UserState, path: Path | str, seen: untrusted.Seen, receip
         return True
     if is_aside(os.path.basename(path)):  # by us, just before a stop, which has set its ctime
         return is_being_refused(state.place, path)
-    there = filed(state.place, receipt)
+    there = filed(state.ledger, receipt)
     at = there.st_ctime_ns if there else os.stat(state.place.ledger).st_ctime_ns
     return seen.stat.st_ctime_ns > at
 

@@ -132,8 +132,9 @@ class Reconciler(Hooks):
 
     def _at_rest(self, user: str) -> bool:
         """Whether this is a user, nothing at all lies in the user's folders and nothing waits at the gate. Then no
-        merge is unfinished either: its candidate would still stand at the gate, or its card in the inbox. Raises
-        OSError.
+        merge is unfinished either: its candidate would still stand at the gate, or its card in the inbox. Nor is
+        anything taken back or forgotten in part, whose candidate need not stand there: the index learns of a receipt
+        last of all. Raises OSError.
 
         Paths are strings here: making a Path takes longer than the look."""
         if user in self.unknown or not valid_user(user):
@@ -145,7 +146,7 @@ class Reconciler(Hooks):
             for state in _WITH_WORK:
                 if os.listdir(f"{inbox}/{state}"):
                     return False
-            if self._decided.is_older(user, f"{receipts}/{LEDGER_NAME}"):
+            if not self._decided.is_up_to(user, f"{receipts}/{LEDGER_NAME}"):
                 return False
             if not os.path.isdir(receipts) or not stat.S_ISDIR(os.lstat(home).st_mode):
                 return False

@@ -82,6 +82,7 @@ def _finish(state: UserState) -> None:
         state.events.say("record-behind", receipt.candidate_id, seq=receipt.seq, fix="recursion-gate doctor --fix")
     if decided:  # an older gate was put back: what was decided stays decided
         change_gate(state, decided)
+    state.ledger.put_into_index()  # which tells from now on that nothing is left half done
 
 
 def not_in_the_record(state: UserState, receipts: Iterable[Receipt]) -> list[Receipt]:

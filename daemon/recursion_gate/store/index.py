@@ -25,7 +25,12 @@ _OFFSET = "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?"
 _TWIN = "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?"
 
 _CONCERNING = "SELECT offset FROM concerns WHERE user = ? AND hash = ? AND link = ? ORDER BY offset"
+_TAKEN_BACK = "SELECT 1 FROM taken_back WHERE user = ? AND hash = ?"
 _BY_HASH = "SELECT id FROM receipt WHERE user = ? AND hash = ?"
+
+
+#: Counted up when the tables change: an index of another form is made again.
+_FORM = 1
 
 
 class Decided:
@@ -50,6 +55,10 @@ class Decided:
                 db = sqlite3.connect(target, timeout=0, isolation_level=None, check_same_thread=False)
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=NORMAL")  # whole after a power cut, at worst a little behind
+                if db.execute("PRAGMA user_version").fetchone() != (_FORM,):
+                    if db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                        raise sqlite3.DatabaseError("an index of another form")
+                    db.execute(f"PRAGMA user_version={_FORM}")
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS receipt (user TEXT, hash TEXT, id TEXT, offset INTEGER,"
                     " PRIMARY KEY (user, hash, id)) WITHOUT ROWID"
@@ -60,6 +69,10 @@ class Decided:
                 db.execute(
                     "CREATE TABLE IF NOT EXISTS concerns (user TEXT, hash TEXT, link INTEGER, offset INTEGER,"
                     " PRIMARY KEY (user, hash, link, offset)) WITHOUT ROWID"
+                )
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS taken_back (user TEXT, hash TEXT, PRIMARY KEY (user, hash))"
+                    " WITHOUT ROWID"
                 )
                 db.execute("CREATE TABLE IF NOT EXISTS who (user TEXT PRIMARY KEY, token TEXT) WITHOUT ROWID")
                 db.execute(
@@ -107,6 +120,11 @@ class Decided:
 
         return self._asked(found)
 
+    def was_taken_back(self, place: Place, key: str, size: int, head: str) -> bool:
+        """Whether a decision on the entry with this `act_key` was ever taken back. Raises OSError."""
+        row = self._asked(lambda: self._up_to(place, size, head).execute(_TAKEN_BACK, (place.user, key)).fetchone())
+        return row is not None
+
     def candidate_of(self, place: Place, key: str, size: int, head: str) -> str | None:
         """The candidate with this `act_key` that has a receipt. Raises OSError."""
         row = self._asked(lambda: self._up_to(place, size, head).execute(_BY_HASH, (place.user, key)).fetchone())
@@ -144,10 +162,14 @@ class Decided:
                     db.execute("DELETE FROM lost WHERE user = ?", (place.user,))
                 db.execute("DELETE FROM receipt WHERE user = ?", (place.user,))
                 db.execute("DELETE FROM concerns WHERE user = ?", (place.user,))
+                db.execute("DELETE FROM taken_back WHERE user = ?", (place.user,))
                 db.execute("INSERT OR REPLACE INTO who VALUES (?, ?)", (place.user, _token(place)))
             about: list[tuple[str, str, bool, int]] = []
-            db.executemany("INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?)", self._rows(place, start, size, about))
+            back: list[tuple[str, str]] = []
+            rows = self._rows(place, start, size, about, back)
+            db.executemany("INSERT OR REPLACE INTO receipt VALUES (?, ?, ?, ?)", rows)
             db.executemany("INSERT OR IGNORE INTO concerns VALUES (?, ?, ?, ?)", about)
+            db.executemany("INSERT OR IGNORE INTO taken_back VALUES (?, ?)", back)
             db.execute("INSERT OR REPLACE INTO upto VALUES (?, ?, ?)", (place.user, size, head))
             db.execute("COMMIT")
             if self._sizes is not None:
@@ -157,7 +179,7 @@ class Decided:
             raise
 
     def _rows(
-        self, place: Place, start: int, size: int, about: list[tuple[str, str, bool, int]]
+        self, place: Place, start: int, size: int, about: list[tuple[str, str, bool, int]], back: list[tuple[str, str]]
     ) -> Iterator[tuple[str, str, str, int]]:
         for at, line in jsonl.forwards(place.ledger, size, start):
             head = HEAD.match(line)
@@ -167,6 +189,8 @@ class Decided:
                 for named, is_link in ((head["evidence"], True), (head["target"], False)):
                     if named and (other := act_key(named.decode())) != key:
                         about.append((place.user, other, is_link, at))
+                if head["action"] == b"undone":
+                    back.append((place.user, key))
                 yield place.user, key, candidate_id, at
 
     def reached(self, place: Place) -> int:
@@ -175,9 +199,9 @@ class Decided:
         size, head = self._upto(place)
         return size if size and _ends_with(place, size, head) else 0
 
-    def is_older(self, user: str, ledger: str) -> bool:
-        """Whether the receipts of `user`, the file `ledger`, are shorter than they were: an older copy, or none. Costs
-        next to nothing. Raises OSError."""
+    def is_up_to(self, user: str, ledger: str) -> bool:
+        """Whether the receipts of `user`, the file `ledger`, are as long as is known: else they are an older copy, or
+        none, or there are some of which what they cause may not be done. Costs next to nothing. Raises OSError."""
         if self._sizes is None:
             self._sizes = {}
             if os.path.lexists(self._path):
@@ -185,9 +209,9 @@ class Decided:
                     self._sizes = dict(self._open().execute("SELECT user, size FROM upto"))
         known = self._sizes.get(user)
         try:
-            return known is not None and os.stat(ledger).st_size < known
+            return os.stat(ledger).st_size == (known or 0)
         except FileNotFoundError:
-            return bool(known)
+            return not known
 
     def knows(self, place: Place, size: int, head: str) -> bool | None:
         """Whether the index is of just these receipts; None where it knows of fewer, or of none; False where it knows

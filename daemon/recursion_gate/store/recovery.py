@@ -42,13 +42,12 @@ def missing(
     there = {_place(step): record_edit.count(text(step.file), _place(step)[1]) for _, step in wanted}
     made_here = {receipt.evidence_id for receipt in receipts if "self-evidence.md" in receipt.lines}
     shared = {
-        receipt.evidence_id if step.into else receipt.target or receipt.evidence_id
-        for receipt, step in wanted
-        if there[_place(step)]
+        name for receipt, step in wanted if there[_place(step)] for name in (receipt.evidence_id, receipt.target)
     } - (made_here | {None})
     before = _earlier(ledger, receipts[0].seq, {name for name in shared if name}) if shared else Counter[Place]()
-    # Of a line that stands there more often than before these receipts, the first ones have it.
-    have = Counter({place: max(0, count - before[place]) for place, count in there.items()})
+    # Of a line that stands there more often than before these receipts, the first ones have it. One that a person has
+    # written, and a receipt has taken out, counts as less than none.
+    have = Counter({place: max(0, count - max(0, before[place])) for place, count in there.items()})
     late = []
     for receipt, step in wanted:
         place = _place(step)
