@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from recursion_gate.plans import claims, keeper
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.once import once
 
-from ..support.daemon import run_here
-from ..support.plans import Plans
+from ..support.daemon import PROGRAM, Daemon, call, run_here
+from ..support.plans import Plans, reading
 from ..support.world import World, wait_for
 
 
@@ -80,3 +81,17 @@ def test_where_nobody_plans_nothing_of_plans_is_imported(root: Root) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(root.path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert not Path(root.plans).exists()
+
+
+def test_status_says_which_plan_is_parked_and_a_killed_workers_task_is_taken_back_soon(root: Root) -> None:
+    plans = Plans(root)
+    folder = plans.add("p", reading("a"), reading("b"))
+    with Daemon(root):
+        command = [*PROGRAM, "--root", str(root.path), "work", "--worker", "ada", "--max", "1", "--", "sleep", "15"]
+        worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        wait_for(lambda: os.listdir(folder.claims))
+        worker.kill()
+        worker.wait()
+        wait_for(lambda: "a.1.md" in os.listdir(folder.state("ready")))
+        folder.plan.write_text("tasks: [")
+        wait_for(lambda: "plan p: parked: plans/p/plan.yaml" in call(root, "status").stdout)

@@ -104,7 +104,7 @@ class _Model:
                 and all(self.tasks[plan, need].state == "done" for need in each.task.needs)
                 and not any(each.paths & other.paths for other in held)
             ):
-                each.state = "ready"
+                each.state, each.again = "ready", False
                 held.append(each)
         for each in ended:
             each.attempts += 1
@@ -216,7 +216,7 @@ class PlanMachine(RuleBasedStateMachine):
             return
         each = self.model.tasks[found.folder.name, found.task.id]
         assert each in ready
-        each.state, each.worker = "claimed", worker
+        each.state, each.worker, each.again = "claimed", worker, False
         each.generation += 1
         assert found.record.generation == each.generation
         each.ends = self.now + timedelta(seconds=seconds)
@@ -240,6 +240,7 @@ class PlanMachine(RuleBasedStateMachine):
                 if each.state == "claimed":
                     continue
                 each.state, each.worker, each.generation = "claimed", worker, standing.name.generation
+                each.again = False
                 record = read_record(folder.claim(standing.name.task, standing.name.generation))
                 if record is None:  # half a minute after the rename it ends: files have the real clock
                     os.rename(standing.path, folder.at("ready", TaskName(standing.name.task, each.generation)))
@@ -295,7 +296,6 @@ class PlanMachine(RuleBasedStateMachine):
         if was == "claimed":
             each.attempts += 1  # no note says what became of it
         each.state, each.worker = state, None
-        each.again = each.again and was == "failed" == state
         COUNTS["moved by hand"] += 1
 
     # -- what must hold -----------------------------------------------------------------------------------------------

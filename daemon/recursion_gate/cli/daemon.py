@@ -212,6 +212,8 @@ def _print_status(seen: dict[str, Any]) -> None:
     for trouble in (seen["disk"], daemon.get("trouble") if seen["alive"] else ""):
         if trouble:
             say(f"trouble: {trouble}", "  ", fg="red")
+    for plan, why in (daemon.get("plans") or {}).items() if seen["alive"] else ():
+        say(f"plan {plan}: parked: {why}" if plan else f"plans: {why}", fg="red")
     for user, counts in seen["waiting"].items():
         _print_user(seen, user, counts)
     for name in seen["unknown"]:

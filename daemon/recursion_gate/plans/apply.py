@@ -66,7 +66,7 @@ def _move(folder: PlanFolder, seen: Observed, move: Move, folders: set[str]) -> 
     folders.update((os.path.dirname(move.standing.path), str(target.parent)))
     if move.note:  # behind the rename: until then the worker may still finish, and its note must stand
         _note_end(folder, move)
-    elif move.standing.state == "failed" and move.state == "waiting":
+    elif (move.standing.state, move.state) in (("failed", "waiting"), ("waiting", "ready")):
         _note_retried(folder, move)
     why = f' why="{move.note}"' if move.note else ""
     log.info("event=task-%s plan=%s task=%s generation=%d%s", move.state, move.plan, task, generation, why)
@@ -93,7 +93,7 @@ def _note_end(folder: PlanFolder, move: Move) -> None:
 def _note_retried(folder: PlanFolder, move: Move) -> None:
     path = folder.note(move.to.task, move.to.generation)
     note = read_note(path)
-    if note is not None:
+    if note is not None and not note.retried:
         atomic.replace(path, note.model_copy(update={"retried": True}).data())
 
 

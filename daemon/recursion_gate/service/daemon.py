@@ -186,7 +186,8 @@ class Service:
         self._check_gates(now)
         if now >= self._next_look:
             self._look()
-        if self._plans.look_if_due():
+        before = self._plans.problems
+        if self._plans.look_if_due() or self._plans.problems != before:
             self._status.outdate()
 
     def _take_in(self, user: str | None) -> None:
