@@ -601,6 +601,92 @@ def test_a_receipt_names_the_account_that_ran_approve(scene: Scene) -> None:
     assert (receipt["via"], receipt["by"]) == ("cli", lanes.maria.name)
 
 
+def test_a_person_takes_back_corrects_and_forgets_by_command(scene: Scene) -> None:
+    """Also one who may not drop: what is proposed goes through approved/, and waits at the gate as any drop does."""
+    lanes, place = scene.lanes, scene.lanes.place
+    staged(lanes, "after-1", "I learned that owls sleep at night.")
+    assert lanes.maria.call(lanes.root, "approve", "after-1").returncode == 0
+    act = receipt_of(place, "after-1")["evidence_id"]
+    for args in (
+        ("correct", act, "I learned that owls hunt at night.", "--yes"),
+        ("undo", "--last", "--user", "alex"),
+        ("retract", act, "It was a joke.", "--yes"),
+        ("undo", "--last", "--user", "alex"),
+        ("undo", "after-1"),
+        ("forget", "after-1", "--yes"),
+    ):
+        done = lanes.maria.call(lanes.root, *args, umask=0o077)
+        assert done.returncode == 0, done.stdout + done.stderr
+    made = receipts(place)[-6:]
+    assert [(r["action"], r["via"], r["by"]) for r in made] == [
+        (action, "cli", lanes.maria.name)
+        for action in ("approved", "undone", "approved", "undone", "undone", "forgotten")
+    ]
+    assert "owls" not in record(place)
+    assert "after-1" not in waiting(place)
+
+
+def test_a_person_takes_back_in_a_file_manager(scene: Scene) -> None:
+    lanes, place = scene.lanes, scene.lanes.place
+    before = record(place)
+    move(lanes.joe, staged(lanes, "by-folder"), place.approved)
+    receipt = receipt_of(place, "by-folder")
+    wait_for(lambda: "by-folder" not in waiting(place))
+    filed = place.receipts / receipt["merged_at"][:7] / receipt["card"]
+    wait_for(filed.exists)
+    done = lanes.maria.sh('cp "$1" "$2/"', filed, place.undo)
+    assert done.returncode == 0, done.stderr
+    card_of(place, "by-folder")
+    last = receipts(place)[-1]
+    assert (last["action"], last["via"], last["by"]) == ("undone", "folder", None)
+    assert record(place) == before
+
+
+@pytest.mark.parametrize("field", ["supersedes", "retracts"])
+def test_a_drop_that_changes_an_entry_only_waits(scene: Scene, field: str) -> None:
+    lanes, place = scene.lanes, scene.lanes.place
+    name = f"{field}-of-an-agent"
+    before, decided = record(place), len(receipts(place))
+    act = receipt_of(place, "decided")["evidence_id"]
+    drop(lanes.agent, place, f"{name}.json", {"id": name, "raw_text": "Forged.", field: act})
+    card = card_of(place, name)
+    assert waiting(place)[name][field] == act
+    assert (record(place), len(receipts(place))) == (before, decided)
+    move(lanes.joe, card, place.rejected)
+    assert receipt_of(place, name)["action"] == "rejected"
+    assert record(place) == before
+
+
+@pytest.mark.parametrize("kind", ["id", "forget"])
+def test_an_agents_file_that_a_person_takes_for_a_request_is_none(scene: Scene, kind: str) -> None:
+    lanes, place = scene.lanes, scene.lanes.place
+    name = f"request-{kind}.part"  # the daemon waits for its end, so that a person sees it there
+    before = (record(place), len(receipts(place)))
+    drop(lanes.agent, place, name, f"---\n{kind}: decided\n---\nx\n")
+    # People may read drops, not move them; root may.
+    (place.inbox / name).rename(place.undo / f"request-{kind}.md")
+    why = place.problems / f"request-{kind}.md.why.txt"
+    wait_for(why.exists)
+    assert "who may not decide" in why.read_text()
+    assert (record(place), len(receipts(place))) == before
+
+
+def test_an_undo_folder_that_an_agent_made_is_not_used(another: Lanes) -> None:
+    place = another.place
+    drop(another.agent, place, "one.json", {"id": "one", "raw_text": "One."})
+    assert another.daemon.call(another.root, "once").returncode == 0
+    move(another.joe, card_of(place, "one"), place.approved)
+    assert another.daemon.call(another.root, "once").returncode == 0
+    before = (record(place), len(receipts(place)))
+    place.undo.rmdir()
+    done = another.agent.sh('mkdir "$1" && printf -- "---\nforget: one\n---\n" > "$1/x.md"', place.undo)
+    assert done.returncode == 0, done.stderr
+    once = another.daemon.call(another.root, "once")
+    assert once.returncode == 1
+    assert "belongs to another account" in once.stderr
+    assert (record(place), len(receipts(place))) == before
+
+
 def test_a_receipt_never_guesses_who_decided(scene: Scene) -> None:
     """What `approve` wrote no longer counts for its account once it was edited, moved elsewhere or moved back."""
     lanes, place = scene.lanes, scene.lanes.place
