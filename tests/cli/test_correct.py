@@ -104,7 +104,7 @@ def test_stage_only_proposes(world: World, act: str) -> None:
     assert world.record() == before
     [waiting] = world.gate()
     assert (waiting["supersedes"], waiting["source"]) == (act, "person")
-    assert f"corrects {act}" in run(world.root, "pending").output
+    assert "\t(correction) Owls hunt." in run(world.root, "pending").output
     shown = run(world.root, "show", waiting["id"]).output
     assert f"corrects {act}" in shown
     assert f"-- • I learned that owls sleep at night. — {act}" in shown

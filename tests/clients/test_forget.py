@@ -48,6 +48,7 @@ def test_what_goes_and_what_stays_is_named_and_the_text_is_nowhere_in_it(world: 
     assert "backups" in stays
     assert "exported" in stays
     assert "Ferdinand" not in goes + stays
+    assert f"{act}, which it corrects" in "\n".join(forget.reach(found(world, "b")).stays)
 
 
 def test_what_waits_or_was_retracted_is_named_as_that(world: World) -> None:

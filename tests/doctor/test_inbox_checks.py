@@ -24,12 +24,15 @@ def test_what_waits_long_for_a_daemon_that_runs_is_named(healthy: Root, monkeypa
     drop.write_text("{}")
     drop.chmod(0o600)
     (place.approved / "card.md").write_text("card")
+    place.undo.mkdir(exist_ok=True)
+    (place.undo / "request.md").write_text("card")
     with hold(healthy):
         assert "drop-waits" not in codes(doctor(healthy))
         later = datetime.now(UTC) + timedelta(hours=1)  # nobody can set a file's ctime back
         monkeypatch.setattr("recursion_gate.doctor.context.datetime", _Fixed(later))
         assert "chmod 644" in found(healthy, "drop-waits").remedy
         assert found(healthy, "decision-waits").path == "inbox/alex/approved/card.md"
+        assert found(healthy, "undo-waits").path == "inbox/alex/undo/request.md"
 
 
 class _Fixed:

@@ -10,7 +10,7 @@ import click
 
 from .output import one_line, terminal_size, wrapped
 
-__all__ = ["Hints", "Rejected", "change_lines", "print_screen", "target", "whole_card"]
+__all__ = ["Hints", "Rejected", "change_lines", "kind_of", "print_screen", "whole_card"]
 
 #: Begins each line of an agent's text, so that nobody mistakes it for a line of this program.
 _QUOTE = "> "
@@ -139,8 +139,13 @@ def print_screen(item: Any, candidate: Any, keys: int, hints: Sequence[Any] = ()
         click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg=colour)
 
 
-def target(entry: Any) -> str:
-    """The entry that `entry`, a candidate or a receipt, corrects or retracts, in words; "" where it is a new one."""
+def kind_of(entry: Any) -> str:
+    """Whether `entry`, a candidate or a receipt, is a correction or a retraction; "" where it is a new entry."""
+    return "correction" if entry.supersedes else "retraction" if entry.retracts else ""
+
+
+def _target(entry: Any) -> str:
+    """The entry that `entry` corrects or retracts, in words; "" where it is a new one."""
     if entry.supersedes:
         return f"corrects {entry.supersedes}"
     return f"retracts {entry.retracts}" if entry.retracts else ""
@@ -155,7 +160,7 @@ def _details(item: Any, candidate: Any) -> list[str]:
     first += [f"score {one_line(candidate.score, 30)}"] if candidate.score is not None else []
     edited = " (edited)" if candidate != item.candidate else ""
     made = [" · ".join(first), f"{item.place.user} · {candidate.created_at} · {candidate.id}{edited}"]
-    if about := target(candidate):
+    if about := _target(candidate):
         made.append(about)
     if candidate.link_to_evidence_id:
         made.append(f"links to {candidate.link_to_evidence_id}")

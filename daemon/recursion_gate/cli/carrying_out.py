@@ -107,7 +107,7 @@ def _told(what: str) -> Iterator[Callable[[], None]]:
         nonlocal said
         if not said and sys.stderr.isatty():
             said = True
-            click.echo(f"waiting until {what} ... (Ctrl-C stops waiting, and changes nothing)", err=True, nl=False)
+            click.echo(f"waiting until {what} ... (Ctrl-C stops the waiting)", err=True, nl=False)
 
     try:
         yield tell

@@ -11,7 +11,7 @@ import click
 
 from ..core.paths import Root
 from . import root_of
-from .card import Hints, Rejected, target, whole_card
+from .card import Hints, Rejected, kind_of, whole_card
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, table
 
@@ -95,8 +95,8 @@ def _row(item: Any, rejected: Rejected) -> tuple[str, ...]:
     marks = [item.state] if item.state != "pending" else []
     if item.edited or item.problem:
         marks.append("edited: cannot be read" if item.problem else "edited")
-    if about := target(item.now):
-        marks.append(about)
+    if kind := kind_of(item.now):
+        marks.append(kind)
     if before := rejected.of(item):
         marks.append(one_line(before.message.replace("rejected on", "rejected before on"), 100))
     text = one_line(item.now.raw_text, 500)

@@ -83,7 +83,8 @@ def forget(ctx: click.Context, entry: str, yes: bool, user: str | None, wait: fl
 
 
 def _print(found: Decided, reach: Reach, *, text: bool) -> None:
-    what = found.receipt.message if found.receipt else "waiting"
+    last = found.receipt
+    what = "it waits" if found.waits is not None else f"{last.action} on {last.at[:10]}" if last else "unknown"
     say(f"{found.name}, of {found.place.user}: {what}", bold=True)
     if text:
         say(one_line(found.text, 500), "> ", "> ")

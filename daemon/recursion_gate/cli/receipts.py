@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import root_of
-from .card import target
+from .card import kind_of
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
 from .output import one_line, print_json, print_json_list, table
 
@@ -78,8 +78,8 @@ def _row(user: str, receipt: Receipt) -> tuple[str, ...]:
     by = f"{receipt.by or '-'} ({receipt.via})"
     when = receipt.at[:16].replace("T", " ")
     text = "(forgotten)" if receipt.is_erased else one_line(receipt.raw_text, 500)
-    about = target(receipt)
-    text = f"({about}) {text}" if about else text
+    if kind := kind_of(receipt):
+        text = f"({kind}) {text}"
     return user, str(receipt.seq), when, receipt.action, by, receipt.candidate_id, text
 
 

@@ -188,8 +188,11 @@ class _Pile:
 def _hint(root: Root, counts: dict[str, int]) -> None:
     from ..disk.lock import is_held
 
-    if counts["approved"] + counts["rejected"] and is_held(root) is False:
+    if not counts["approved"] + counts["rejected"]:
+        return
+    if is_held(root) is False:
         click.echo("No daemon runs: 'recursion-gate run' or 'once' carries out what you decided.")
+    click.echo("A slip? 'recursion-gate undo --last' takes the last decision back.")
 
 
 class _Card:

@@ -50,7 +50,9 @@ def reach(found: Decided) -> Reach:
     if found.waits is not None:
         reached.goes.append("its place at the gate, and its card")
     if known.changed:
-        reached.goes.append(f"its text in {count(len(known.changed), 'receipt')}; that there was an entry stays")
+        reached.goes.append(
+            f"its text in {count(len(known.changed), 'receipt')}; that there was an entry, and when, stays"
+        )
     names = {name for receipt in known.said for name in filed.names_of(receipt)}
     cards = [name for name in names if (place.receipts / name).is_file()]
     if cards:
@@ -98,6 +100,8 @@ def _others(found: Decided) -> Iterator[str]:
     gone = entry.gone if entry else None
     if gone and gone.supersedes:
         yield f"{gone.evidence_id}, which corrects it, is an entry of its own: forget that, too, if it must go"
+    if corrected := found.receipt.supersedes if found.receipt else None:
+        yield f"{corrected}, which it corrects, is an entry of its own: its text stands in the evidence, struck"
     if others := [name for name in _same_words(found) if not gone or name != gone.evidence_id]:
         more = f" and {len(others) - _NAMED_LIMIT} more" if len(others) > _NAMED_LIMIT else ""
         named = ", ".join(others[:_NAMED_LIMIT]) + more
