@@ -279,6 +279,14 @@ def test_readers_in_a_loop_during_500_merges_see_only_states_that_there_were(tmp
     assert len(result.states) > 50, "the readers hardly saw anything"
 
 
+def test_readers_in_a_loop_while_decisions_are_taken_back_corrected_and_forgotten_see_only_states_that_there_were(
+    tmp_path: Path,
+) -> None:
+    result = torture.run(tmp_path, merges=150, readers=2, after=True)
+    assert result.problems == []
+    assert len(result.states) > 30, "the readers hardly saw anything"
+
+
 # -- without a trace --------------------------------------------------------------------------------------------------
 
 _FORBIDDEN = ("disk.atomic", "engine", "service", "archive.restore", "admin", "store.ledger", "store.gate")

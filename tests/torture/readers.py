@@ -1,10 +1,14 @@
 """Readers in a loop while merges run: what they see must be, each time, the state after exactly k merges.
 
     python -m tests.torture.readers --merges 10000
+    python -m tests.torture.readers --after --merges 2000
 
 One process writes as the daemon does (`Reconciler.reconcile`): it stages, approves and rejects, in passes of one to
 many decisions. The others take snapshots as fast as they can and note what they saw. Afterwards each is held against
 the files as they are then (`tests/support/truth.py`).
+
+With --after the writer also takes decisions back, corrects, retracts and forgets, one at a time, and writes down the
+state after each: what a reader sees must be one of those, so the state before or after each decision.
 
 What reading costs the writer: its rate with readers is set beside its rate with as many processes that are as busy and
 touch no file, since they take their share of the processors just the same. The three take turns, round by round,
@@ -17,9 +21,11 @@ knows nothing of receipts would, and it is counted how often that showed a line 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing as mp
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -32,11 +38,13 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from recursion_gate.core.model import id_hash
 from recursion_gate.core.paths import RECORD_FILES, Place, Root
+from recursion_gate.formats import cards
 from recursion_gate.reading import snapshot
 
 from ..support.roots import make_root
-from ..support.truth import Seen, Truth, seen
+from ..support.truth import Seen, Truth, digest, seen
 from ..support.world import World
 
 
@@ -106,6 +114,78 @@ def _candidate(candidate_id: str, dice: random.Random) -> dict[str, object]:
     }
 
 
+class Life(Writer):
+    """What comes after approval, too: corrections, retractions, decisions taken back, entries forgotten. The states are
+    written down as they stand on disk when the daemon has done its work."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        #: By the number of the last receipt: its hash, the Record, and the gate after it.
+        self.states: dict[int, tuple[str, str, list[str]]] = {}
+        #: The gate after it with all that was staged until the next one.
+        self.gates: dict[int, list[str]] = {}
+        self._acts: list[str] = []
+        self._numbers = itertools.count()
+        self._note()
+
+    def _note(self) -> None:
+        receipts, ids, record = self.world.receipts(), self.world.gate_ids(), self.world.record()
+        self.done = len(receipts)
+        head = receipts[-1]["hash"] if receipts else ""
+        texts = digest([record.get(name, b"").decode() for name in RECORD_FILES])
+        self.states.setdefault(self.done, (head, texts, ids))
+        self.gates[self.done] = ids
+        assert self.states[self.done][:2] == (head, texts), "a Record that changed without a receipt"
+
+    def work(self, merges: int) -> float:
+        began, until = time.perf_counter(), self.done + merges
+        while self.done < until:
+            self._one()
+        return time.perf_counter() - began
+
+    def _one(self) -> None:
+        world, dice = self.world, self._dice
+        kind = dice.choice(("approve", "approve", "approve", "reject", "undo", "undo", "forget"))
+        filed = sorted(world.place.receipts.glob("*/*.md"))
+        if kind in ("approve", "reject"):
+            for _ in range(dice.randint(1, 3)):
+                self._propose()
+            world.reconcile()
+            self._note()
+            if waiting := world.names("pending"):
+                card = world.place.pending / dice.choice(waiting)
+                world.move(card, "approved" if kind == "approve" else "rejected")
+        elif kind == "undo" and filed:
+            shutil.copy(dice.choice(filed), world.place.undo)
+        elif filed:
+            given = cards.id_of(dice.choice(filed).read_bytes())
+            (world.place.undo / "forget.md").write_text(f'---\nforget: "{given}"\n---\n')
+        world.reconcile()
+        self._note()
+        for path in world.place.problems.iterdir():
+            path.unlink()
+
+    def _propose(self) -> None:
+        dice, candidate_id = self._dice, f"c{next(self._numbers):06}"
+        fields = _candidate(candidate_id, dice)
+        if self._acts and (how := dice.choice((None, "supersedes", "supersedes", "retracts"))):
+            fields[how] = dice.choice(self._acts[-20:])
+        if fields.keys().isdisjoint(("retracts",)):
+            self._acts.append(f"ACT-2026-11-24-{id_hash(candidate_id)}")
+        self.world.drop(f"{candidate_id}.json", fields)
+
+    def problem(self, this: Seen) -> str:
+        """Why `this` was never the state of things; "" when it was."""
+        if this.seq not in self.states:
+            return f"receipt {this.seq} was never written alone"
+        head, texts, ids = self.states[this.seq]
+        if (this.head, this.record) != (head, texts):
+            return f"hash or Record are not those after receipt {this.seq}"
+        if this.waiting < len(ids) or this.gate != digest(self.gates[this.seq][: this.waiting]):
+            return f"the gate, with {this.waiting} waiting, is not that after receipt {this.seq}"
+        return ""
+
+
 # -- the readers ------------------------------------------------------------------------------------------------------
 
 
@@ -149,7 +229,7 @@ def _naive(place: Place) -> str:
     except FileNotFoundError:
         return "nothing there yet"
     lines = ledger.split(b"\n")[1:-1][-30:]
-    approved = [r for r in map(json.loads, lines) if r["action"] == "approved"]
+    approved = [r for r in map(json.loads, lines) if r["action"] == "approved" and r["evidence_id"]]
     if any(r["evidence_id"] not in evidence or r["evidence_id"] not in skills for r in approved):
         return "a receipt without its lines"
     last = evidence.partition("\n---")[0].rstrip().rpartition("\n")[2].split(" ")[1]
@@ -164,9 +244,9 @@ def _naive(place: Place) -> str:
 class Show:
     """One root on which a writer works, with readers looking on, or others that are merely busy, or nobody."""
 
-    def __init__(self, folder: Path, readers: int, spinners: int = 0) -> None:
+    def __init__(self, folder: Path, readers: int, spinners: int = 0, *, after: bool = False) -> None:
         self._world = World(make_root(folder / f"{readers}-{spinners}", "alex"))
-        self._writer = Writer(self._world)
+        self._writer = Life(self._world) if after else Writer(self._world)
         self._readers, self._spinners = readers, spinners
         self.result = Result()
 
@@ -205,14 +285,15 @@ class Show:
     def end(self) -> Result:
         """Hold what was seen against the files."""
         self._world.reconciler.close()
-        truth = Truth(self._world.place, self._writer.staged)
+        writer = self._writer
+        truth = writer if isinstance(writer, Life) else Truth(self._world.place, writer.staged)
         self.result.problems += filter(None, map(truth.problem, self.result.states))
         return self.result
 
 
-def run(folder: Path, merges: int, readers: int) -> Result:
-    """`merges` decisions while so many readers look on."""
-    show = Show(folder, readers)
+def run(folder: Path, merges: int, readers: int, *, after: bool = False) -> Result:
+    """`merges` decisions while so many readers look on; with those `after` approval, too."""
+    show = Show(folder, readers, after=after)
     show.go_on(merges)
     return show.end()
 
@@ -223,9 +304,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="in how many rounds, so that the three take turns")
     parser.add_argument("--readers", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where to work; else a temporary folder")
+    parser.add_argument("--after", action="store_true", help="also undo, correct, retract and forget; no rates")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
+        if given.after:
+            return _print(run(folder, given.merges, given.readers, after=True))
         alone, beside = Show(folder, 0), Show(folder, 0, spinners=given.readers)
         watched = Show(folder, given.readers)
         for number in range(given.rounds):
@@ -234,11 +318,15 @@ def main() -> int:
                 show.go_on(given.merges // given.rounds)
         rates = [_median(show.result.rates) for show in (alone, beside, watched)]
         result = watched.end()
-    merging = sum(n for state, n in result.states.items() if state.completed)
     print(f"decisions a second, median of {given.rounds} rounds")
     print(f"  alone                {rates[0]:8,.0f}")
     print(f"  beside {given.readers} busy process{'es' if given.readers > 1 else '  '}{rates[1]:8,.0f}")
     print(f"  with {given.readers} reader{'s' if given.readers > 1 else ' '}       {rates[2]:8,.0f}")
+    return _print(result)
+
+
+def _print(result: Result) -> int:
+    merging = sum(n for state, n in result.states.items() if state.completed)
     print(f"decisions              {result.merges:8,}")
     print(f"snapshots              {result.states.total():8,}, the slowest {1000 * result.slowest:,.0f} ms")
     print(f"  in mid-merge         {merging:8,}")

@@ -50,6 +50,10 @@ def _log_to_stderr(progress: Progress, *, verbose: bool, quiet: bool = False) ->
     logging.getLogger("recursion_gate").setLevel(level)
 
 
+#: The events that `once` counts, in this order.
+_COUNTED = ("staged", "refused", "approved", "rejected", "undone", "forgotten", "returned", "planned")
+
+
 @click.command()
 @click.option("--poll", is_flag=True, help="Look every poll_seconds: for disks that tell of no file events.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -111,9 +115,7 @@ def once(ctx: click.Context, as_json: bool, verbose: bool) -> None:
     def display_path(user: str, path: str) -> str:
         return printable(root.place(user).display_path(path))
 
-    counts = {
-        what: done[what] for what in ("staged", "refused", "approved", "rejected", "returned", "planned") if done[what]
-    }
+    counts = {what: done[what] for what in _COUNTED if done[what]}
     if as_json:
         print_json(
             {

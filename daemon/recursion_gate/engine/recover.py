@@ -14,6 +14,7 @@ from ..disk import atomic, untrusted
 from ..formats import record_edit
 from ..store import read_me, recovery
 from ..store.index import Decided
+from ..store.standing import Standing
 from .forget import finish_forgetting
 from .merge import change_gate
 from .record_files import BeingSaved, RecordFiles
@@ -77,12 +78,21 @@ def _finish(state: UserState) -> None:
             state.events.say("finished", receipt.candidate_id, seq=receipt.seq)
     finish_forgetting(state)
     decided = [r for c in state.gate if (r := state.ledger.find(c.id)) is not None]
-    state.lacks = not_in_the_record(state, {r.seq: r for r in [*state.ledger.latest(_LATEST), *decided]}.values())
+    due = [*_latest_that_stand(state), *(r for r in decided if (e := state.entry(r.candidate_id)) and e.gone is None)]
+    state.lacks = not_in_the_record(state, {r.seq: r for r in due}.values())
     for receipt in state.lacks:
         state.events.say("record-behind", receipt.candidate_id, seq=receipt.seq, fix="recursion-gate doctor --fix")
     if decided:  # an older gate was put back: what was decided stays decided
         change_gate(state, decided)
     state.ledger.put_into_index()  # which tells from now on that nothing is left half done
+
+
+def _latest_that_stand(state: UserState) -> list[Receipt]:
+    """Of the last receipts those whose lines must be in the Record: not of what was taken back, superseded or retracted
+    since. Raises OSError."""
+    known = Standing()
+    latest = state.ledger.latest(_LATEST)
+    return [r for r in latest if known.of(r.candidate_id, r.action, r.supersedes, r.retracts) == "stands"]
 
 
 def not_in_the_record(state: UserState, receipts: Iterable[Receipt]) -> list[Receipt]:
