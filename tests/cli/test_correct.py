@@ -171,6 +171,31 @@ def test_a_daemon_that_does_nothing_is_said_with_what_to_do(world: World, act: s
     assert "recursion-gate approve cand-" in done.output
 
 
+def test_a_decision_that_rests_is_not_said_to_be_done(world: World, act: str) -> None:
+    world.root.settings.write_text("grace_seconds = 60\n")
+    done = run(world.root, "retract", act, "--yes")
+    assert done.exit_code == 0, done.output
+    assert "approved; it is not done yet: 'recursion-gate status'" in done.output
+    assert len(world.receipts()) == 1
+    undone = run(world.root, "undo", "--last")
+    assert "approved, not carried out yet" in undone.output
+    assert len(world.names("pending")) == 1
+
+
+def test_of_two_about_one_entry_the_second_comes_back_with_its_note(world: World, act: str) -> None:
+    world.restart()
+    card = world.stage("first", "Owls hunt.", supersedes=act)
+    world.reconciler.close()
+    world.root.settings.write_text("grace_seconds = 3\n")
+    world.move(card, "approved")
+    with Daemon(world.root):
+        done = call(world.root, "retract", act, "--yes")
+    assert done.returncode == 1, done.stdout
+    assert "came back" in done.stderr
+    assert "no longer stands" in done.stderr
+    assert [r["candidate_id"] for r in world.receipts()] == ["a", "first"]
+
+
 def test_json_answers(world: World, act: str) -> None:
     answer = json.loads(run(world.root, "correct", act, "Owls hunt.", "--yes", "--json").stdout)
     assert (answer["about"], answer["state"], answer["done"]) == (act, "approved", True)

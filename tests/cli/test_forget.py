@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.shell_completion import ShellComplete
+from recursion_gate import cli
 from recursion_gate.audit.verify import verify
 from recursion_gate.core.paths import Root
 from recursion_gate.disk.lock import hold
@@ -105,3 +107,12 @@ def test_twice_is_once(world: World, act: str) -> None:
 
 def test_json_asks_nothing(world: World, act: str) -> None:
     assert run(world.root, "forget", act, "--json").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["undo", "correct", "retract", "forget"])
+def test_the_shell_completes_ids_and_learns_no_text(world: World, act: str, command: str) -> None:
+    found = ShellComplete(cli.main, {}, "recursion-gate", "_X").get_completions(
+        ["--root", str(world.root.path), command], ""
+    )
+    assert {item.value for item in found} == {"a", act}
+    assert not [item for item in found if item.help]

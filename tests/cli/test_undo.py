@@ -33,13 +33,16 @@ def test_an_approval_is_taken_back_and_what_leaves_the_record_is_shown(world: Wo
     world.reconciler.close()
     done = run(world.root, "undo", "a")
     assert done.exit_code == 0, done.output
-    assert f"approved on 2026-11-26 as {act}" in done.output
+    assert f"approved on {world.receipts()[0]['merged_at'][:10]} as {act}" in done.output
     assert "> I learned about owls." in done.output
     assert f"-- • I learned about owls. — {act}" in done.output
     assert "a waits again" in done.output
     assert world.record() == before
     assert [r["action"] for r in world.receipts()] == ["approved", "undone"]
     assert world.card("a")
+    assert "waits again: its decision was taken back on " in run(world.root, "show", "a").output
+    at = world.receipts()[-1]["undone_at"]
+    assert json.loads(run(world.root, "show", "a", "--json").stdout)["taken_back"] == at
 
 
 @pytest.mark.parametrize("options", [["--last"], ["--last", "--user", "alex"]])

@@ -52,7 +52,7 @@ class CarryingOut:
                 self.why = "no daemon runs here: it is done when one does ('recursion-gate run', or 'once')"
                 return done()
             self._do_it()
-            self.why = "the work of 'recursion-gate once' did not do it: 'recursion-gate doctor' looks for the reason"
+            self.why = "it is not done yet: 'recursion-gate status' gives the reason"
             return done()
         self.why = "the daemon has not done it yet: 'recursion-gate status' gives the reason"
         return self._wait(done, what)

@@ -233,12 +233,13 @@ class _Asked:
     def _card_of(self, found: Decided, candidate_id: str, path: Any) -> Any:
         """Its card, as soon as it is in pending/. Raises click.ClickException where the drop was refused."""
         from ..clients import decide, requests
+        from ..store.gate import Gate
 
         def look() -> Any:
             refused = requests.refusal(found.place, path)
             if refused is not None:
                 raise click.ClickException(f"{refused.problem}. {refused.remedy}".strip())
-            if path.exists():
+            if path.exists() or candidate_id not in Gate.load(found.place):
                 return None
             items = decide.waiting(self._root, [found.place.user], self._settings)
             return next((w for w in items if w.candidate.id == candidate_id and w.card), None)
@@ -284,8 +285,13 @@ class _Asked:
     def _wait_for_the_merge(self, found: Decided, item: Any, made: _Done) -> None:
         """Wait until it has left the gate; says what became of it."""
         from ..clients import decide, decided
+        from ..store.gate import Gate
+
+        moved = found.place.approved / item.card.name
 
         def look() -> Any:
+            if moved.exists() and item.candidate.id in Gate.load(found.place):
+                return None  # as long as it lies there, not all cards need be read
             now = [w for w in decide.waiting(self._root, [found.place.user], self._settings)
                    if w.candidate.id == item.candidate.id]  # fmt: skip
             if not now:

@@ -13,7 +13,7 @@ from ..core.paths import Root
 from . import root_of
 from .card import Hints, Rejected, kind_of, whole_card
 from .options import Filter, LeftOut, filter_options, json_option, user_option, users_of
-from .output import one_line, print_json, table
+from .output import one_line, print_json, say, table
 
 __all__ = ["approve", "complete_decided", "pending", "reject", "show"]
 
@@ -142,6 +142,7 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
         )
     candidate = item.now
     found = Hints().on(item)
+    taken_back = _taken_back(item)
     if as_json:
         adds, goes = ([{"file": a.file, "heading": a.heading, "line": a.line} for a in item.effect(candidate)
                        if a.goes is gone] for gone in (False, True))  # fmt: skip
@@ -149,10 +150,25 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
         print_json(
             {"user": item.place.user, "candidate": item.candidate.as_json(), "edited": edited, "adds": adds,
              "goes": goes, "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found],
-             "rejected_before": Rejected().as_json(item)}
+             "rejected_before": Rejected().as_json(item), "taken_back": taken_back}
         )  # fmt: skip
         return
+    if taken_back:
+        say(f"waits again: its decision was taken back on {taken_back[:10]}", fg="yellow")
     click.echo(whole_card(item, candidate, found))
+
+
+def _taken_back(item: Any) -> str | None:
+    """When the last decision on a waiting candidate was taken back; None where there is none, or this account may not
+    look."""
+    from ..clients import decided
+    from ..core.errors import GateError
+
+    try:
+        receipt = decided.find(Root(item.place.root), [item.place.user], item.candidate.id).receipt
+    except (GateError, OSError):
+        return None
+    return receipt.at if receipt is not None and receipt.action == "undone" else None
 
 
 def _find(root: Root, user: str | None, candidate_id: str, settings: Any) -> Any:

@@ -85,6 +85,10 @@ def show() -> _Json:
         "state": _STATE,
         "hints": _list(Hint.model_json_schema()) | {"description": "What to know before deciding; advisory."},
         "rejected_before": _rejected_before(),
+        "taken_back": {
+            "type": ["string", "null"],
+            "description": "When its last decision was taken back; null where there is none.",
+        },
     }
     return {"title": "ShowAnswer", "description": "One candidate that waits.", **_object(fields)}
 
