@@ -36,7 +36,6 @@ from ..disk.untrusted import open_plain
 from ..store import gate_reader, index, jsonl
 from ..store.baseline import NONE
 from ..store.index import Decided
-from ..store.jsonl import HEAD
 from ..store.recovery import is_unfinished
 from . import card_check
 from .anchors import Anchor, look_for
@@ -44,6 +43,7 @@ from .chain import Chain, Link
 from .claims import Claim
 from .findings import Finding, Findings, Proof
 from .fingerprints import fingerprint, without
+from .forgetting import Later, later
 from .record_lines import RecordLines
 
 __all__ = ["verify"]
@@ -156,16 +156,17 @@ class _UserAudit:
         record.read(seed)
         unfinished: list[int] = []
         stale: list[int] = []
-        tracked, being_forgotten = _become_of(place, reach)
-        record.track(tracked)
+        told = later(place, reach)
+        record.track(told.of)
         for link in self._walk(seed, progress):
             receipt = link.receipt
             early = link.end <= reach
-            last = tracked.get(receipt.candidate_id, receipt.seq) == receipt.seq  # it tells what the gate must show
+            last = told.of.get(receipt.candidate_id, receipt.seq) == receipt.seq  # it tells what the gate must show
             waits = last and is_unfinished(receipt, (self._waiting or {}).__contains__)
-            record.expect(receipt, sure=early and not waits and receipt.candidate_id != being_forgotten)
+            record.expect(receipt, sure=early and not waits and receipt.candidate_id != told.in_the_midst)
             filed.expect(receipt)
             self._count(link)
+            self._check_erasure(link, told)
             if early and waits:
                 unfinished.append(receipt.seq)
             elif early and unfinished:
@@ -246,6 +247,19 @@ class _UserAudit:
             self._ids.append(mark)
         if _made_evidence(receipt):
             self._acts.append(fingerprint((receipt.evidence_id or "").encode(errors="replace")))
+
+    def _check_erasure(self, link: Link, told: Later) -> None:
+        receipt, path = link.receipt, self.place.ledger
+        if told.erased_for_nothing(receipt):
+            message = f"what receipt {receipt.seq} said was erased, and no later receipt forgets it"
+            self._add("fault", "erased-not-forgotten", path, message, "Put back a copy that is whole.")
+        elif named := told.still_says(receipt):
+            what = f"receipt {receipt.seq} still has what {named} said, which was forgotten"
+            if told.in_the_midst and id_hash(told.in_the_midst) == act_key(named):
+                self._add("note", "forgetting", path, f"{what} just now: the daemon erases it at its next look")
+            else:
+                remedy = "An older copy was put back, perhaps. Restart the daemon, and forget it once more."
+                self._add("fault", "forgetting-not-finished", path, f"forgetting is not finished: {what}", remedy)
 
     def _say_at_the_gate(self, unfinished: list[int], stale: list[int]) -> None:
         gate = self.place.gate
@@ -337,27 +351,3 @@ def _made_evidence(receipt: Receipt) -> bool:
 
 def _receipts(seqs: Sequence[int]) -> str:
     return f"receipt {seqs[0]}" if len(set(seqs)) == 1 else f"receipts {numbers(seqs)}"
-
-
-def _become_of(place: Place, reach: int) -> tuple[dict[str, int], str | None]:
-    """The entries of which a later receipt tells that they were taken back, superseded or retracted, by candidate and
-    by `id_hash`, with the number of the last receipt; and the one that is being forgotten just now, if any."""
-    found: dict[str, int] = {}
-    ids: dict[str, int] = {}
-    last: str | None = None
-    with suppress(FileNotFoundError):
-        for _, line in jsonl.forwards(place.ledger, reach):
-            head = HEAD.match(line)
-            last = None
-            if head is None:
-                continue
-            candidate_id = head["id"].decode()
-            if head["target"]:
-                found[act_key(head["target"].decode())] = 0
-            if head["action"] == b"forgotten":
-                last = candidate_id
-            if head["action"] in (b"undone", b"forgotten"):
-                found[id_hash(candidate_id)] = ids[candidate_id] = int(head["seq"])
-            elif candidate_id in ids:
-                ids[candidate_id] = int(head["seq"])
-    return found | ids, last

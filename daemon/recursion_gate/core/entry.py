@@ -63,6 +63,11 @@ def check_undo(
     if last is None or last.action not in ("approved", "rejected"):
         done = f"it was {last.message}" if last else "it was never staged"
         raise Refusal(f"there is no decision on '{candidate_id}' to take back: {done}", "Delete this file.")
+    if last.is_erased:  # a retraction: what it says goes with its entry
+        raise Refusal(
+            f"the decision on '{candidate_id}' cannot be taken back: what it said was forgotten with {last.target}",
+            "Delete this file.",
+        )
     later = ([gone] if gone else []) + list(linked)
     if later:
         how = {r.seq: "links to it" for r in linked}

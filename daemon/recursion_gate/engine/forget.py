@@ -151,8 +151,8 @@ def _sweep_file(state: UserState, path: Path, candidate_id: str, filed_as: Colle
     own = cards.id_of(seen.data) == candidate_id or f"{path.parent.name}/{name}" in filed_as
     # An editor's copy of a card, or what somebody tried to drop, is known by all of the text, too; a drop that is still
     # to be staged is an entry of its own unless it has the id.
-    any_form = path.parent == place.problems or (is_ignored(name) and path.parent != place.inbox)
-    if own or _is_a_drop_of(seen.data, candidate_id, pieces if any_form else None):
+    by_text = path.parent == place.problems or (is_ignored(name) and path.parent != place.inbox)
+    if own or _is_a_drop_of(seen.data, candidate_id, pieces, by_text=by_text):
         if path.parent == place.problems:
             atomic.remove(f"{path}.why.txt")
         discard(state, path, seen.mark, "it is forgotten")
@@ -163,15 +163,17 @@ def _sweep_file(state: UserState, path: Path, candidate_id: str, filed_as: Colle
     return without is not None
 
 
-def _is_a_drop_of(data: bytes, candidate_id: str, pieces: _Pieces | None) -> bool:
-    """Whether this is a drop of the entry: it has its id, or all of its text, where that is to tell."""
+def _is_a_drop_of(data: bytes, candidate_id: str, pieces: _Pieces, *, by_text: bool) -> bool:
+    """Whether this is a drop of the entry: it has its id, or all of its text, where that is enough."""
     text = data.decode(errors="replace")
-    with suppress(ValueError, RecursionError):
+    try:
         given = json.loads(text)
         if isinstance(given, dict) and given.get("id") == candidate_id:
             return True
         text = json.dumps(given, ensure_ascii=False)
-    return pieces is not None and pieces.whole_in(text)
+    except (ValueError, RecursionError):  # perhaps it is cut short
+        by_text = by_text or f'"{candidate_id}"' in text
+    return by_text and pieces.whole_in(text)
 
 
 def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:

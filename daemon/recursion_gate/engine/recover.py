@@ -46,6 +46,7 @@ def _prepare(place: Place) -> None:
     for folder in (place.home, place.receipts, place.pending, place.problems):
         if os.path.lexists(folder / TEMP_NAME):
             atomic.remove(folder / TEMP_NAME)
+            atomic.sync_folder(folder)  # it may have what was forgotten
 
 
 def _not_from_strangers(place: Place) -> None:

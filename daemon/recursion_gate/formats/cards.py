@@ -332,7 +332,11 @@ def _is_linked(lines: Sequence[Change]) -> bool:
 
 
 def is_torn(data: bytes, whole: bytes) -> bool:
-    """Whether `data` is what a power cut has left of the card `whole`: cut short, or with NULs for its bytes."""
+    """Whether `data` is what a power cut has left of the card `whole`: cut short, or with NULs for its bytes. With NULs
+    it may be one that was made before its preview was made anew."""
+    if b"\0" in data:
+        above = whole.rfind(b"\n<!-- recursion-gate:")
+        return all(here in (0, was) for here, was in zip(data[:above], whole[:above], strict=False))
     if len(data) > len(whole) or data == whole:
         return False
     return all(here in (0, was) for here, was in zip(data, whole[: len(data)], strict=True))

@@ -129,7 +129,7 @@ class _Story:
             if (id_hash(candidate_id) == self._key) if is_act else candidate_id == given:
                 self.own.append(jsonl.receipt(snapshot.place, line))
             elif head["target"]:
-                self._note(self.gone, act_key(head["target"].decode()), line)
+                self._note(self.gone, act_key(head["target"].decode(errors="replace")), line)
             elif evidence and act_key(evidence) == self._key:
                 self._note(self.linked, candidate_id, line)
             if head["action"] == b"forgotten":

@@ -67,8 +67,8 @@ def traces(place: Place, candidate_id: str, receipts: Iterable[tuple[int, bytes]
         if head is None:
             continue
         own = head["id"].decode() == candidate_id
-        about = bool(head["target"]) and act_key(head["target"].decode()) == key
-        linked = bool(head["evidence"]) and act_key(head["evidence"].decode()) == key
+        about = bool(head["target"]) and act_key(head["target"].decode(errors="replace")) == key
+        linked = bool(head["evidence"]) and act_key(head["evidence"].decode(errors="replace")) == key
         if not (own or about or linked):
             continue
         receipt = jsonl.receipt(place, line)

@@ -187,7 +187,7 @@ class Decided:
                 candidate_id = head["id"].decode()
                 key = id_hash(candidate_id)
                 for named, is_link in ((head["evidence"], True), (head["target"], False)):
-                    if named and (other := act_key(named.decode())) != key:
+                    if named and (other := act_key(named.decode(errors="replace"))) != key:
                         about.append((place.user, other, is_link, at))
                 if head["action"] == b"undone":
                     back.append((place.user, key))

@@ -52,7 +52,7 @@ class Standing:
         head = jsonl.HEAD.match(line)
         if head is None:
             return None
-        target = head["target"].decode() if head["target"] else None
+        target = head["target"].decode(errors="replace") if head["target"] else None
         supersedes, retracts = (target, None) if head["what"] == b"supersedes" else (None, target)
         return self.of(head["id"].decode(), head["action"].decode(), supersedes, retracts)
 
