@@ -40,8 +40,9 @@ class Film(atomic.Calls):
 
     def shoot(self) -> None:
         files = sorted(p for p in self.place.home.iterdir() if not p.name.startswith("."))
-        size = self.place.ledger.stat().st_size if self.place.ledger.exists() else -1
-        now = ([(p.name, p.stat().st_ino) for p in files], size)
+        stat = self.place.ledger.stat() if self.place.ledger.exists() else None
+        size = stat.st_size if stat else -1  # one that is replaced, since something was forgotten, may be as long
+        now = ([(p.name, p.stat().st_ino) for p in files], size, stat and stat.st_ino)
         if now == self._last:
             return
         self._last = now
@@ -68,6 +69,10 @@ class Film(atomic.Calls):
 
     def rename(self, old: str, new: str) -> None:
         super().rename(old, new)
+        self.shoot()
+
+    def exchange(self, old: str, new: str) -> None:
+        super().exchange(old, new)
         self.shoot()
 
     def close(self, fd: int) -> None:
@@ -194,6 +199,50 @@ def test_a_line_that_two_receipts_put_in_stands_there_once_for_each_at_every_ste
         taken = look(Place(frame, "alex"))
         assert taken.texts["self-knowledge.md"].count(line) == max(0, taken.seq - 1)
         assert taken.texts["self-skill-think.md"].count(line) == max(0, taken.seq - 1)
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> tuple[list[Path], torture.Life]:
+    """The frames of decisions that are taken back, corrected, retracted and forgotten, one at a time."""
+    world = World(make_root(tmp_path / "root", "alex"))
+    with filming(world.place, tmp_path / "frames") as film:
+        writer = torture.Life(world)
+        writer.work(24)
+    actions = {r["action"] for r in world.receipts()}
+    assert actions == {"approved", "rejected", "undone", "forgotten"}, actions
+    return film.frames, writer
+
+
+def look_again(place: Place) -> snapshot.Snapshot:
+    """A snapshot, of which a look or two may have come to nothing: something was forgotten meanwhile."""
+    for _ in range(snapshot._LOOKS):
+        if (taken := snapshot._look(place)) is not None:
+            return taken
+    raise AssertionError("no look was enough")
+
+
+def test_at_every_step_of_a_decision_of_any_kind_a_snapshot_is_the_state_before_or_after_it(
+    life: tuple[list[Path], torture.Life],
+) -> None:
+    frames, writer = life
+    completed = 0
+    for number, frame in enumerate(frames):
+        this = seen(look(Place(frame, "alex")))
+        assert writer.problem(this) == "", f"frame {number}"
+        completed += this.completed
+    assert completed > 5, "hardly a frame shows a decision under way"
+
+
+def test_a_writer_that_gets_ahead_of_a_reader_by_any_decision_does_not_tear_the_snapshot(
+    life: tuple[list[Path], torture.Life],
+) -> None:
+    frames, writer = life
+    dice = random.Random(7)
+    for _ in range(3000):
+        first = dice.randrange(len(frames))
+        near = range(first, min(len(frames), first + dice.choice((2, 5, 20, 100))))
+        schedule = sorted(dice.choices(near, k=LOOKS + 4))
+        assert writer.problem(seen(look_again(passing(frames, schedule)))) == "", schedule
 
 
 def test_the_looks_are_as_many_as_the_tests_above_think(story: tuple[list[Path], Truth]) -> None:
