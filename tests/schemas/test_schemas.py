@@ -119,7 +119,17 @@ def test_what_a_command_prints_is_what_its_schema_says(world: World, name: str, 
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["pending"], 0), (["show", "c5"], 0), (["receipts"], 0), (["verify"], 0), (["status"], 1), (["doctor"], 0)],
+    [
+        (["pending"], 0),
+        (["show", "c5"], 0),
+        (["receipts"], 0),
+        (["verify"], 0),
+        (["status"], 1),
+        (["doctor"], 0),
+        (["undo", "c4"], 0),
+        (["correct", "c2", "It crashed.", "--yes"], 0),
+        (["forget", "c3", "--yes"], 0),
+    ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_what_the_commands_of_people_and_proofs_print_is_what_their_schemas_say(
