@@ -31,10 +31,15 @@ def test_what_is_set_is_set_and_the_rest_stays(root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f.name for f in fields(Settings) if f.name not in ("lanes", "card_hints", "triggers")]
+    "name", [f.name for f in fields(Settings) if f.name not in ("lanes", "card_hints", "triggers", "page_account")]
 )
 def test_each_number_can_be_set(root: Root, name: str) -> None:
     assert getattr(_load(root, f"{name} = 7\n"), name) == 7
+
+
+def test_the_account_of_the_page_is_a_name(root: Root) -> None:
+    assert Settings().page_account == ""
+    assert _load(root, 'page_account = "rg-page"\n').page_account == "rg-page"
 
 
 def test_hints_on_cards_can_be_turned_off(root: Root) -> None:

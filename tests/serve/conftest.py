@@ -16,7 +16,9 @@ from ..support.world import World
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """A door at a root with the users alex and blake."""
-    with Door(make_root(tmp_path_factory.mktemp("root"), "alex", "blake"), "--rate", "0") as opened:
+    with Door(
+        make_root(tmp_path_factory.mktemp("root"), "alex", "blake"), "--rate", "0", "--only", "agents,readers"
+    ) as opened:
         yield opened
 
 

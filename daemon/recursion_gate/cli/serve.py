@@ -13,17 +13,24 @@ from . import root_of
 if TYPE_CHECKING:
     import socket
 
+    from starlette.routing import BaseRoute
+
     from ..clients.keys import Keys
     from ..core.paths import Root
+    from ..core.settings import Settings
+    from ..serve.door import Door
+    from ..serve.people.page import Page
 
 __all__ = ["serve"]
 
-_PARTS = ("agents", "readers")
+_PARTS = ("agents", "readers", "people")
 _PORT = 8737
 
 
-def _parts(ctx: click.Context, param: click.Parameter, value: str | None) -> frozenset[str]:
-    names = frozenset(name.strip() for name in (value or ",".join(_PARTS)).split(",") if name.strip())
+def _parts(ctx: click.Context, param: click.Parameter, value: str | None) -> frozenset[str] | None:
+    if value is None:
+        return None
+    names = frozenset(name.strip() for name in value.split(",") if name.strip())
     unknown = sorted(names - set(_PARTS))
     if unknown or not names:
         raise click.BadParameter(f"{', '.join(unknown) or 'nothing'}: the parts are {', '.join(_PARTS)}.")
@@ -33,7 +40,7 @@ def _parts(ctx: click.Context, param: click.Parameter, value: str | None) -> fro
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help=f"On 127.0.0.1; {_PORT} unless told, 0 is any free one.")
 @click.option("--uds", metavar="PATH", type=click.Path(path_type=Path), help="A unix socket in place of a port.")
-@click.option("--only", "parts", metavar="PARTS", callback=_parts, help="Of agents, readers: all unless told.")
+@click.option("--only", "parts", metavar="PARTS", callback=_parts, help="Of agents, readers, people.")
 @click.option("--host", "hosts", metavar="NAME", multiple=True, help="A name that a proxy passes on as Host.")
 @click.option("--rate", type=click.FloatRange(0), default=200, show_default=True, help="Requests a second of a token.")
 @click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="For used keys; .doors/ unless told.")
@@ -42,19 +49,21 @@ def serve(
     ctx: click.Context,
     port: int | None,
     uds: Path | None,
-    parts: frozenset[str],
+    parts: frozenset[str] | None,
     hosts: tuple[str, ...],
     rate: float,
     state: Path | None,
 ) -> None:
-    """The HTTP door: agents propose, readers read, with tokens.
+    """The HTTP door: agents propose, readers read, with tokens; people decide on their page.
 
     On this computer only: for others put a proxy with TLS in front, and name it with --host. A token is made with
-    'token add'. Whatever comes in becomes a drop; no address approves.
+    'token add'; what comes in by one becomes a drop, and decides nothing. The page opens by a link that is printed.
+    Unless told otherwise all three are served, but the page only where one account does everything (no [lanes]).
 
     \b
     Examples:
       recursion-gate serve
+      recursion-gate serve --only people
       recursion-gate serve --only agents --uds /run/recursion-gate/agents.sock
     """
     if port is not None and uds is not None:
@@ -70,10 +79,44 @@ def serve(
         ) from err
     from ..core.settings import load_settings
 
+    settings = load_settings(root)
+    parts = _served(settings, parts)
     sockets = _sockets(port, uds)
     limits = Limits(rate=rate, burst=5 * rate or 1)
-    door = Door(root, parts, load_settings(root), limits, frozenset(hosts), _keys(root, state, parts))
-    listen.serve(create_app(root, (), door=door), door, sockets, uds)
+    door = Door(root, parts, settings, limits, frozenset(hosts), _keys(root, state, parts))
+    page, routes = _page(door) if "people" in parts else (None, [])
+    app = create_app(root, (), door=door, people=routes)
+    if page is not None:
+        page.at = listen.address_of(sockets[0])
+    listen.serve(app, door, sockets, uds, page.say_link if page else None)
+
+
+def _served(settings: Settings, parts: frozenset[str] | None) -> frozenset[str]:
+    """The parts that were asked for; else all, but for the page where it needs a lane of its own, or an agent runs
+    this. Raises NotAPerson."""
+    from ..clients.person import NotAPerson, check_person
+
+    if parts is not None:
+        if "people" in parts:
+            check_person()
+        return parts
+    try:
+        check_person()
+    except NotAPerson as err:
+        click.echo(f"without the page for people: {err}", err=True)
+        return frozenset(_PARTS) - {"people"}
+    return frozenset(_PARTS) - ({"people"} if settings.lanes else set())
+
+
+def _page(door: Door) -> tuple[Page, list[BaseRoute]]:
+    try:
+        from ..serve.people.routes import people
+    except ModuleNotFoundError as err:
+        raise click.ClickException(
+            f"the page needs the extra 'serve' ({err.name} is missing): pip install 'recursion-gate[serve]', or leave "
+            "the page out with --only agents,readers"
+        ) from err
+    return people(door)
 
 
 def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:

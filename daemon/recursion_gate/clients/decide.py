@@ -230,10 +230,16 @@ def _means(given: str, candidate_id: str) -> bool:
 
 
 def decide(
-    item: Waiting, action: Action, *, shown: str | None = None, reason: str | None = None, via: str = "cli"
+    item: Waiting,
+    action: Action,
+    *,
+    shown: str | None = None,
+    reason: str | None = None,
+    via: str = "cli",
+    by: str | None = None,
 ) -> None:
     """Move the card of one candidate into approved/ or rejected/. The card is written anew, so that it carries how,
-    and the file system by whom, it was decided.
+    and the file system by whom, it was decided; `by` is somebody else than the account that runs this.
 
     `shown` is the `digest` of the card that the person has looked at: what somebody has edited since is not decided
     on. Raises Changed then, Refusal when it is decided already, NotAPerson where an agent runs this, OSError.
@@ -243,7 +249,7 @@ def decide(
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
     card, seen = item.look()
     _check_unchanged(seen.data, shown)
-    _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason), own=True)
+    _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason, by), own=True)
     with contextlib.suppress(FileNotFoundError):
         aside.take_away(card, untrusted.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
 

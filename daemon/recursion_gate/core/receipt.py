@@ -77,7 +77,10 @@ class Receipt(BaseModel):
     undone_at: str | None = None
     forgotten_at: str | None = None
     via: Literal["folder", "cli", "web"]
-    by: str | None = Field(None, description="The account that decided, where the system can tell; never a guess.")
+    by: str | None = Field(
+        None,
+        description="Who decided, where the system can tell: an account, or a person's name on the page. No guess.",
+    )
     skill_tag: Skill | None = None
     suggested_ix_section: Section | None = None
     reason: str | None = None

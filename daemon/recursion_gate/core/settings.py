@@ -107,6 +107,8 @@ class Settings:
     #: By `activity_type`: the line that such a drop suggests beside its evidence, or False for none. Types that are not
     #: here have the template's (`formats.triggers`).
     triggers: Mapping[str, Trigger | Literal[False]] = field(default_factory=dict)
+    #: With lanes: the account that the people's page runs under. Its cards say who has signed in there and decided.
+    page_account: Annotated[str, Strict()] = ""
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 

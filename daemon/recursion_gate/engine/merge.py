@@ -35,13 +35,14 @@ def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFi
     """Carry out these decisions, in this order. Raises BeingSaved before anything is written, OSError, Parked."""
     moment = instant(now())
     drafts: list[dict[str, Any]] = []
+    door = state.settings.page_account
     for action in decided:
         decision = action.decision
         if isinstance(action, Reject):
-            drafts.append(_draft(decision, decision.staged, None, moment))
+            drafts.append(_draft(decision, decision.staged, None, moment, door))
             continue
         candidate, evidence = decision.verdict.candidate, action.linked_to or act_id(decision.staged)
-        draft = _draft(decision, candidate, None if candidate.retracts else evidence, moment)
+        draft = _draft(decision, candidate, None if candidate.retracts else evidence, moment, door)
         if not candidate.retracts:
             added = record_edit.additions(candidate, evidence, linked=action.linked_to is not None)
             draft["lines"] = {each.file: [each.line] for each in added}
@@ -106,12 +107,14 @@ def taken_out(entry: Entry, why: str, draft: dict[str, Any], texts: RecordFiles)
     return old
 
 
-def _draft(decision: Decision, candidate: Candidate, evidence: str | None, moment: str) -> dict[str, Any]:
-    """A receipt but for its place in the chain."""
+def _draft(decision: Decision, candidate: Candidate, evidence: str | None, moment: str, door: str) -> dict[str, Any]:
+    """A receipt but for its place in the chain. `door` is the account of the people's page."""
     card, staged = decision.cards[0], decision.staged
     action, verdict = card.folder, card.verdict
     via = cards.via_of(card.seen.data, verdict.via, action) if ownership.is_unmoved(card.seen.stat) else None
     is_approval = action == "approved"
+    signer = cards.signer_of(verdict.via)
+    by = ownership.decided_by(card.path, card.seen.stat, signer, door) if via else None
     return {
         "candidate_id": staged.id,
         "action": action,
@@ -122,7 +125,7 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
         "merged_at": moment if is_approval else None,
         "rejected_at": moment if action == "rejected" else None,
         "via": via or "folder",
-        "by": ownership.wrote(card.path, card.seen.stat) if via else None,
+        "by": by,
         "skill_tag": candidate.skill_tag,
         "suggested_ix_section": candidate.suggested_ix_section,
         "reason": verdict.reason,

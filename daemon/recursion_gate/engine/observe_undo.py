@@ -41,7 +41,7 @@ def requests(state: UserState) -> tuple[list[Odd], list[Request]]:
         if stranger:
             odd.append(Strange(path, seen.mark, stranger))
             continue
-        request = _request(path, seen)
+        request = _request(path, seen, state.settings.page_account)
         try:
             state.settling.check(path, seen, whole=request.via is not None or cards.ends_whole(seen.data))
         except NotYet as err:
@@ -51,18 +51,19 @@ def requests(state: UserState) -> tuple[list[Odd], list[Request]]:
     return odd, sorted(found, key=lambda request: _newest_first(state, request))
 
 
-def _request(path: str, seen: untrusted.Seen) -> Request:
-    named, forget, via = cards.id_of(seen.data), False, None
+def _request(path: str, seen: untrusted.Seen, door: str) -> Request:
+    named, forget, via, signer = cards.id_of(seen.data), False, None, None
     with suppress(Refusal):
         fields, _ = frontmatter.split(frontmatter.unix(seen.data.decode("utf-8-sig", "replace")))
         if "forget" in fields:  # never taken for an undo, whatever else stands there
             named, forget = (fields["forget"] if isinstance(fields["forget"], str) else None) or None, True
         claimed = fields.get("via")
         action = "forgotten" if forget else "undone"
-        via = cards.via_of(seen.data, claimed if isinstance(claimed, str) else None, action)
+        claimed = claimed if isinstance(claimed, str) else None
+        via, signer = cards.via_of(seen.data, claimed, action), cards.signer_of(claimed)
     if not ownership.is_unmoved(seen.stat):
         via = None
-    by = ownership.wrote(path, seen.stat) if via else None
+    by = ownership.decided_by(path, seen.stat, signer, door) if via else None
     return Request(path, seen, named, forget, via, by)
 
 

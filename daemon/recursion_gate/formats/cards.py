@@ -40,6 +40,7 @@ __all__ = [
     "shows",
     "shows_what_goes",
     "sign",
+    "signer_of",
     "target_in",
     "typed_below",
     "unsigned",
@@ -62,6 +63,9 @@ _TARGET = re.compile(
 
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
+
+#: Who has signed a card on the people's page: an account's name there.
+_SIGNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 #: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
@@ -218,9 +222,10 @@ def is_as_staged(card: bytes, candidate: Candidate) -> bool:
     return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0
 
 
-def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes:
+def sign(card: bytes, action: str, via: str, reason: str | None = None, by: str | None = None) -> bytes:
     """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
-    that it no longer says so once somebody has edited it or moved it elsewhere. Raises Refusal."""
+    that it no longer says so once somebody has edited it or moved it elsewhere; and `by` whom, where that is somebody
+    else than the account that writes it. Raises Refusal."""
     text = _with_plain_reason(card)
     fields, body = frontmatter.split(text)
     if not fields:
@@ -231,7 +236,8 @@ def sign(card: bytes, action: str, via: str, reason: str | None = None) -> bytes
     if reason and anew:
         kept.append(f"reason: {frontmatter.quote(fold(reason))}")
     without = "\n".join([*kept, "---"]) + "\n" + body
-    signed = "\n".join([*kept, f"via: {via} {action} {_digest(without)}", "---", body])
+    who = f" by {by}" if by else ""
+    signed = "\n".join([*kept, f"via: {via} {action} {_digest(without)}{who}", "---", body])
     if not _says_the_same(signed, fields, body):  # a mapping in braces, a quoted value over several lines
         raise Refusal(
             "its front matter is written in a way that nothing can be added to",
@@ -266,10 +272,19 @@ def via_of(card: bytes, claimed: str | None, action: str) -> str | None:
     """By what the decision was made, where the card's ``via:`` (`claimed`) is true of `action` and of the card as it
     is now; None where the card was moved or edited by hand."""
     via, _, rest = (claimed or "").partition(" ")
+    rest, _, who = rest.partition(" by ")
     text = decode(card)
     without = text.replace(f"\nvia: {claimed}\n", "\n", 1)
     true = via in ("cli", "web") and rest == f"{action} {_digest(without)}"
-    return via if true else None
+    return via if true and (not who or _SIGNER.fullmatch(who)) else None
+
+
+def signer_of(claimed: str | None) -> str | None:
+    """Who has decided, as a card's ``via:`` says it. True only where `via_of` is, and of a card that the people's page
+    has written: see `ownership.decided_by`."""
+    via, _, rest = (claimed or "").partition(" ")
+    who = rest.partition(" by ")[2]
+    return who if via == "web" and _SIGNER.fullmatch(who) else None
 
 
 def _digest(text: str) -> str:

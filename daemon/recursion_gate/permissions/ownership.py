@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import acl
 
-__all__ = ["account", "groups_of", "is_unmoved", "lane_of", "members", "stranger", "wrote"]
+__all__ = ["account", "decided_by", "groups_of", "is_unmoved", "lane_of", "members", "stranger", "wrote"]
 
 #: How long after its last write a file may get its name: `deliver` syncs it in between.
 _AT_ONCE_NS = 5_000_000_000
@@ -124,3 +124,15 @@ def wrote(card: Path | str, st: os.stat_result) -> str | None:
     if has_lanes and st.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return None  # another person may have written it
     return account(st.st_uid)
+
+
+def decided_by(card: Path | str, st: os.stat_result, signer: str | None, door: str | None) -> str | None:
+    """Who decided with `card`: the account that `wrote` it; or the `signer` whom it names, an account of the people's
+    page, where that page has written it: the account `door` runs it, or, where all is one account's, that one. Raises
+    OSError."""
+    by = wrote(card, st)
+    if by is None or signer is None:
+        return by
+    has_lanes = lane_of(os.path.dirname(card)) is not None
+    is_page = by == door if has_lanes else st.st_uid == os.geteuid()
+    return signer if is_page else by

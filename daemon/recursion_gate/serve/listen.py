@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -92,9 +92,11 @@ def address_of(one: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, door: Door, sockets: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, door: Door, sockets: Sequence[socket.socket], ready: Callable[[], None] | None
+    ) -> None:
         super().__init__(config)
-        self._door, self._sockets = door, sockets
+        self._door, self._sockets, self._ready = door, sockets, ready
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,6 +113,8 @@ class _Server(uvicorn.Server):
         if self.started:
             where = ",".join(map(address_of, self._sockets))
             self._door.say("ready", address=where, parts=",".join(sorted(self._door.parts)))
+            if self._ready is not None:
+                self._ready()
             notify("READY=1", f"STATUS=serving {where}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -119,9 +123,15 @@ class _Server(uvicorn.Server):
         self._door.say("stopped")
 
 
-def serve(app: ASGIApp, door: Door, sockets: Sequence[socket.socket], own: Path | None = None) -> None:
+def serve(
+    app: ASGIApp,
+    door: Door,
+    sockets: Sequence[socket.socket],
+    own: Path | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; requests that have begun are ended first. `own` is a socket's path that goes with
-    the door."""
+    the door; `ready` is called once it serves."""
     _raise_file_limit()
     for one in sockets:
         if one.family != socket.AF_UNIX:  # handed down to each connection; asyncio knows not all of them for TCP
@@ -140,7 +150,7 @@ def serve(app: ASGIApp, door: Door, sockets: Sequence[socket.socket], own: Path 
         timeout_graceful_shutdown=10,
         backlog=_BACKLOG,
     )
-    server = _Server(config, door, sockets)
+    server = _Server(config, door, sockets, ready)
     asyncio.run(server.serve(sockets=list(sockets)))
     if own is not None:
         with contextlib.suppress(OSError):

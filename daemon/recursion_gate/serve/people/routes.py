@@ -1,0 +1,74 @@
+"""The page's addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from ..door import Door
+from . import edit, inbox, propose, signing_in
+from .page import HEADERS, Call, Page, action, signed_in
+
+__all__ = ["people"]
+
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8",
+          "icon.svg": "image/svg+xml"}  # fmt: skip
+
+
+def people(door: Door) -> tuple[Page, list[BaseRoute]]:
+    """The page at `door`, and the routes that `create_app` takes."""
+    page = Page(door)
+
+    def show(path: str, handler: Any) -> Route:
+        return Route(path, signed_in(page, handler), methods=["GET"])
+
+    def act(path: str, handler: Any) -> Route:
+        return Route(path, action(page, handler), methods=["POST"])
+
+    return page, [
+        Route("/static/{name}", _static, methods=["GET"]),
+        Route("/sign-in", signing_in.sign_in(page), methods=["GET"]),
+        act("/sign-out", signing_in.sign_out(page)),
+        show("/", inbox.inbox),
+        show("/card/{user}/{id}", inbox.card),
+        act("/card/{user}/{id}/decide", inbox.decide),
+        show("/card/{user}/{id}/edit", edit.edit),
+        act("/card/{user}/{id}/edit", edit.edited),
+        show("/propose", propose.form),
+        act("/propose", propose.propose),
+        show("/keys", _keys),
+        _Elsewhere("/{path:path}", signed_in(page, _nothing), methods=["GET"]),
+    ]
+
+
+class _Elsewhere(Route):
+    """Every other address, but for those of the doors beside the page, which answer in their own way."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        path = scope["path"]
+        if any(path == own or path.startswith(f"{own}/") for own in ("/api", "/mcp")):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def _keys(call: Call) -> Response:
+    return call.html("keys.html")
+
+
+def _nothing(call: Call) -> Response:
+    raise HTTPException(404)
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _TYPES:
+        raise HTTPException(404)
+    headers = {**HEADERS, "Cache-Control": "max-age=300"}
+    return Response((_STATIC / name).read_bytes(), headers=headers, media_type=_TYPES[name])

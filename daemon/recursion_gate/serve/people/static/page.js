@@ -1,0 +1,117 @@
+// The page works without this: here are the keys, the live preview, and what is touched.
+"use strict";
+
+(() => {
+  const SEEN_MS = 300; // a key counts when the card has been on the screen for so long
+  let since = performance.now();
+
+  const fields = "input, textarea, select, [contenteditable]";
+  const typesIn = (element) => element instanceof Element && element.matches(fields) && element.type !== "checkbox";
+  const keysAreOn = () => localStorage.getItem("keys") !== "off";
+  const isOnScreen = () => document.visibilityState === "visible" && performance.now() - since >= SEEN_MS;
+
+  let shown = 0;
+  const restart = () => {
+    since = performance.now();
+    document.documentElement.removeAttribute("data-keys");
+    clearTimeout(shown);
+    shown = setTimeout(() => { if (isOnScreen()) document.documentElement.dataset.keys = "on"; }, SEEN_MS + 5);
+  };
+  addEventListener("pageshow", restart);
+  addEventListener("visibilitychange", restart);
+
+  // -- keys ----------------------------------------------------------------------------------------------------------
+
+  const owner = (key) => [...document.querySelectorAll("[data-key]")]
+    .find((element) => element.dataset.key.split(" ").includes(key) && element.getClientRects().length > 0);
+
+  const lines = () => [...document.querySelectorAll(".list .text")];
+  const step = (by) => {
+    const all = lines();
+    if (!all.length) return false;
+    const at = all.indexOf(document.activeElement);
+    all[Math.min(Math.max(at + by, 0), all.length - 1)].focus();
+    return true;
+  };
+
+  const press = (key) => {
+    if (key === "?") { location.href = "/keys"; return true; }
+    const element = owner(key);
+    if (!element) return (key === "j" && step(1)) || (key === "k" && step(-1));
+    if (element.matches("input")) { element.focus(); element.select(); return true; }
+    if (element.matches("summary")) {
+      element.parentElement.open = true;
+      const field = element.parentElement.querySelector("input:not([type=hidden])");
+      field.focus();
+      field.select();
+      return true;
+    }
+    element.click();
+    return true;
+  };
+
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && typesIn(event.target)) {
+      event.target.closest("details.no")?.removeAttribute("open");
+      event.target.blur();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typesIn(event.target)) return;
+    if (event.repeat || !keysAreOn() || !isOnScreen()) return;
+    if (press(event.key)) event.preventDefault();
+  });
+
+  const showKeys = (within) => {
+    if (!keysAreOn()) return;
+    for (const element of within.querySelectorAll("[data-key]")) {
+      const key = element.dataset.key.split(" ")[0];
+      element.setAttribute("aria-keyshortcuts", element.dataset.key);
+      if (element.matches("input") || element.querySelector(".key")) continue;
+      const shown = document.createElement("span");
+      shown.className = "key";
+      shown.setAttribute("aria-hidden", "true");
+      shown.textContent = key;
+      element.append(shown);
+    }
+  };
+
+  const keysSwitch = document.querySelector("[data-keys-switch]");
+  if (keysSwitch) {
+    const box = keysSwitch.querySelector("input");
+    keysSwitch.hidden = false;
+    box.checked = keysAreOn();
+    box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+  }
+
+  // -- one decision for each card: a second press while the first is on its way does nothing ---------------------------
+
+  addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => delete form.dataset.sent));
+
+  // -- the preview while somebody types --------------------------------------------------------------------------------
+
+  const edited = document.querySelector("form[data-preview]");
+  if (edited) {
+    let timer = 0;
+    let asked = 0;
+    const preview = async () => {
+      const mine = ++asked;
+      const body = new URLSearchParams(new FormData(edited));
+      body.set("do", "preview");
+      try {
+        const answer = await fetch(edited.action, { method: "POST", body, credentials: "same-origin" });
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const made = page.getElementById("effect");
+        if (made && mine === asked) document.getElementById("effect").replaceChildren(...made.childNodes);
+      } catch { /* the button does the same */ }
+    };
+    edited.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(preview, 250); });
+  }
+
+  showKeys(document);
+})();

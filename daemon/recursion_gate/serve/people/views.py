@@ -1,0 +1,125 @@
+"""One card, as the templates show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...clients.decide import Waiting, digest
+from ...core.errors import Refusal
+from ...core.model import Candidate
+from ...core.settings import Settings
+from ...formats import card_hints, cards
+from ...formats.record_edit import Change, clean
+
+__all__ = ["CardView", "FileChange", "by_file", "context", "view"]
+
+_CONTEXT = {
+    "rationale": "Why it matters",
+    "excerpt": "Where it comes from",
+    "url": "Where to look",
+    "confidence": "How sure the proposer is",
+    "tags": "Tags",
+    "meta": "More from the tool",
+}
+_DETAILS = {
+    "evidence_summary": "Evidence line",
+    "activity_type": "Activity",
+    "topic": "Topic",
+    "score": "Score",
+    "source_id": "Source's id",
+    "link_to_evidence_id": "Links to",
+    "supersedes": "Corrects",
+    "retracts": "Retracts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """The lines that come and go in one file of the Record."""
+
+    file: str
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A card, read once: all that is shown is of the same bytes, of which `shown` is the digest."""
+
+    item: Waiting
+    now: Candidate
+    #: The digest that a decision is bound to; "" where the card cannot be decided on.
+    shown: str
+    files: Sequence[FileChange]
+    context: Sequence[tuple[str, str]]
+    details: Sequence[tuple[str, str]]
+    hints: Sequence[str] = ()
+    #: Why the card is here again, in the daemon's words.
+    note: str = ""
+    #: The reason that a person has written on it.
+    reason: str = ""
+    #: Why it cannot be decided on.
+    problem: str = ""
+
+    @property
+    def user(self) -> str:
+        return self.item.place.user
+
+    @property
+    def is_edited(self) -> bool:
+        return self.now != self.item.candidate
+
+
+def view(item: Waiting, settings: Settings) -> CardView:
+    """The card of `item` as it is now. Raises OSError."""
+    try:
+        data = item.data()
+        now = item.as_edited(settings, data)
+    except Refusal as err:
+        return _broken(item, f"{err.problem[:1].upper()}{err.problem[1:]}. {err.remedy}".strip())
+    return CardView(
+        item=item,
+        now=now,
+        shown=digest(data),
+        files=by_file(item.effect(now)),
+        context=context(now),
+        details=_values(now, _DETAILS),
+        hints=card_hints.hints_in(data) or (),
+        note=cards.note_in(data) or "",
+        reason=cards.reason_in(data) or "",
+    )
+
+
+def _broken(item: Waiting, problem: str) -> CardView:
+    now = item.now
+    return CardView(item, now, "", by_file(item.effect(now)), context(now), _values(now, _DETAILS), problem=problem)
+
+
+def by_file(changes: Iterable[Change]) -> list[FileChange]:
+    """The changes, file by file."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        found.setdefault(change.file, []).append(change)
+    return [FileChange(file, those) for file, those in found.items()]
+
+
+def context(candidate: Candidate) -> list[tuple[str, str]]:
+    """What the proposer says to the person who decides, as text."""
+    return _values(candidate, _CONTEXT)
+
+
+def _values(candidate: Candidate, names: dict[str, str]) -> list[tuple[str, str]]:
+    said = ((title, getattr(candidate, name)) for name, title in names.items())
+    return [(title, _text(value)) for title, value in said if value is not None]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.0%}"
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    elif not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False, indent=2)
+    return clean(value)

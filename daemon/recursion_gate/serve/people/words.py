@@ -1,0 +1,61 @@
+"""How values read on the page: dates, ages, sections. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from ...core.text import count
+from ...core.words import CATEGORY_OF
+from ...formats.record_edit import clean, fold
+
+__all__ = ["FILTERS", "SAID", "age", "section"]
+
+#: What is said on the page that follows a form, by the word in its address: never words from the address itself.
+SAID = {
+    "approved": "Approved. The daemon writes it into the Record.",
+    "rejected": "Rejected. The Record stays as it is.",
+    "saved": "Saved. The card below says what you have written.",
+    "staged": "Proposed. It waits below as soon as the daemon has read it.",
+    "undone": "Taken back: it waits again as soon as the daemon has done it.",
+    "signed-out": "You are signed out.",
+    "gone": "That card is decided or gone. This is the next one.",
+}
+
+
+def age(created_at: str, now: datetime | None = None) -> str:
+    """``3 days``: how long ago that was, roughly."""
+    try:
+        seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(created_at).astimezone(UTC)).total_seconds()
+    except ValueError:
+        return ""
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{count(int(seconds // size), name)} ago"
+    return "just now" if seconds > -60 else created_at[:10]
+
+
+def section(value: str | None) -> str:
+    """``IX-A knowledge``, or that it has none."""
+    return f"{value} {CATEGORY_OF[value]}" if value in CATEGORY_OF else "evidence only"
+
+
+def short(text: str, limit: int = 180) -> str:
+    """`text` on one line, cut."""
+    line = fold(text)
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def _date(instant: str) -> str:
+    return instant[:10]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "age": age,
+    "section": section,
+    "short": short,
+    "visible": clean,
+    "date": _date,
+    "count": count,
+}
