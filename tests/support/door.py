@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from recursion_gate.clients import tokens
@@ -58,8 +58,9 @@ class Door:
         assert self.process.poll() is None, "".join(self.said)
         return next((line for line in self.said[before:] if line.startswith("event=ready")), "")
 
-    def __enter__(self) -> Door:
-        return self.start()
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -25,7 +25,8 @@ class Page(Door):
 
     def link(self) -> str:
         """The newest link that signs in."""
-        return wait_for(lambda: next(iter(_LINK.findall("".join(self.said[-4:]))[-1:]), ""), 10)
+        found: str = wait_for(lambda: next(iter(_LINK.findall("".join(self.said[-4:]))[-1:]), ""), 10)
+        return found
 
     def person(self, **headers: str) -> httpx.Client:
         """A client that has signed in by the link. As a browser does, it follows no redirect unless told to."""
