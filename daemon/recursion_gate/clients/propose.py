@@ -69,13 +69,14 @@ def propose(
     source: str,
     data: bytes,
     settings: Settings,
-    keys: Keys,
+    keys: Keys | None,
     *,
     form: Literal["json", "jsonl"] = "json",
     key: str | None = None,
 ) -> Proposed:
     """Propose what the JSON `data` says: one entry, or with the form ``jsonl`` one on each line, all or none. It is on
-    disk, as one drop, when this returns. Raises Refusal, NotItsSource, KeyTaken, NoInbox, NotAllowed, OSError."""
+    disk, as one drop, when this returns. Without `keys` nothing is remembered but by the ids: another proposal under an
+    old key is refused by the daemon, not here. Raises Refusal, NotItsSource, KeyTaken, NoInbox, NotAllowed, OSError."""
     place = root.place(user)
     if not place.inbox.is_dir() or place.inbox.is_symlink():
         raise NoInbox(user, str(place.inbox))
@@ -122,14 +123,16 @@ def drop_name(source: str, candidate_id: str) -> str:
     return f"{source_slug(source)}-{stem}.{'jsonl' if made and made[2] else 'json'}"
 
 
-def _use(keys: Keys, user: str, source: str, read: list[Proposal], key: str | None, drop: str, now: int) -> Used | None:
+def _use(
+    keys: Keys | None, user: str, source: str, read: list[Proposal], key: str | None, drop: str, now: int
+) -> Used | None:
     """Note what a proposal uses up: its key, and the ids that it gives. Raises KeyTaken."""
     said = [_said(proposal) for proposal in read]
     names = {key: b"\n".join(said)} if key is not None else {}
     for proposal, each in zip(read, said, strict=True):
         if "id" in proposal.given:
             names[f"{source}\0{proposal.candidate.id}"] = each
-    if not names:
+    if keys is None or not names:
         return None
     used = keys.use(user, names, drop, now)
     if isinstance(used, str):

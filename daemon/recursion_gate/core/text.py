@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from .unseen import is_unseen, shows
 
-__all__ = ["count", "did_you_mean", "nearest", "numbers", "printable"]
+__all__ = ["count", "did_you_mean", "event", "nearest", "numbers", "printable"]
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -42,3 +43,13 @@ def printable(text: str) -> str:
     if is_unseen(text):
         return "".join(c if c.isprintable() and not is_unseen(c) else "?" for c in text)
     return text if text.isprintable() else "".join(c if shows(c) else "?" for c in text)
+
+
+def event(name: str, **fields: Any) -> str:
+    """One line of a log: ``event=NAME field=value``, a value with blanks in quotes."""
+    return " ".join(f"{field}={_word(value)}" for field, value in {"event": name, **fields}.items())
+
+
+def _word(value: Any) -> str:
+    text = printable(str(value))[:300]
+    return f'"{text}"' if not text or " " in text or '"' in text else text

@@ -14,6 +14,7 @@ __all__ = [
     "analysed",
     "correct",
     "doctor",
+    "fed",
     "forget",
     "forms",
     "imported",
@@ -188,6 +189,19 @@ def imported() -> _Json:
         "entries": _list(entry) | {"description": "With dry_run: the places in the file, at most 10,000."},
     }
     return {"title": "ImportAnswer", "description": "What became of a file's entries.", **_object(fields)}
+
+
+def fed() -> _Json:
+    """The answer of `feed`."""
+    fields = {
+        "taken": _COUNT | {"description": "Entries whose drops are on disk."},
+        "refused": _COUNT | {"description": "Entries that went to the stream's problems."},
+        "claimed": _COUNT | {"description": "Entries that other consumers had not acknowledged."},
+        "waits": _COUNT | {"description": "How often server, disk or door was not there."},
+        "unacknowledged": {"type": ["integer", "null"], "description": "What the group still has; null: not known."},
+        "stopped": _TEXT | {"description": "Why not all was taken; empty where it was."},
+    }
+    return {"title": "FeedAnswer", "description": "What a feed has done.", **_object(fields)}
 
 
 def status() -> _Json:

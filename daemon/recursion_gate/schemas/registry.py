@@ -161,6 +161,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[], _Json]]] = {
     "gate": ("users/USER/recursion-gate.json", _gate),
     "receipt": ("one line of receipts/USER/merge-receipts.jsonl", Receipt.model_json_schema),
     "analyse": ("what 'analyse --json' prints", _answer("analysed")),
+    "feed": ("what 'feed --json' prints", _answer("fed")),
     "import-forms": ("what 'import --forms --json' prints", _answer("forms")),
     "import": ("what 'import --json' prints", _answer("imported")),
     **{name: (f"what '{_COMMAND.get(name, name)} --json' prints", _answer(name)) for name in _ANSWERS},

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from ..clients.keys import Keys
 from ..clients.tokens import Grant, Tokens
+from ..core import text
 from ..core.paths import Root
 from ..core.settings import Settings
-from ..core.text import printable
 from ..disk.lock import is_held, is_surely_free
 from .pace import Pace
 from .problems import Problem
@@ -80,13 +80,7 @@ class Door:
 
     def say(self, event: str, **fields: Any) -> None:
         """One line of the log. Never a token, never the text of a proposal."""
-        words = " ".join(f"{name}={_word(value)}" for name, value in {"event": event, **fields}.items())
-        print(words, file=sys.stderr, flush=True)
-
-
-def _word(value: Any) -> str:
-    text = printable(str(value))[:300]
-    return f'"{text}"' if not text or " " in text or '"' in text else text
+        print(text.event(event, **fields), file=sys.stderr, flush=True)
 
 
 def user_of(grant: Grant, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
