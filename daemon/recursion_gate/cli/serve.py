@@ -88,7 +88,7 @@ def serve(
     app = create_app(root, (), door=door, people=routes)
     if page is not None:
         page.at = listen.address_of(sockets[0])
-    listen.serve(app, door, sockets, uds, page.say_link if page else None)
+    listen.serve(app, door, sockets, uds, page.say_link if page else None, page.pulse.end if page else None)
 
 
 def _served(settings: Settings, parts: frozenset[str] | None) -> frozenset[str]:

@@ -32,12 +32,12 @@ class Reach:
     stays: list[str] = field(default_factory=list)
 
 
-def forget(found: Decided, *, via: str = "cli") -> Path:
+def forget(found: Decided, *, via: str = "cli", by: str | None = None) -> Path:
     """Ask the daemon to erase an entry; gives the request. Raises Refusal where it is forgotten already, NotAPerson,
     OSError."""
     check_person()
     _check(found)
-    return ask(found.place, "forgotten", found.name, via=via)
+    return ask(found.place, "forgotten", found.name, via=via, by=by)
 
 
 def reach(found: Decided) -> Reach:

@@ -30,13 +30,13 @@ _SAYS = {
 }
 
 
-def ask(place: Place, kind: Kind, name: str, *, via: str = "cli") -> Path:
+def ask(place: Place, kind: Kind, name: str, *, via: str = "cli", by: str | None = None) -> Path:
     """Put a request about the entry `name`, its ACT id or its candidate's id, into undo/; gives its path. Raises
     NotAPerson where an agent runs this, Refusal where there is no undo/, OSError."""
     check_person()
     field, stem, about = _SAYS[kind]
     text = f"---\n{field}: {frontmatter.quote(name)}\n---\n\n{about}\n"
-    data = cards.sign(text.encode(), kind, via)
+    data = cards.sign(text.encode(), kind, via, by=by)
     try:
         return deliver(place.undo, f"{stem}-{os.urandom(5).hex()}.md", data, own=True)
     except FileNotFoundError:  # not ours to make: what another account has made there decides nothing

@@ -20,14 +20,14 @@ from .requests import ask, asked
 __all__ = ["diff", "take_back", "take_out"]
 
 
-def take_back(found: Decided, *, via: str = "cli") -> Path:
+def take_back(found: Decided, *, via: str = "cli", by: str | None = None) -> Path:
     """Ask the daemon to take the last decision on a candidate back; gives the request. Raises Refusal where the daemon
     would refuse that, NotAPerson, Parked, OSError."""
     check_person()
     found.check_undo()
     if found.candidate_id in asked(found.place):
         raise Refusal(f"'{found.candidate_id}': a request to take its decision back lies in undo/ already")
-    return ask(found.place, "undone", found.candidate_id, via=via)
+    return ask(found.place, "undone", found.candidate_id, via=via, by=by)
 
 
 def take_out(item: Waiting) -> None:

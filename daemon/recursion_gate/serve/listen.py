@@ -93,10 +93,15 @@ def address_of(one: socket.socket) -> str:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, door: Door, sockets: Sequence[socket.socket], ready: Callable[[], None] | None
+        self,
+        config: uvicorn.Config,
+        door: Door,
+        sockets: Sequence[socket.socket],
+        ready: Callable[[], None] | None,
+        over: Callable[[], None] | None,
     ) -> None:
         super().__init__(config)
-        self._door, self._sockets, self._ready = door, sockets, ready
+        self._door, self._sockets, self._ready, self._over = door, sockets, ready, over
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -119,6 +124,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
+        if self._over is not None:
+            self._over()
         await super().shutdown(sockets)
         self._door.say("stopped")
 
@@ -129,9 +136,10 @@ def serve(
     sockets: Sequence[socket.socket],
     own: Path | None = None,
     ready: Callable[[], None] | None = None,
+    over: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that have begun are ended first. `own` is a socket's path that goes with
-    the door; `ready` is called once it serves."""
+    the door; `ready` is called once it serves, `over` when it begins to end."""
     _raise_file_limit()
     for one in sockets:
         if one.family != socket.AF_UNIX:  # handed down to each connection; asyncio knows not all of them for TCP
@@ -150,7 +158,7 @@ def serve(
         timeout_graceful_shutdown=10,
         backlog=_BACKLOG,
     )
-    server = _Server(config, door, sockets, ready)
+    server = _Server(config, door, sockets, ready, over)
     asyncio.run(server.serve(sockets=list(sockets)))
     if own is not None:
         with contextlib.suppress(OSError):

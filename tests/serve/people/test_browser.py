@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ...support.page import Page
@@ -68,3 +69,78 @@ def test_script_in_a_drop_does_not_run_and_nothing_comes_from_elsewhere(browser:
     assert [url for url in asked if not url.startswith(f"http://127.0.0.1:{page.port}/")] == []
     world.reject("hostile")
     world.reconcile()
+
+
+def test_u_takes_back_what_was_just_decided(browser: Any, page: Page, world: World) -> None:
+    world.stage("oops")
+    tab = opened(browser, page)
+    tab.goto(f"http://127.0.0.1:{page.port}/card/alex/oops")
+    press(tab, "a")
+    tab.get_by_role("button", name="Undo").wait_for()
+    assert world.names("approved")
+    press(tab, "u")
+    tab.get_by_text("Taken back").wait_for()
+    assert world.names("approved") == []
+    world.reject("oops")
+
+
+def test_a_swipe_decides_and_offers_to_undo_it(browser: Any, page: Page, world: World) -> None:
+    world.stage("swiped")
+    tab = opened(browser, page, has_touch=True, viewport={"width": 360, "height": 740})
+    tab.goto(f"http://127.0.0.1:{page.port}/card/alex/swiped")
+    tab.locator("html[data-keys=on]").wait_for()
+    wire = tab.context.new_cdp_session(tab)
+    y = tab.locator(".says").bounding_box()["y"] + 20
+    points = [("touchStart", 40), *(("touchMove", x) for x in range(60, 260, 20))]
+    for kind, x in points:
+        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    tab.get_by_role("button", name="Undo").wait_for()
+    assert world.names("approved")
+    world.reconcile()
+
+
+def test_an_open_list_follows_the_folders_and_keeps_focus_and_scroll(browser: Any, page: Page, world: World) -> None:
+    for number in range(30):
+        world.stage(f"live-{number:02}", f"Line {number}.")
+    tab = opened(browser, page, viewport={"width": 800, "height": 500})
+    tab.locator("html[data-live=on]").wait_for()
+    held = tab.get_by_role("link", name="Line 20.")
+    held.focus()
+    before = tab.evaluate("scrollY")
+    assert before > 0
+    world.stage("live-new", "Came just now.")
+    tab.get_by_role("link", name="Came just now.").wait_for(timeout=5_000)
+    world.reject("live-29")
+    tab.get_by_role("link", name="Line 29.").wait_for(state="detached", timeout=5_000)
+    assert tab.evaluate("document.activeElement.textContent") == "Line 20."
+    assert tab.evaluate("scrollY") == before
+    for number in range(29):
+        world.reject(f"live-{number:02}")
+    world.reject("live-new")
+
+
+def test_two_browsers_on_one_card_the_second_is_told(browser: Any, page: Page, world: World) -> None:
+    world.stage("shared")
+    one, other = opened(browser, page), opened(browser, page)
+    for tab in (one, other):
+        tab.goto(f"http://127.0.0.1:{page.port}/card/alex/shared")
+    other.locator("html[data-live=on]").wait_for()
+    one.get_by_role("button", name="Approve").click()
+    one.get_by_text("Approved.").wait_for()
+    other.get_by_text("This card was decided, or is gone.").wait_for(timeout=5_000)
+    other.get_by_role("button", name="Approve").click()
+    other.get_by_role("heading", name="That was not done").or_(
+        other.get_by_role("heading", name="It has changed")
+    ).wait_for()
+    world.reconcile()
+    assert [each["action"] for each in world.receipts() if each["candidate_id"] == "shared"] == ["approved"]
+
+
+def test_the_door_ends_at_once_while_pages_are_open(browser: Any, page: Page) -> None:
+    tab = opened(browser, page)
+    tab.locator("html[data-live=on]").wait_for()
+    began = time.monotonic()
+    assert page.stop() == 0
+    assert time.monotonic() - began < 5
+    page.start()

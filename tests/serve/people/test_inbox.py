@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -160,3 +161,56 @@ def test_an_entry_typed_by_hand_becomes_a_drop_and_nothing_more(person: httpx.Cl
     assert len(list(world.place.inbox.glob("by-hand-*.json"))) == 1
     world.reconcile()
     assert "Whistled." in person.get("/").text
+
+
+def undo_form(text: str) -> Form:
+    return next(form for form in forms(text) if form.action == "/undo")
+
+
+def test_a_decision_is_taken_back_before_and_after_it_is_carried_out(person: httpx.Client, world: World) -> None:
+    world.stage("back", "Hums.")
+    onward = decide_form(person, "/card/alex/back").send(person, action="approved").headers["location"]
+    assert undo_form(person.get(onward).text).send(person).status_code == 303
+    assert world.cards("back"), "the card waits again"
+    onward = decide_form(person, "/card/alex/back").send(person, action="approved").headers["location"]
+    form = undo_form(person.get(onward).text)
+    world.reconcile()
+    assert "Hums." in (world.place.home / "self-evidence.md").read_text("utf-8")
+    assert form.send(person).status_code == 303
+    world.reconcile()
+    assert "Hums." not in (world.place.home / "self-evidence.md").read_text("utf-8")
+    receipt = world.receipts()[-1]
+    assert (receipt["action"], receipt["via"]) == ("undone", "web")
+    assert world.cards("back")
+    world.reject("back")
+
+
+def test_several_at_once_are_each_a_decision_on_what_was_shown(person: httpx.Client, world: World) -> None:
+    cards = {name: world.stage(name, f"Says {name}.", source="many") for name in ("many-1", "many-2", "many-3")}
+    page = person.get("/several?source=many").text
+    assert page.count("self-evidence.md") == 3
+    form = next(form for form in forms(page) if form.action.startswith("/several"))
+    shown = [value for value in re.findall(r'name="pick" value="([^"]+)"', page) if "many-3" not in value]
+    cards["many-2"].write_text(cards["many-2"].read_text("utf-8").replace("Says many-2.", "Says more."), "utf-8")
+    answer = person.post(form.action, data={"csrf": form.fields["csrf"], "pick": shown, "action": "approved"})
+    assert "1 card approved" in answer.text
+    assert "was changed since it was shown" in answer.text
+    world.reconcile()
+    made = [each["candidate_id"] for each in world.receipts() if each["source"] == "many"]
+    assert made == ["many-1"]
+    for name in ("many-2", "many-3"):
+        world.reject(name)
+
+
+def test_a_card_says_how_its_source_has_fared_and_offers_the_last_reasons(person: httpx.Client, world: World) -> None:
+    for name, what in (("f-1", "approved"), ("f-2", "approved"), ("f-3", "rejected")):
+        world.stage(name, f"Text of {name}.", source="bot")
+        decide_form(person, f"/card/alex/{name}").send(person, action=what, reason="not about Alex")
+        world.reconcile()
+    world.stage("f-4", source="bot")
+    text = person.get("/card/alex/f-4").text
+    assert "Of this source 2 were approved, 1 rejected." in text
+    assert 'name="quick" value="not about Alex"' in text
+    decide_form(person, "/card/alex/f-4").send(person, action="rejected", quick="not about Alex")
+    world.reconcile()
+    assert world.receipts()[-1]["reason"] == "not about Alex"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import quote
@@ -120,8 +121,21 @@ def card(call: Call, error: str = "", status: int = 200) -> Response:
         after=after and address(after, wanted),
         wanted=wanted,
         error=error,
+        fared=fared(call, found, item),
+        reasons=call.page.tallies.of(item.place.user).reasons,
         daemon=call.page.door.daemon(),
     )
+
+
+def fared(call: Call, found: Listed, item: Waiting) -> str:
+    """How the source of `item` has fared with this user so far, in words."""
+    source, user = item.candidate.source or "", item.place.user
+    counts = call.page.tallies.of(user).by_source.get(source, Counter())
+    approved, edited, rejected = (counts[kind] for kind in ("approved", "edited", "rejected"))
+    if not approved + edited + rejected:
+        return "Nothing of this source was decided yet."
+    changed = f" ({edited} after an edit)" if edited else ""
+    return f"Of this source {approved + edited} were approved{changed}, {rejected} rejected."
 
 
 def decide(call: Call) -> Response:

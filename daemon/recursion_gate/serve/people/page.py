@@ -25,7 +25,9 @@ from ..door import Door
 from ..problems import Problem
 from . import words
 from .desk import Desk
+from .pulse import Pulse
 from .session import Session, Sessions
+from .tally import Tallies
 
 __all__ = ["Call", "Failed", "Page", "action", "see_other", "signed_in"]
 
@@ -66,11 +68,15 @@ class Page:
     at: str = ""
     sessions: Sessions = field(init=False)
     desk: Desk = field(init=False)
+    tallies: Tallies = field(init=False)
+    pulse: Pulse = field(init=False)
     templates: Environment = field(init=False)
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(str(self.door.root.path))
         self.desk = Desk(self.door.root, self.door.settings)
+        self.tallies = Tallies(self.door.root)
+        self.pulse = Pulse(self.door.root)
         self.templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -118,11 +124,16 @@ class Call:
 
     def html(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page for this person."""
-        known = {"session": self.session, "users": self.page.users(), "path": self.path, "notice": "", "error": ""}
+        known: dict[str, Any] = {"session": self.session, "users": self.page.users(), "path": self.path, **_PLAIN}
         if said := self.query.get("said"):
             known["notice"] = words.SAID.get(said, "")
+            if said in ("approved", "rejected") and (of := self.query.get("of", "").partition("/"))[2]:
+                known["undo"] = (of[0], of[2])
         return self.page.html(template, status, **{**known, **values})
 
+
+#: What a page has to say, beside what it shows.
+_PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None}
 
 Handler = Callable[[Call], Response]
 
@@ -158,7 +169,7 @@ def action(page: Page, handler: Handler) -> Callable[[Request], Any]:
     return handle
 
 
-_MESSAGE: dict[str, Any] = {"session": None, "users": [], "path": "", "notice": "", "error": ""}
+_MESSAGE: dict[str, Any] = {"session": None, "users": [], "path": "", **_PLAIN}
 
 
 def page_session(page: Page, request: Request) -> Session | None:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from ..door import Door
-from . import edit, inbox, propose, signing_in
+from . import edit, inbox, live, propose, several, signing_in, taking_back
 from .page import HEADERS, Call, Page, action, signed_in
 
 __all__ = ["people"]
@@ -41,6 +41,10 @@ def people(door: Door) -> tuple[Page, list[BaseRoute]]:
         act("/card/{user}/{id}/decide", inbox.decide),
         show("/card/{user}/{id}/edit", edit.edit),
         act("/card/{user}/{id}/edit", edit.edited),
+        act("/undo", taking_back.undo),
+        show("/several", several.several),
+        act("/several", several.decide),
+        Route("/events", live.events(page), methods=["GET"]),
         show("/propose", propose.form),
         act("/propose", propose.propose),
         show("/keys", _keys),

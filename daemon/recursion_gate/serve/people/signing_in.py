@@ -12,7 +12,7 @@ from .page import HEADERS, Call, Page, page_session
 
 __all__ = ["sign_in", "sign_out"]
 
-_NOBODY: dict[str, Any] = {"session": None, "users": [], "path": "", "notice": ""}
+_NOBODY: dict[str, Any] = {"session": None, "users": [], "path": "", "notice": "", "undo": None}
 
 
 def sign_in(page: Page) -> Any:

@@ -18,7 +18,8 @@ SAID = {
     "rejected": "Rejected. The Record stays as it is.",
     "saved": "Saved. The card below says what you have written.",
     "staged": "Proposed. It waits below as soon as the daemon has read it.",
-    "undone": "Taken back: it waits again as soon as the daemon has done it.",
+    "undone": "Taken back: it waits again.",
+    "undo-asked": "Asked for: it waits again as soon as the daemon has done it.",
     "signed-out": "You are signed out.",
     "gone": "That card is decided or gone. This is the next one.",
 }

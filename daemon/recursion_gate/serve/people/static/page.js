@@ -113,5 +113,108 @@
     edited.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(preview, 250); });
   }
 
+  // -- touch: to the right approves, to the left rejects; what follows offers to undo it ---------------------------------
+
+  const card = document.querySelector(".card[data-card]:not([data-card=''])");
+  const FAR = 110;
+  if (card) {
+    let from = null;
+    const moved = (event) => ({ x: event.clientX - from.x, y: event.clientY - from.y });
+    card.addEventListener("pointerdown", (event) => {
+      from = event.pointerType === "touch" && event.isPrimary ? { x: event.clientX, y: event.clientY } : null;
+    });
+    card.addEventListener("pointercancel", () => { from = null; });
+    card.addEventListener("pointerup", (event) => {
+      if (!from || !isOnScreen()) return;
+      const by = moved(event);
+      from = null;
+      if (Math.abs(by.x) < FAR || Math.abs(by.x) < 2 * Math.abs(by.y) || getSelection().toString()) return;
+      const value = by.x > 0 ? "yes" : "no";
+      document.querySelector(`.decide form button.${value}[data-decides]`)?.click();
+    });
+  }
+
+  // -- live: what has changed is put in its place; focus and scroll stay -------------------------------------------------
+
+  const sayChanged = (words) => {
+    const said = document.getElementById("said");
+    if (said.dataset.changed === words) return;
+    said.dataset.changed = words;
+    const paragraph = document.createElement("p");
+    paragraph.className = "warning";
+    const link = document.createElement("a");
+    link.href = location.pathname + location.search;
+    link.textContent = "Look again";
+    paragraph.append(words + " ", link);
+    said.replaceChildren(paragraph);
+  };
+
+  const updateList = (old, made) => {
+    const wanted = [...made.children];
+    const known = new Map([...old.children].map((item) => [item.id, item]));
+    wanted.forEach((item, at) => {
+      const mine = known.get(item.id);
+      known.delete(item.id);
+      if (!mine) old.insertBefore(item, old.children[at] ?? null);
+      else {
+        if (old.children[at] !== mine) old.insertBefore(mine, old.children[at] ?? null);
+        if (mine.innerHTML !== item.innerHTML && !mine.contains(document.activeElement)) mine.innerHTML = item.innerHTML;
+      }
+    });
+    known.forEach((item) => {
+      const held = item.contains(document.activeElement);
+      const next = item.nextElementSibling ?? item.previousElementSibling;
+      item.remove();
+      if (held) next?.querySelector(".text")?.focus({ preventScroll: true });
+    });
+  };
+
+  const update = (page) => {
+    document.title = page.title;
+    const old = document.getElementById("live");
+    const made = page.getElementById("live");
+    if (old && made) {
+      const count = old.querySelector(".quiet");
+      const now = made.querySelector(".quiet");
+      if (count && now && count.textContent !== now.textContent) count.textContent = now.textContent;
+      updateList(old.querySelector(".list"), made.querySelector(".list"));
+    } else if (old || (made && location.pathname === "/")) location.reload(); // from none to some, or back
+    if (card) {
+      const now = page.querySelector(".card[data-card]");
+      if (!now) sayChanged("This card was decided, or is gone.");
+      else if (now.dataset.card !== card.dataset.card) sayChanged("This card was changed since you saw it.");
+      const at = document.querySelector(".crumbs .quiet");
+      const there = page.querySelector(".crumbs .quiet");
+      if (at && there && now) at.textContent = there.textContent;
+    }
+  };
+
+  const isLive = document.body.hasAttribute("data-live") && (card || location.pathname === "/");
+  if (isLive && "EventSource" in window) {
+    let last = null;
+    let busy = false;
+    let again = false;
+    const look = async () => {
+      if (busy) { again = true; return; }
+      busy = true;
+      do {
+        again = false;
+        try {
+          const answer = await fetch(location.pathname + location.search, { credentials: "same-origin" });
+          update(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        } catch { /* the door is gone; the next event comes when it is back */ }
+        await new Promise((done) => setTimeout(done, 250));
+      } while (again);
+      busy = false;
+    };
+    const source = new EventSource("/events");
+    source.addEventListener("message", (event) => {
+      if (last !== null && event.data !== last) look();
+      last = event.data;
+      document.documentElement.dataset.live = "on";
+    });
+    addEventListener("pagehide", () => source.close());
+  }
+
   showKeys(document);
 })();

@@ -1,0 +1,45 @@
+"""Tells open pages that something has changed, by server-sent events. What has changed they ask for themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from .page import HEADERS, Page
+from .pulse import LOOK
+
+__all__ = ["events"]
+
+#: Seconds after which something is sent in any case, so that a connection that is gone is noticed.
+_QUIET = 15
+
+
+def events(page: Page) -> Any:
+    """GET /events"""
+
+    async def handle(request: Request) -> Response:
+        if page.sessions.of(request) is None:
+            return Response(status_code=204, headers=HEADERS)  # which tells a browser not to ask again
+        headers = {**HEADERS, "X-Accel-Buffering": "no"}
+        return StreamingResponse(_stream(page, request), headers=headers, media_type="text/event-stream")
+
+    return handle
+
+
+async def _stream(page: Page, request: Request) -> AsyncIterator[str]:
+    last, said = await page.pulse.value(), time.monotonic()
+    yield f"retry: 1000\ndata: {last}\n\n"
+    while not page.pulse.is_over and page.sessions.of(request) is not None:
+        await asyncio.sleep(LOOK)
+        now = await page.pulse.value()
+        if now != last:
+            last, said = now, time.monotonic()
+            yield f"data: {now}\n\n"
+        elif time.monotonic() - said > _QUIET:
+            said = time.monotonic()
+            yield ": still here\n\n"
