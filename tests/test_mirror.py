@@ -31,6 +31,7 @@ ELSEWHERE = {
     "engine/*": ("engine/test_reconcile.py", "a turn passes all of them: the tests run whole turns"),
     "formats/gate_json": ("store/test_gate.py", "the gate's file, as it is written and read"),
     "formats/json_words": ("formats/test_drops.py", "what a refusal says"),
+    "mcp_door/*": ("mcp_door/test_server.py", "the official client, on stdio and over HTTP, passes all of them"),
     "plans/*": ("plans/test_keeper.py", "a look passes all of them: the tests make whole looks"),
     "permissions/check": ("scenarios/test_lanes.py", "needs accounts of their own"),
     "reading/*": ("reading/test_readers.py", "a reader is run by its command"),

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     import socket
 
     from starlette.routing import BaseRoute
+    from starlette.types import Scope
 
     from ..clients.keys import Keys
     from ..core.paths import Root
     from ..core.settings import Settings
+    from ..mcp_door.http import Endpoint
     from ..serve.door import Door
     from ..serve.people.page import Page
 
@@ -70,6 +72,8 @@ def serve(
         raise click.UsageError("--port and --uds exclude each other.")
     root = root_of(ctx)
     try:
+        from starlette.routing import Route
+
         from ..serve import listen
         from ..serve.app import create_app
         from ..serve.door import Door, Limits
@@ -85,7 +89,10 @@ def serve(
     limits = Limits(rate=rate, burst=5 * rate or 1)
     door = Door(root, parts, settings, limits, frozenset(hosts), _keys(root, state, parts))
     page, routes = _page(door) if "people" in parts else (None, [])
-    app = create_app(root, (), door=door, people=routes)
+    endpoint = _mcp(door)
+    mounts = [] if endpoint is None else [Route("/mcp", endpoint=endpoint, methods=["POST"])]
+    lifespan = None if endpoint is None else endpoint.lifespan
+    app = create_app(root, (), door=door, mounts=mounts, people=routes, lifespan=lifespan)
     if page is not None:
         page.at = listen.address_of(sockets[0])
     listen.serve(app, door, sockets, uds, page.say_link if page else None, page.pulse.end if page else None)
@@ -117,6 +124,26 @@ def _page(door: Door) -> tuple[Page, list[BaseRoute]]:
             "the page out with --only agents,readers"
         ) from err
     return people(door)
+
+
+def _mcp(door: Door) -> Endpoint | None:
+    """MCP at this door; None where the extra is not installed, or the door is for people only."""
+    if not door.parts & {"agents", "readers"}:
+        return None
+    try:
+        from ..mcp_door.caller import Caller, Desk
+        from ..mcp_door.http import Endpoint
+        from ..mcp_door.server import create_server
+    except ImportError:
+        return None
+    from ..serve.guard import grant_of
+
+    def caller_of(scope: Scope) -> Caller:
+        grant = grant_of(scope)
+        return Caller(grant.users, grant.source, grant.stage, grant.read)
+
+    desk = Desk(door.root, door.settings, door.keys, door.say)
+    return Endpoint(create_server(desk, door.parts), caller_of, door.max_body)
 
 
 def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:

@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from ..core.errors import Refusal
-from ..core.paths import Place
+from ..core.paths import Place, Root
 from ..core.receipt import Receipt
 from ..disk import untrusted
 from ..store import gate_reader, jsonl, standing
 from ..store.forgotten import being_forgotten
+from ..store.index import copied
 from . import requests
 from .keys import Keys
 from .propose import drop_name
@@ -27,6 +28,8 @@ from .stage import source_slug
 __all__ = ["Fate", "fate", "fates"]
 
 _LIMIT = 2_000_000
+#: Receipts of so many bytes are read in less time than it takes to ask the index about them.
+_FEW = 1_000_000
 _TAKEN = (
     "No longer in the inbox, and not refused: if it was proposed here, it waits at the gate or is decided. The account "
     "of this door may not look there; the readers' door tells."
@@ -84,13 +87,15 @@ def fate(place: Place, candidate_id: str, source: str | None, keys: Keys | None 
 
 
 def fates(place: Place, source: str, limit: int) -> list[Fate]:
-    """The proposals of `source`, at most `limit` of those that wait, of the decided and of the refused ones; the newest
-    last in each. Raises Parked, OSError."""
+    """The proposals of `source`, at most `limit` of those that wait, of the decided, the refused, and those in the
+    inbox; the newest last in each. Raises Parked, OSError."""
+    dropped = _dropped_of(place, source)  # first: a drop leaves the inbox only once it is at the gate
     found = [_of_receipt(*each) for each in _receipts(place, _has_source(source), limit, source)][::-1]
     decided = {each.id for each in found}
     waiting = [c for c in gate_reader.read(place) if c.source == source and c.id not in decided]
     found += [Fate(id=c.id, state="waiting", text=c.raw_text) for c in waiting[-limit:]]
-    return found + _refused_of(place, source)[-limit:]
+    there = {each.id for each in found}
+    return found + _refused_of(place, source)[-limit:] + [each for each in dropped if each.id not in there][-limit:]
 
 
 # -- gate and receipts ------------------------------------------------------------------------------------------------
@@ -101,10 +106,24 @@ def _decided_fate(place: Place, candidate_id: str, source: str | None) -> Fate |
     if waits is not None:
         mine = source in (None, waits.get("source"))
         return Fate(id=candidate_id, state="waiting", text=waits["raw_text"]) if mine else None
+    if not _may_be_decided(place, candidate_id):
+        return None
     needle = re.compile(rb'\{"seq":\d+,"candidate_id":"' + re.escape(candidate_id.encode()) + b'"')
     for receipt, became in _receipts(place, needle.match, 1):
         return _of_receipt(receipt, became) if source in (None, receipt.source) else None
     return None
+
+
+def _may_be_decided(place: Place, candidate_id: str) -> bool:
+    """False where the daemon's index tells that there is no receipt of this candidate: so that a question about what
+    never was does not read all of them."""
+    end = jsonl.end(place.ledger)
+    if end.size <= _FEW:
+        return True
+    with copied(Root(place.root)) as decided:
+        if not decided.reached(place):  # no index, or none for this account: to make one takes longer than to read
+            return True
+        return decided.offset(place, candidate_id, end.size, jsonl.receipt(place, end.last).hash) is not None
 
 
 def _at_gate(place: Place, candidate_id: str) -> Mapping[str, Any] | None:
@@ -197,19 +216,31 @@ def _read(path: Path) -> str | None:
     return None
 
 
-def _refused_of(place: Place, source: str) -> list[Fate]:
-    """The refused drops of `source`, where this account may list them, oldest first."""
+def _drops_of(folder: Path, source: str) -> Iterator[tuple[str, str, str]]:
+    """Of each drop of `source` in `folder`, where this account may list it: the file's name, the id and the text of its
+    candidates; by name."""
     try:
-        with os.scandir(place.problems) as entries:
+        with os.scandir(folder) as entries:
             names = [e.name for e in entries if e.name.startswith(f"{source_slug(source)}-")]
     except (PermissionError, FileNotFoundError):
-        return []
-    found = []
+        return
     for name in sorted(name for name in names if name.endswith((".json", ".jsonl"))):
-        why, said = _read(place.problems / f"{name}.why.txt"), _read(place.problems / name)
-        for line in (said or "").splitlines() if why is not None else ():
+        for line in (_read(folder / name) or "").splitlines():
             with suppress(ValueError, AttributeError):
                 fields = json.loads(line)
                 if fields.get("source") == source and isinstance(fields.get("id"), str):
-                    found.append(_of_why(fields["id"], why or "", str(fields.get("raw_text", ""))))
+                    yield name, fields["id"], str(fields.get("raw_text", ""))
+
+
+def _dropped_of(place: Place, source: str) -> list[Fate]:
+    return [Fate(id=each, state="dropped", text=text) for _, each, text in _drops_of(place.inbox, source)]
+
+
+def _refused_of(place: Place, source: str) -> list[Fate]:
+    """The refused drops of `source`, as far as this account may look."""
+    found = []
+    for name, each, text in _drops_of(place.problems, source):
+        why = _read(place.problems / f"{name}.why.txt")
+        if why is not None:
+            found.append(_of_why(each, why, text))
     return found

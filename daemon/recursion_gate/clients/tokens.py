@@ -29,7 +29,7 @@ from ..disk.deliver import deliver
 from ..disk.untrusted import open_plain, stamp_at
 from ..permissions.lanes import TABLE, Ids, Spot, apply_row
 
-__all__ = ["BadToken", "Grant", "Tokens", "add", "load", "remove"]
+__all__ = ["BadToken", "Grant", "Tokens", "add", "check_source", "load", "remove"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PREFIX = "rgt_"  # so that a scanner of leaked secrets, and a person, sees what it is
@@ -107,8 +107,7 @@ def add(
     source = name if source is None else source
     if not _NAME.fullmatch(name):
         raise BadToken(f"'{printable(name)}': a name is 1 to 64 letters, digits, '.', '_' or '-'")
-    if not source.strip() or source != printable(source) or len(source) > _SOURCE_LIMIT:
-        raise BadToken(f"a source is 1 to {_SOURCE_LIMIT} visible characters on one line")
+    check_source(source)
     if not users:
         raise BadToken("a token is for one user at least: --user NAME")
     for user in users:
@@ -129,6 +128,12 @@ def add(
             raise BadToken(f"there is a token '{name}' already: remove it first, or take another name")
         grants.append(grant)
     return token
+
+
+def check_source(source: str) -> None:
+    """Raises BadToken where `source` is none that an agent may propose under."""
+    if not source.strip() or source != printable(source) or len(source) > _SOURCE_LIMIT:
+        raise BadToken(f"a source is 1 to {_SOURCE_LIMIT} visible characters on one line")
 
 
 def remove(root: Root, name: str) -> None:

@@ -62,10 +62,8 @@ class Guard:
         await self._call(grant, headers, scope, receive, send)
 
     async def _call(self, grant: Grant, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
-        # A session of MCP may be open for long; it is the requests at /api that are worked on.
-        counts = scope["path"].startswith("/api/")
         try:
-            self._door.pace.enter(grant.name, counts=counts)
+            self._door.pace.enter(grant.name)
         except TooFast as err:
             wait = {"Retry-After": str(err.seconds)}
             detail = f"more requests than one token may make: wait {err.seconds} s"
@@ -78,7 +76,7 @@ class Guard:
         except Problem as err:  # of the length alone: what comes later the application tells
             await _refuse(err, scope, receive, send)
         finally:
-            self._door.pace.leave(grant.name, counted[0] / _BYTES, counts=counts)
+            self._door.pace.leave(grant.name, counted[0] / _BYTES)
 
     # -- address ------------------------------------------------------------------------------------------------------
 

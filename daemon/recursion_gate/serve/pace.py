@@ -32,8 +32,8 @@ class Pace:
         self._rate, self._burst, self._at_once, self._clock = rate, burst, at_once, clock
         self._of: dict[str, _Of] = {}
 
-    def enter(self, name: str, *, counts: bool = True) -> None:
-        """One request of the token `name` begins; `counts`: among those at work. Raises TooFast."""
+    def enter(self, name: str) -> None:
+        """One request of the token `name` begins. Raises TooFast."""
         now = self._clock()
         of = self._of.setdefault(name, _Of(self._burst, now))
         if self._rate:
@@ -42,12 +42,12 @@ class Pace:
             if of.left < 1:
                 raise TooFast((1 - of.left) / self._rate)
             of.left -= 1
-        if counts and of.running >= self._at_once:
+        if of.running >= self._at_once:
             raise TooFast(1)
-        of.running += counts
+        of.running += 1
 
-    def leave(self, name: str, cost: float = 0, *, counts: bool = True) -> None:
+    def leave(self, name: str, cost: float = 0) -> None:
         """It has ended, and has cost so much more than one request."""
         of = self._of[name]
-        of.running -= counts
+        of.running -= 1
         of.left -= cost
