@@ -77,6 +77,7 @@ def serve(
         from ..serve import listen
         from ..serve.app import create_app
         from ..serve.door import Door, Limits
+        from ..serve.hooks import say_what_is_wrong
     except ModuleNotFoundError as err:
         raise click.ClickException(
             f"serve needs the extra 'serve' ({err.name} is missing): pip install 'recursion-gate[serve]'"
@@ -93,6 +94,8 @@ def serve(
     mounts = [] if endpoint is None else [Route("/mcp", endpoint=endpoint, methods=["POST"])]
     lifespan = None if endpoint is None else endpoint.lifespan
     app = create_app(root, (), door=door, mounts=mounts, people=routes, lifespan=lifespan)
+    if "agents" in parts:
+        say_what_is_wrong(door)
     if page is not None:
         page.at = listen.address_of(sockets[0])
     listen.serve(app, door, sockets, uds, page.say_link if page else None, page.pulse.end if page else None)

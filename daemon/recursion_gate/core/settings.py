@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict,
 from pydantic.dataclasses import dataclass
 
 from .errors import BadSettings
+from .hooks import HOLE, Hook, HookName, hook_in_words
 from .paths import Root
 from .text import did_you_mean
 from .words import Section
@@ -52,12 +53,11 @@ class Lanes:
 
 #: What a trigger's line may name.
 TRIGGER_FIELDS = ("topic", "score", "date", "source", "source_id", "activity_type")
-_HOLE = re.compile(r"\{([^{}]*)\}")
 
 
 def _line(value: str) -> str:
-    unknown = set(_HOLE.findall(value)) - set(TRIGGER_FIELDS)
-    if not value.strip() or unknown or re.search(r"[{}]", _HOLE.sub("", value)):
+    unknown = set(HOLE.findall(value)) - set(TRIGGER_FIELDS)
+    if not value.strip() or unknown or re.search(r"[{}]", HOLE.sub("", value)):
         raise ValueError("line")
     return value
 
@@ -109,6 +109,8 @@ class Settings:
     triggers: Mapping[str, Trigger | Literal[False]] = field(default_factory=dict)
     #: With lanes: the account that the people's page runs under. Its cards say who has signed in there and decided.
     page_account: Annotated[str, Strict()] = ""
+    #: By name: the webhooks that the HTTP door takes (`core.hooks`).
+    hooks: Mapping[HookName, Hook] = field(default_factory=dict)
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 
@@ -137,6 +139,8 @@ def load_settings(root: Root) -> Settings:
 def _in_words(error: Any) -> str:
     """One of pydantic's errors as a person who wrote the file understands it."""
     where, what, value = error["loc"], error["type"], error["input"]
+    if where[0] == "hooks":
+        return hook_in_words(error)
     where = tuple(name for name in where if name != "Trigger")  # the type, which pydantic names where there are two
     name, table = where[-1], f" in [{'.'.join(where[:-1])}]" if where[1:] else ""
     if what == "unexpected_keyword_argument":

@@ -4,6 +4,7 @@
     door        what all parts share: root, tokens, keys, limits
     guard       who calls: Host, Origin, token, rate, the size and the pace of a body
     agents      propose entries
+    hooks       webhooks; their signatures are checked in `signature`
     fates       what became of one's proposals
     readers     record, edge, export, gate
     problems    errors as problem details (RFC 9457)
@@ -13,5 +14,5 @@
 Starlette and uvicorn come with the extra ``serve``.
 
 May import: core, disk, permissions, formats, store, clients,
-reading, service, schemas.
+reading, service, schemas, sources.
 """

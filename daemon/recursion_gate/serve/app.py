@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Lifespan
 
 from ..core.paths import Root
-from . import agents, fates, readers
+from . import agents, fates, hooks, readers
 from .door import Door
 from .guard import Guard
 from .openapi import openapi
@@ -66,12 +66,15 @@ def create_app(
     if door.parts & {"agents", "readers"}:
         operations += fates.operations(door)
     operations.append(_description(operations))
-    app = Starlette(routes=[*routes(operations), *mounts, *people], exception_handlers=HANDLERS, lifespan=lifespan)
+    hooked = [hooks.route(door)] if "agents" in door.parts else []
+    app = Starlette(
+        routes=[*routes(operations), *hooked, *mounts, *people], exception_handlers=HANDLERS, lifespan=lifespan
+    )
     app.router.redirect_slashes = False
     guarded = ("/api", *(mount.path for mount in mounts))
 
     def is_open(path: str) -> bool:
-        if path == _HEALTH:
+        if path == _HEALTH or (hooked and path.startswith(hooks.PATH)):  # a hook has a secret of its own
             return True
         return bool(people) and not any(path == each or path.startswith(f"{each}/") for each in guarded)
 

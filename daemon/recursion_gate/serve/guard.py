@@ -17,14 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..clients.tokens import Grant
 from .door import Door
-from .pace import TooFast
-from .problems import Problem, of
+from .pace import BYTES, TooFast
+from .problems import Problem, of, too_fast
 
 __all__ = ["Guard", "grant_of"]
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-#: Bytes of a body that cost as much as one request.
-_BYTES = 20_000
 #: A refused request of so many bytes is read to its end, so that its connection can stay open.
 _KEPT_OPEN = 65_536
 _GRANT = "recursion_gate.grant"
@@ -65,9 +63,7 @@ class Guard:
         try:
             self._door.pace.enter(grant.name)
         except TooFast as err:
-            wait = {"Retry-After": str(err.seconds)}
-            detail = f"more requests than one token may make: wait {err.seconds} s"
-            await _refuse(Problem(429, detail, headers=wait), scope, receive, send)
+            await _refuse(too_fast(err, "one token"), scope, receive, send)
             return
         counted = [0]
         try:
@@ -76,7 +72,7 @@ class Guard:
         except Problem as err:  # of the length alone: what comes later the application tells
             await _refuse(err, scope, receive, send)
         finally:
-            self._door.pace.leave(grant.name, counted[0] / _BYTES)
+            self._door.pace.leave(grant.name, counted[0] / BYTES)
 
     # -- address ------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Pace", "TooFast"]
+__all__ = ["BYTES", "Pace", "TooFast"]
+
+#: Bytes of a body that cost as much as one request.
+BYTES = 20_000
 
 
 class TooFast(Exception):

@@ -17,14 +17,16 @@ from ..clients.stage import NoInbox, NotAllowed
 from ..core.errors import GateError, Parked, Refusal
 from ..formats.fields import FIELDS, PUT_BACK
 from ..reading.snapshot import NoUser
+from ..sources.webhook import NotMapped
+from .pace import TooFast
 
-__all__ = ["HANDLERS", "MEDIA_TYPE", "Problem", "ProblemDetails", "of"]
+__all__ = ["HANDLERS", "MEDIA_TYPE", "Problem", "ProblemDetails", "of", "too_fast"]
 
 MEDIA_TYPE = "application/problem+json"
 
 _TITLES = {
     400: "The request cannot be understood",
-    401: "A token is needed",
+    401: "A token or a signature is needed",
     403: "Not allowed",
     404: "Not found",
     405: "Not a method of this address",
@@ -79,6 +81,12 @@ class Problem(Exception):
         return Response(body, self.details.status, self.headers, MEDIA_TYPE)
 
 
+def too_fast(error: TooFast, who: str) -> Problem:
+    """That `who` has called more often than it may."""
+    wait = {"Retry-After": str(error.seconds)}
+    return Problem(429, f"more requests than {who} may make: wait {error.seconds} s", headers=wait)
+
+
 def of(error: Exception) -> Problem | None:
     """An error of the program as a problem; None where it is no such error."""
     match error:
@@ -88,6 +96,8 @@ def of(error: Exception) -> Problem | None:
             return Problem(422, str(error), field="Idempotency-Key" if error.what == "key" else "id")
         case NotItsSource():
             return Problem(403, str(error), field="source")
+        case NotMapped():
+            return Problem(422, str(error), field=error.path, remedy="Correct this path in the hook's settings.")
         case Refusal():
             remedy = "Correct it, and send it again." if error.remedy == PUT_BACK else error.remedy
             return Problem(422, error.problem, field=_field(error.problem), remedy=remedy)
