@@ -57,7 +57,7 @@ def route(door: Door) -> Route:
         finally:
             door.pace.leave(pace, len(data) / BYTES)
 
-    return Route(f"{PATH}{{name}}", hook, methods=["POST"], name="hook")
+    return Route(f"{PATH}{{name:path}}", hook, methods=["POST"], name="hook")
 
 
 def say_what_is_wrong(door: Door) -> None:
