@@ -214,6 +214,11 @@ class Root:
         return self.path / "recursion-gate-tokens.json"
 
     @property
+    def people(self) -> Path:
+        """Who may sign in to the people's page (docs/page.md)."""
+        return self.path / "recursion-gate-people.json"
+
+    @property
     def doors(self) -> Path:
         """The doors' own folder where no service manager gives them one: the keys that were used."""
         return self.path / ".doors"

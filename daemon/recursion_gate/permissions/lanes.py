@@ -68,6 +68,8 @@ TABLE = {
     "settings": Row("recursion-gate.toml", "daemon", 0o644, "No secret; who could change it could change the lanes."),
     "tokens": Row("recursion-gate-tokens.json", "daemon", 0o644, "No secret: of each token the digest, of 256 random "
                   "bits. Each door reads it; who could change it could call a door as anybody."),
+    "people": Row("recursion-gate-people.json", "people", 0o640, "Of each person's passphrase a slow digest: for those "
+                  "who may decide anyway, since the people's page runs under an account of theirs."),
     "own": Row(".daemon/", "people", 0o2750, "People may ask whether the daemon runs."),
     "lock": Row(".daemon/lock", "people", 0o600, "Whoever can open the lock can keep a daemon from starting; whether "
                 "it is held is told by the kernel, to everybody."),
@@ -172,6 +174,7 @@ def spots(root: Root, *, all_cards: bool = False) -> Iterator[Spot]:
     yield Spot(root.status, TABLE["own file"], None)
     yield Spot(root.settings, TABLE["settings"], None)
     yield Spot(root.tokens, TABLE["tokens"], None)
+    yield Spot(root.people, TABLE["people"], None)
     for path, row in (
         (root.daemon, "own"),
         (root.homes, "homes"),

@@ -19,6 +19,7 @@ __all__ = [
     "forms",
     "imported",
     "pending",
+    "people",
     "receipts",
     "show",
     "status",
@@ -234,6 +235,12 @@ def tokens() -> _Json:
     }
     about = "Who may call the doors, without the tokens."
     return {"title": "TokensAnswer", "description": about, **_list(_object(fields))}
+
+
+def people() -> _Json:
+    fields = {"name": _TEXT | {"description": "As it stands in receipts."}, "created_at": _TEXT}
+    about = "Who may sign in to the people's page, without the passphrases."
+    return {"title": "PeopleAnswer", "description": about, **_list(_object(fields))}
 
 
 _DONE: _Json = _YES | {"description": "false: it was asked for, and the daemon has not done it yet."}

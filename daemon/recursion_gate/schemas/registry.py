@@ -139,8 +139,20 @@ def _spec() -> _Json:
     }
 
 
-_COMMAND = {"tokens": "token list"}
-_ANSWERS = ("pending", "show", "receipts", "undo", "correct", "forget", "verify", "status", "doctor", "tokens")
+_COMMAND = {"tokens": "token list", "people": "people list"}
+_ANSWERS = (
+    "pending",
+    "show",
+    "receipts",
+    "undo",
+    "correct",
+    "forget",
+    "verify",
+    "status",
+    "doctor",
+    "tokens",
+    "people",
+)
 
 
 def _answer(name: str) -> Callable[[], _Json]:

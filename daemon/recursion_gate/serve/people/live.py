@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from .page import HEADERS, Page
+from .page import HEADERS, Page, page_session
 from .pulse import LOOK
 
 __all__ = ["events"]
@@ -23,7 +23,7 @@ def events(page: Page) -> Any:
     """GET /events"""
 
     async def handle(request: Request) -> Response:
-        if page.sessions.of(request) is None:
+        if page_session(page, request) is None:
             return Response(status_code=204, headers=HEADERS)  # which tells a browser not to ask again
         headers = {**HEADERS, "X-Accel-Buffering": "no"}
         return StreamingResponse(_stream(page, request), headers=headers, media_type="text/event-stream")
@@ -34,7 +34,7 @@ def events(page: Page) -> Any:
 async def _stream(page: Page, request: Request) -> AsyncIterator[str]:
     last, said = await page.pulse.value(), time.monotonic()
     yield f"retry: 1000\ndata: {last}\n\n"
-    while not page.pulse.is_over and page.sessions.of(request) is not None:
+    while not page.pulse.is_over and page_session(page, request) is not None:
         await asyncio.sleep(LOOK)
         now = await page.pulse.value()
         if now != last:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ...clients.decide import Changed
+from ...clients.people import People, Slow
 from ...clients.person import NotAPerson
 from ...core.errors import GateError, Parked, Refusal
 from ..door import Door
@@ -29,7 +30,7 @@ from .pulse import Pulse
 from .session import Session, Sessions
 from .tally import Tallies
 
-__all__ = ["Call", "Failed", "Page", "action", "see_other", "signed_in"]
+__all__ = ["HEADERS", "PLAIN", "Call", "Failed", "Page", "action", "form_of", "page_session", "see_other", "signed_in"]
 
 _HERE = Path(__file__).parent
 _POLICY = (
@@ -70,6 +71,8 @@ class Page:
     desk: Desk = field(init=False)
     tallies: Tallies = field(init=False)
     pulse: Pulse = field(init=False)
+    people: People = field(init=False)
+    slow: Slow = field(init=False)
     templates: Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,7 @@ class Page:
         self.desk = Desk(self.door.root, self.door.settings)
         self.tallies = Tallies(self.door.root)
         self.pulse = Pulse(self.door.root)
+        self.people, self.slow = People(self.door.root), Slow()
         self.templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -93,9 +97,14 @@ class Page:
         except PermissionError:
             return self.door.root.inboxes()
 
+    def has_link(self) -> bool:
+        """Whether whoever runs the door signs in by a link: where one account does everything, and no people have
+        accounts. Raises Parked, OSError."""
+        return self.door.settings.lanes is None and not self.people.all()
+
     def say_link(self) -> None:
         """Log the link that signs in next: to whoever can read that, the account is open anyway."""
-        if self.at:
+        if self.at and self.has_link():
             link = f"{self.at}/sign-in?token={self.sessions.link_token}"
             print(f"Open the page with this link, which works once:\n  {link}", file=sys.stderr, flush=True)
 
@@ -124,7 +133,7 @@ class Call:
 
     def html(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page for this person."""
-        known: dict[str, Any] = {"session": self.session, "users": self.page.users(), "path": self.path, **_PLAIN}
+        known: dict[str, Any] = {"session": self.session, "users": self.page.users(), "path": self.path, **PLAIN}
         if said := self.query.get("said"):
             known["notice"] = words.SAID.get(said, "")
             if said in ("approved", "rejected") and (of := self.query.get("of", "").partition("/"))[2]:
@@ -133,7 +142,7 @@ class Call:
 
 
 #: What a page has to say, beside what it shows.
-_PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None}
+PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None}
 
 Handler = Callable[[Call], Response]
 
@@ -169,13 +178,19 @@ def action(page: Page, handler: Handler) -> Callable[[Request], Any]:
     return handle
 
 
-_MESSAGE: dict[str, Any] = {"session": None, "users": [], "path": "", **_PLAIN}
+_MESSAGE: dict[str, Any] = {"session": None, "users": [], "path": "", **PLAIN}
 
 
 def page_session(page: Page, request: Request) -> Session | None:
     """Whoever has signed in with this browser."""
     found = page.sessions.of(request)
-    return found[0] if found else None
+    if found is None:
+        return None
+    session, stamp = found
+    if session.name is None:
+        return session if page.has_link() else None
+    account = page.people.all().get(session.name)
+    return session if account is not None and account.stamp == stamp else None
 
 
 async def form_of(request: Request) -> list[tuple[str, str]]:

@@ -35,6 +35,7 @@ def people(door: Door) -> tuple[Page, list[BaseRoute]]:
     return page, [
         Route("/static/{name}", _static, methods=["GET"]),
         Route("/sign-in", signing_in.sign_in(page), methods=["GET"]),
+        Route("/sign-in", signing_in.pass_in(page), methods=["POST"]),
         act("/sign-out", signing_in.sign_out(page)),
         show("/", inbox.inbox),
         show("/card/{user}/{id}", inbox.card),

@@ -1,0 +1,91 @@
+"""people: who may sign in to the people's page."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from . import root_of
+from .options import json_option
+from .output import print_json, table
+
+__all__ = ["people"]
+
+
+@click.group()
+def people() -> None:
+    """Make, list or remove the accounts of those who decide on the page.
+
+    Without accounts 'serve' prints a link that signs in whoever runs it.
+
+    \b
+    Examples:
+      recursion-gate people add anna
+      recursion-gate people list
+      recursion-gate people remove anna
+    """
+
+
+@people.command()
+@click.argument("name")
+@click.pass_context
+def add(ctx: click.Context, name: str) -> None:
+    """Make an account. NAME is who receipts say has decided.
+
+    Asks for a passphrase, twice; reads it from standard input where that is no terminal.
+
+    \b
+    Examples:
+      recursion-gate people add anna
+      pass show gate/anna | recursion-gate people add anna
+    """
+    from ..clients import people as accounts
+    from ..clients.person import check_person
+
+    check_person()
+    if sys.stdin.isatty():
+        passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        passphrase = sys.stdin.readline().rstrip("\r\n")
+    accounts.add(root_of(ctx), name, passphrase)
+    click.echo(f"account '{name}': made")
+
+
+@people.command(name="list")
+@json_option
+@click.pass_context
+def list_people(ctx: click.Context, as_json: bool) -> None:
+    """List the accounts.
+
+    \b
+    Examples:
+      recursion-gate people list --json | jq -r '.[].name'
+    """
+    from ..clients import people as accounts
+
+    found = accounts.load(root_of(ctx))
+    if as_json:
+        print_json([{"name": each.name, "created_at": each.created_at} for each in found])
+        return
+    if not found:
+        click.echo("no accounts: 'serve' prints a link that signs in. Make one with 'recursion-gate people add NAME'.")
+    table([(each.name, each.created_at[:10]) for each in found], ("NAME", "SINCE"))
+
+
+@people.command()
+@click.argument("name")
+@click.pass_context
+def remove(ctx: click.Context, name: str) -> None:
+    """Remove an account: its sessions end at once. What it has decided stays.
+
+    \b
+    Examples:
+      recursion-gate people remove anna
+    """
+    from ..clients import people as accounts
+    from ..clients.person import check_person
+
+    check_person()
+    accounts.remove(root_of(ctx), name)
+    click.echo(f"account '{name}': removed")

@@ -1,0 +1,191 @@
+"""Who may sign in to the people's page: names, and of each passphrase a slow digest (docs/page.md, "Accounts").
+
+Unlike a token a passphrase can be guessed, so that scrypt makes each guess slow, and the file is only for those who may
+decide anyway: with lanes it belongs to the daemon's account and the people's group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..core.errors import GateError, Parked
+from ..core.model import instant
+from ..core.paths import Root
+from ..core.settings import load_settings
+from ..core.text import printable
+from ..disk.deliver import deliver
+from ..disk.untrusted import open_plain, stamp_at
+from ..permissions.lanes import TABLE, Ids, Spot, apply_row
+
+__all__ = ["Account", "BadAccount", "People", "Slow", "add", "load", "remove"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: The shortest and the longest passphrase, in characters.
+SHORTEST, LONGEST = 8, 1_000
+#: The cost of new digests: 32 MB and some 0.1 s each.
+_COST = {"n": 2**15, "r": 8, "p": 1}
+
+
+class BadAccount(GateError):
+    """An account cannot be made or removed so."""
+
+
+class Account(BaseModel):
+    """One person who may sign in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Person")
+
+    name: str = Field(description="As it stands in receipts: by.")
+    created_at: str = Field(description="When it was made, ISO 8601.")
+    salt: str = Field(description="Of the digest.", repr=False)
+    n: int = Field(default=_COST["n"], description="The cost of the digest.")
+    r: int = _COST["r"]
+    p: int = _COST["p"]
+    digest: str = Field(description="scrypt of the passphrase.", repr=False)
+
+    @property
+    def stamp(self) -> str:
+        """Changes with the passphrase."""
+        return hashlib.sha256(f"{self.salt} {self.digest}".encode()).hexdigest()[:16]
+
+    def is_passphrase(self, given: str) -> bool:
+        """Whether `given` is it. Takes some 0.1 s."""
+        return hmac.compare_digest(_digest(given, self.salt, self.n, self.r, self.p), self.digest)
+
+
+_FILE = TypeAdapter(list[Account])
+_NOBODY = Account(name="nobody", created_at="", salt="00", digest="")
+
+
+class People:
+    """The accounts of a root, read again when their file changes: one that is removed is out at once."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._stamp: tuple[int, ...] | None = None
+        self._accounts: dict[str, Account] = {}
+
+    def all(self) -> dict[str, Account]:
+        """By name. Raises Parked when the file is none, OSError."""
+        stamp = stamp_at(self._root.people)
+        if stamp != self._stamp or stamp is None:
+            self._accounts = {each.name: each for each in load(self._root)} if stamp else {}
+            self._stamp = stamp
+        return self._accounts
+
+    def check(self, name: str, passphrase: str) -> Account | None:
+        """The account of this name, if that is its passphrase; takes as long where there is none. Raises Parked,
+        OSError."""
+        account = self.all().get(name)
+        is_it = (account or _NOBODY).is_passphrase(passphrase[: LONGEST + 1])
+        return account if account is not None and is_it else None
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    until: float = 0.0
+
+
+class Slow:
+    """Slows down whoever guesses, name by name: after five failures each further one doubles the time until the next
+    attempt counts, up to a minute. Names that are no account's share one such time."""
+
+    FREE, LONGEST = 5, 60.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._of: dict[str, _Failures] = {}
+
+    def seconds(self, name: str) -> float:
+        """How long this name has to wait; 0: an attempt counts now."""
+        found = self._of.get(name)
+        return max(0.0, found.until - self._clock()) if found else 0.0
+
+    def failed(self, name: str) -> None:
+        found = self._of.setdefault(name, _Failures())
+        found.count += 1
+        if found.count >= self.FREE:
+            found.until = self._clock() + min(self.LONGEST, 2.0 ** min(found.count - self.FREE, 10))
+
+    def succeeded(self, name: str) -> None:
+        self._of.pop(name, None)
+
+
+def load(root: Root) -> list[Account]:
+    """The accounts of `root`, in the order they were made. Raises Parked when the file is none, OSError."""
+    try:
+        with open_plain(root.people) as file:
+            return _FILE.validate_json(file.read())
+    except FileNotFoundError:
+        return []
+    except (ValidationError, IsADirectoryError):
+        remedy = "Put back a copy that is whole, or remove it and make the accounts anew ('recursion-gate people add')"
+        raise Parked(root.people.name, "this is not a file of people's accounts", remedy) from None
+
+
+def add(root: Root, name: str, passphrase: str) -> Account:
+    """Make an account. Raises BadAccount, Parked, OSError."""
+    if not _NAME.fullmatch(name):
+        raise BadAccount(f"'{printable(name)}': a name is 1 to 64 letters (a to z), digits, '.', '_' or '-'")
+    if not SHORTEST <= len(passphrase) <= LONGEST:
+        raise BadAccount(f"a passphrase has {SHORTEST} to {LONGEST:,} characters: several words are good")
+    salt = secrets.token_hex(16)
+    made = Account(
+        name=name, created_at=instant(datetime.now(UTC)), salt=salt, digest=_digest(passphrase, salt, **_COST)
+    )
+    with _changing(root) as accounts:
+        if any(each.name.casefold() == name.casefold() for each in accounts):
+            raise BadAccount(f"there is an account '{name}' already: remove it first, or take another name")
+        accounts.append(made)
+    return made
+
+
+def remove(root: Root, name: str) -> None:
+    """Remove an account: its sessions end. Raises BadAccount where there is none, Parked, OSError."""
+    with _changing(root) as accounts:
+        kept = [each for each in accounts if each.name != name]
+        if len(kept) == len(accounts):
+            there = ", ".join(each.name for each in accounts) or "none"
+            raise BadAccount(f"there is no account '{printable(name)}'. The accounts are: {there}.")
+        accounts[:] = kept
+
+
+def _digest(passphrase: str, salt: str, n: int, r: int, p: int) -> str:
+    data = passphrase.encode(errors="surrogatepass")
+    return hashlib.scrypt(data, salt=bytes.fromhex(salt), n=n, r=r, p=p, maxmem=256 * n * r, dklen=32).hex()
+
+
+@contextlib.contextmanager
+def _changing(root: Root) -> Iterator[list[Account]]:
+    """The accounts, to be changed in the block; written at its end, one at a time (as `tokens` does it)."""
+    import portalocker
+
+    folder = os.open(root.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        portalocker.lock(folder, portalocker.LockFlags.EXCLUSIVE)
+        accounts = load(root)
+        yield accounts
+        settings = load_settings(root)
+        ids = Ids(settings.lanes) if settings.lanes else None
+        data = json.dumps([each.model_dump(mode="json") for each in accounts], indent=2)
+        try:
+            deliver(root.path, root.people.name, data.encode() + b"\n", over=True, mode=0o600)
+        except OSError as err:
+            raise OSError(err.errno, err.strerror, str(root.people)) from err
+        if ids is not None:
+            apply_row(root, Spot(root.people, TABLE["people"], None), ids)
+    finally:
+        os.close(folder)
