@@ -45,11 +45,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
     "serve": ("serve", "The HTTP door: agents propose, readers read, with tokens."),
     "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
-<<<<<<< HEAD
     "mcp": ("mcp", "An MCP server on standard input and output: propose and read."),
-=======
     "people": ("people", "Make, list or remove the accounts of the people's page."),
->>>>>>> 2573aa0 (People sign in to the page with accounts of their own, and receipts name them: people add, list, remove)
     "token": ("token", "Make, list or remove the tokens of agents and readers."),
     "doctor": ("proof", "Report problems of this root and their remedies."),
     "check": ("checking", "Run regression cases on this program."),

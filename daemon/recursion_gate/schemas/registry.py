@@ -142,6 +142,7 @@ def _spec() -> _Json:
 _COMMAND = {"tokens": "token list", "people": "people list"}
 _ANSWERS = (
     "pending",
+    "people",
     "show",
     "receipts",
     "undo",
