@@ -9,6 +9,7 @@ The reconciler, the files and the disk are the real ones; only the clock is ours
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from recursion_gate.audit.verify import verify
+from recursion_gate.core.model import id_hash
 from recursion_gate.core.receipt import chain_hash
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
@@ -98,7 +100,16 @@ class Candidate:
 
     text: str
     link: str | None = None
-    state: str = "dropped"  # then pending, approved, rejected
+    #: The candidate whose entry it supersedes, or retracts.
+    about: str | None = None
+    retracts: bool = False
+    state: str = "dropped"  # then pending, approved, rejected, forgotten
+    staged: str = ""  # the text as it was dropped
+    texts: set[str] = field(default_factory=set)  # each text that it ever had
+
+    @property
+    def stands(self) -> bool:
+        return self.state == "approved"
 
 
 @dataclass
@@ -123,6 +134,9 @@ class Model:
     refused: Counter[str] = field(default_factory=Counter)
     puts: dict[str, list[Put]] = field(default_factory=dict)  # id -> the cards outside of pending/
     again: int = 0  # cards of decided entries that were put somewhere again, and not yet looked at
+    requests: dict[str, str] = field(default_factory=dict)  # id -> "undone" or "forgotten": files in undo/
+    garbage: set[str] = field(default_factory=set)  # files in undo/ that may still be being written
+    log: list[tuple[str, str]] = field(default_factory=list)  # the receipts: id, action
     kept: int = 0  # at least so many edited or broken cards must have been kept in problems/
 
     def ids(self, *states: str) -> list[str]:
@@ -139,6 +153,10 @@ class Model:
         self.bad.clear()
         self.kept += self.again  # each is answered
         self.again = 0
+        last = {candidate_id: number for number, (candidate_id, _) in enumerate(self.log, 1)}
+        for candidate_id in sorted(self.requests, key=lambda i: -last.get(i, 0)):
+            self._take_back(candidate_id, self.requests[candidate_id])
+        self.requests.clear()
         for candidate_id, puts in list(self.puts.items()):
             for put in [p for p in puts if p.text is None and p.action == "approved"]:
                 puts.remove(put)
@@ -153,6 +171,24 @@ class Model:
         while any(self._carry_out(candidate_id) for candidate_id in list(self.puts)):
             pass
 
+    def _take_back(self, candidate_id: str, action: str) -> None:
+        this = self.candidates[candidate_id]
+        if action == "forgotten":
+            this.state = action
+            self.puts.pop(candidate_id, None)
+        elif self.gone(candidate_id) or any(c.link == candidate_id for c in self.candidates.values() if c.stands):
+            self.kept += 1  # refused: others rest on it
+            return
+        else:
+            this.state, this.text = "pending", this.staged
+        self.log.append((candidate_id, action))
+
+    def gone(self, candidate_id: str) -> bool:
+        """Whether its entry is superseded or retracted."""
+        return any(
+            c.about == candidate_id for c in self.candidates.values() if c.stands or c.state == "forgotten"
+        ) and ((candidate_id, "approved") in self.log)
+
     def _carry_out(self, candidate_id: str) -> bool:
         """Whether anything changed."""
         this, put = self.candidates[candidate_id], self.puts[candidate_id][0]
@@ -160,25 +196,37 @@ class Model:
             target = self.candidates[this.link].state
             if target == "pending":
                 return False  # it waits
-            if target == "rejected":  # it goes back
+            if target != "approved" or self.gone(this.link) or self.candidates[this.link].retracts:  # it goes back
+                del self.puts[candidate_id]
+                return True
+        if put.action == "approved" and this.about is not None:
+            target = self.candidates[this.about].state
+            if target != "approved" or self.gone(this.about):  # it goes back
                 del self.puts[candidate_id]
                 return True
         this.state = put.action
         if put.action == "approved" and put.text is not None:
             this.text = put.text
+        self.log.append((candidate_id, put.action))
         del self.puts[candidate_id]
         return True
 
     def key(self) -> object:
         """The state, without names and texts."""
         return (
-            sorted((c.state, c.link is not None) for c in self.candidates.values()),
+            sorted((c.state, c.link is not None, c.about is not None, c.retracts) for c in self.candidates.values()),
             len(self.drops),
             len(self.bad),
             len(self.partial),
             self.again,
+            sorted(self.requests.values()),
             sorted(sorted((p.action, p.text is None) for p in puts) for puts in self.puts.values()),
         )
+
+
+def _unique(number: int) -> str:
+    """Words of which no piece stands in another text, so that what is forgotten can be looked for."""
+    return hashlib.sha256(str(number).encode()).hexdigest()[:20]
 
 
 class Protocol(RuleBasedStateMachine):
@@ -243,7 +291,13 @@ class Protocol(RuleBasedStateMachine):
 
     def _settle(self, user: str) -> None:
         self._turns(user)
-        self.models[user].resolve()
+        model = self.models[user]
+        forgets = "forgotten" in model.requests.values()
+        model.resolve()
+        if forgets:  # what was refused of it has gone, too
+            there = self.worlds[user].names("problems")
+            model.refused = Counter(name for name in model.refused if name in there)
+            model.kept = len(there) // 2 - model.refused.total()
         STATES.add(hash(repr(self.models[user].key())))
 
     # -- agents -------------------------------------------------------------------------------------------------------
@@ -255,7 +309,8 @@ class Protocol(RuleBasedStateMachine):
         model, number = self.models[user], self._next()
         candidate_id = f"c{number}"
         targets = model.ids("pending", "approved", "rejected") if link else []
-        candidate = Candidate(f"Did thing {number}.", dice.choice(targets) if targets else None)
+        text = f"Did {_unique(number)}."
+        candidate = Candidate(text, dice.choice(targets) if targets else None, staged=text, texts={text})
         model.candidates[candidate_id] = candidate
         fields = {
             "id": candidate_id,
@@ -269,12 +324,15 @@ class Protocol(RuleBasedStateMachine):
         return candidate_id, json.dumps(fields).encode()
 
     @initialize(dice=dice)
-    def some_wait_already(self, dice: random.Random) -> None:
-        for _ in range(3):
+    def some_wait_already_and_some_are_decided(self, dice: random.Random) -> None:
+        for _ in range(6):
             candidate_id, data = self._new("alex", dice)
             self.worlds["alex"].drop(f"{candidate_id}.json", data)
             self.models["alex"].drops[f"{candidate_id}.json"] = [candidate_id]
         self._settle("alex")
+        for action in ("approved", "approved", "rejected"):
+            self.decide("alex", dice, action, how=5)
+            self._settle("alex")
 
     @rule(user=users, dice=dice, link=st.booleans(), in_place=st.booleans())
     def drop(self, user: str, dice: random.Random, link: bool, in_place: bool) -> None:
@@ -388,7 +446,8 @@ class Protocol(RuleBasedStateMachine):
             shutil.copy(card, target)
         else:
             if how == 1:
-                text = f"Edited {self._next()}."
+                text = f"Edit {_unique(self._next())}."
+                self.models[user].candidates[candidate_id].texts.add(text)
                 card.write_text(card.read_text().replace(self._said(card, candidate_id), text))
             elif how == 2:
                 text = None
@@ -433,7 +492,8 @@ class Protocol(RuleBasedStateMachine):
         if what == "rename":
             card.rename(card.with_name(f"renamed {self._next()}.md"))
         elif what == "edit":
-            new = f"Edited {self._next()}."
+            new = f"Edit {_unique(self._next())}."
+            self.models["alex"].candidates[candidate_id].texts.add(new)
             card.write_text(card.read_text().replace(self._said(card, candidate_id), new))
         elif what == "delete":
             card.unlink()
@@ -444,7 +504,8 @@ class Protocol(RuleBasedStateMachine):
     @rule(dice=dice, state=st.sampled_from(["approved", "rejected", "pending"]))
     def put_a_decided_card_somewhere_again(self, dice: random.Random, state: str) -> None:
         world, model = self.worlds["alex"], self.models["alex"]
-        filed = sorted(world.place.receipts.glob("*-*/*.md"))
+        decided = set(model.ids("approved", "rejected")) - set(model.requests)
+        filed = sorted(p for p in world.place.receipts.glob("*-*/*.md") if cards.id_of(p.read_bytes()) in decided)
         if not filed:
             return
         card = dice.choice(filed)
@@ -461,6 +522,85 @@ class Protocol(RuleBasedStateMachine):
         temp.rename(self.worlds["alex"].place.state(state) / name)
         self.models["alex"].drops[f"{state}/{name}"] = [candidate_id]
 
+    # -- after the decision -------------------------------------------------------------------------------------------
+
+    def _request(self, user: str, candidate_id: str, what: str) -> None:
+        """As the commands put it into undo/; or, to take back, as a person does: a copy of the decided card."""
+        world = self.worlds[user]
+        self.models[user].requests[candidate_id] = "undone" if what == "id" else "forgotten"
+        text = f'---\n{what}: "{candidate_id}"\n---\n\nPlease.\n'
+        data = cards.sign(text.encode(), self.models[user].requests[candidate_id], "cli")
+        filed = [p for p in world.place.receipts.glob("*-*/*.md") if cards.id_of(p.read_bytes()) == candidate_id]
+        if what == "id" and filed and self._next() % 2:
+            data = max(filed, key=lambda p: p.stat().st_ctime_ns).read_bytes()
+        temp = world.place.inbox / ".coming"
+        temp.write_bytes(data)
+        temp.rename(world.place.undo / f"{what} {self._next()}.md")
+
+    @precondition(lambda self: any(m.ids("approved", "rejected") for m in self.models.values()))
+    @rule(user=users, dice=dice)
+    def take_a_decision_back(self, user: str, dice: random.Random) -> None:
+        if user not in self.models:
+            return
+        model = self.models[user]
+        through = {c.link for c in model.candidates.values() if c.link and c.link in model.candidates}
+        chained = {i for i in through if model.candidates[i].link}  # a link to a link: which of the two rests on it?
+        ids = [i for i in model.ids("approved", "rejected") if i not in chained and i not in model.requests]
+        if ids:
+            COUNTS["taken back"] += 1
+            self._request(user, dice.choice(ids), "id")
+
+    @rule(user=users, dice=dice)
+    def forget(self, user: str, dice: random.Random) -> None:
+        if user not in self.models or self._next() % 2:
+            return
+        model = self.models[user]
+        ids = [i for i in model.ids("pending", "approved", "rejected") if i not in model.requests]
+        if ids:
+            self._settle(user)
+            ids = [i for i in ids if model.candidates[i].state in ("pending", "approved", "rejected")]
+            COUNTS["forgotten"] += 1
+            self._request(user, dice.choice(ids), "forget")
+
+    @precondition(lambda self: any(m.ids("approved") for m in self.models.values()))
+    @rule(user=users, dice=dice, retracts=st.booleans())
+    def propose_a_correction_or_a_retraction(self, user: str, dice: random.Random, retracts: bool) -> None:
+        if user not in self.models:
+            return
+        self._settle(user)
+        world, model = self.worlds[user], self.models[user]
+        ids = [i for i in model.ids("approved") if not model.gone(i) and not model.candidates[i].retracts]
+        if not ids:
+            return
+        target = dice.choice(ids)
+        candidate_id, data = self._new(user, dice)
+        fields = json.loads(data) | {"retracts" if retracts else "supersedes": self._act(world, target)}
+        model.candidates[candidate_id].about, model.candidates[candidate_id].retracts = target, retracts
+        world.drop(f"{candidate_id}.json", fields)
+        model.drops[f"{candidate_id}.json"] = [candidate_id]
+        self._settle(user)
+        COUNTS["retractions" if retracts else "corrections"] += 1
+
+    def _act(self, world: World, candidate_id: str) -> str:
+        return f"ACT-2026-11-24-{id_hash(candidate_id)}"
+
+    @precondition(lambda self: self.models["alex"].ids("forgotten"))
+    @rule(dice=dice)
+    def drop_what_was_forgotten_again(self, dice: random.Random) -> None:
+        world, model = self.worlds["alex"], self.models["alex"]
+        name = f"again-{self._next()}.json"
+        world.drop(name, {"id": dice.choice(model.ids("forgotten")), "text": "Another text."})
+        model.bad.add(name)
+
+    @rule(dice=dice)
+    def put_garbage_into_undo(self, dice: random.Random) -> None:
+        name = f"garbage-{self._next()}.md"
+        data = dice.choice([b"hello", b"\xff\x00", b'---\nid: "nobody"\n---\n', b'---\nforget: "nobody"\n---\n'])
+        temp = self.worlds["alex"].place.inbox / ".coming"
+        temp.write_bytes(data)
+        temp.rename(self.worlds["alex"].place.undo / name)
+        self.models["alex"].garbage.add(name)
+
     # -- the world ----------------------------------------------------------------------------------------------------
 
     @rule(user=users)
@@ -469,11 +609,14 @@ class Protocol(RuleBasedStateMachine):
             self._settle(user)
             self.agrees(user)
 
-    @precondition(lambda self: any(m.drops or m.puts or m.bad or m.again for m in self.models.values()))
+    @precondition(lambda self: any(m.drops or m.puts or m.bad or m.again or m.requests for m in self.models.values()))
     @rule(at=st.lists(st.integers(0, 40), min_size=1, max_size=3))
     def be_killed_while_looking(self, at: list[int]) -> None:
         """And killed again while it makes good what the kill has left."""
-        user = max(self.models, key=lambda u: (len(self.models[u].puts), len(self.models[u].drops)))
+        user = max(
+            self.models,
+            key=lambda u: (len(self.models[u].requests), len(self.models[u].puts), len(self.models[u].drops)),
+        )
         for last in at:
             atomic.calls = DyingCalls(last)
             try:
@@ -489,7 +632,7 @@ class Protocol(RuleBasedStateMachine):
         self._settle(user)
         self.agrees(user)
 
-    @precondition(lambda self: any(m.puts for m in self.models.values()))
+    @precondition(lambda self: any(m.puts or m.requests for m in self.models.values()))
     @rule(at=st.lists(st.integers(0, 40), min_size=1, max_size=3))
     def be_killed_while_carrying_out(self, at: list[int]) -> None:
         self.be_killed_while_looking(at)
@@ -512,6 +655,8 @@ class Protocol(RuleBasedStateMachine):
             model.bad.add(name)
             del model.candidates[candidate_id]
         model.partial.clear()
+        model.bad |= model.garbage
+        model.garbage.clear()
         self._turns("alex")  # it is looked at anew where it was still open at the last look
         self.clock.ahead += 100
         self._settle("alex")
@@ -538,7 +683,7 @@ class Protocol(RuleBasedStateMachine):
         for file, data in world.record().items():
             left = Counter(data.decode().split("\n"))
             left.subtract(RECORD[file].split("\n"))
-            left.subtract(line for r in receipts for line in r["lines"].get(file, []))
+            left.subtract(line for r in receipts for lines in _ins(r) for line in lines.get(file, []))
             assert not +left, f"{file} holds what no receipt accounts for: {+left}"
 
     def _whole_receipts(self, user: str) -> list[bytes]:
@@ -559,18 +704,25 @@ class Protocol(RuleBasedStateMachine):
         note(f"{user}: {model}")
         assert sorted(world.gate_ids()) == sorted(model.ids("pending"))
         receipts = world.receipts()
+        assert Counter((r["candidate_id"], r["action"]) for r in receipts) == Counter(model.log)
         decided = {i: (c.state, c.text) for i, c in model.candidates.items() if c.state in ("approved", "rejected")}
-        assert len(receipts) == len(decided)
-        assert {r["candidate_id"]: (r["action"], r["raw_text"]) for r in receipts} == decided
+        last = {r["candidate_id"]: r for r in receipts}
+        assert {i: (r["action"], r["raw_text"]) for i, r in last.items() if i in decided and "raw_text" in r} == {
+            i: said for i, said in decided.items() if "raw_text" in last[i]
+        }
         for before, receipt in zip([None, *receipts], receipts, strict=False):
             assert receipt["hash"] == chain_hash(receipt)
             assert before is None or (receipt["seq"], receipt["prev_hash"]) == (before["seq"] + 1, before["hash"])
         for file, data in world.record().items():
             text = data.decode()
-            for line in (line for r in receipts for line in r["lines"].get(file, [])):
-                assert text.count(f"{line}\n") == 1
-                text = text.replace(f"{line}\n", "")
+            due = Counter(line for r in receipts for lines in _ins(r) for line in lines.get(file, []))
+            due.subtract(line for r in receipts for lines in _outs(r) for line in lines.get(file, []))
+            assert not -due
+            for line in due.elements():
+                assert f"{line}\n" in text
+                text = text.replace(f"{line}\n", "", 1)
             assert text == RECORD[file]
+        self._says_what_stands(world, model)
         held = {"approved": set[str](), "rejected": set[str]()}
         for candidate_id, puts in model.puts.items():
             held[puts[0].action].add(candidate_id)
@@ -583,3 +735,30 @@ class Protocol(RuleBasedStateMachine):
         assert all(name.endswith(".why.txt") or f"{name}.why.txt" in refused for name in refused)
         assert set(model.refused) <= set(refused)
         assert len(refused) // 2 >= model.refused.total() + model.kept
+
+    def _says_what_stands(self, world: World, model: Model) -> None:
+        """The Record names each entry that stands once, and none of those that do not (promise 11)."""
+        record = {name: data.decode() for name, data in world.record().items()}
+        skills = "".join(text for name, text in record.items() if name.startswith("self-skill-"))
+        for candidate_id, this in model.candidates.items():
+            stands = this.stands and not this.retracts and not model.gone(candidate_id)
+            assert skills.count(f"- • {this.text} — ") == stands, f"{candidate_id}: {this}"
+            if not this.link and not this.retracts and this.state != "forgotten":
+                struck = this.stands and model.gone(candidate_id)
+                assert record["self-evidence.md"].count(f"— ~~{this.text}~~ (") == struck
+                assert record["self-evidence.md"].count(f"— {this.text} — ") == stands
+        forgotten = [text for i in model.ids("forgotten") for text in model.candidates[i].texts]
+        for path in world.root.path.rglob("*") if forgotten else ():
+            if path.is_file():
+                data = path.read_bytes()
+                for text in forgotten:
+                    assert text[5:17].encode() not in data, f"{path} has a piece of {text}"
+
+
+def _ins(receipt: dict[str, Any]) -> list[dict[str, list[str]]]:
+    """The lines that a receipt has put in, by file."""
+    return [receipt.get("lines") or {}, (receipt.get("old") or {}).get("lines") or {}]
+
+
+def _outs(receipt: dict[str, Any]) -> list[dict[str, list[str]]]:
+    return [receipt.get("removed") or {}, (receipt.get("old") or {}).get("removed") or {}]

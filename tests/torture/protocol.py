@@ -45,6 +45,8 @@ def main() -> int:
     print(f"states:          {len(STATES):,} different ones of the model, names and texts aside")
     print(f"looks held against the model: {COUNTS['comparisons']:,}")
     print(f"kills:           {COUNTS['kills']:,}")
+    for what in ("taken back", "corrections", "retractions", "forgotten"):
+        print(f"{f'{what}:':<17}{COUNTS[what]:,}")
     print(f"promises broken: {broken}")
     return broken
 
