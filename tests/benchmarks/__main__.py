@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..support.roots import make_root
-from . import floor, hints, rows
+from . import afterwards, floor, hints, rows
 from .rows import Row
 
 GROUPS: dict[str, Callable[[int], list[Row]]] = {
@@ -33,6 +33,7 @@ GROUPS: dict[str, Callable[[int], list[Row]]] = {
     "history": lambda n: rows.history(max(1, n // 2)),
     "idle": lambda n: rows.idle(),
     "hints": hints.hints,
+    **afterwards.GROUPS,
 }
 
 

@@ -61,6 +61,14 @@ def test_refusing_and_returning_may_fail_too(name: str, folder: Path) -> None:
                 assert not count.broken, "\n".join(count.broken)
 
 
+@pytest.mark.parametrize("story", ["undo", "retract", "forget-approved"])
+def test_taking_back_retracting_and_forgetting_may_fail_too(story: str, folder: Path) -> None:
+    for chapter in chapters(STORIES[story], folder / story)[1:]:
+        for name, lasting in (("ENOSPC", True), ("EIO", False), ("EACCES", True)):
+            count = each_call(chapter, folder / "run", name, lasting=lasting)
+            assert not count.broken, "\n".join(count.broken)
+
+
 # -- the real program -------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,8 @@ from ..torture.disk import Boundary, Disk, Op, Tree
 from ..torture.harness import chapters, differences, memory, power_cuts, settle, start_again, stopped_clock
 from ..torture.stories import STORIES, ground
 
-_SHORT = ["one", "rejected", "refused", "contradiction", "two-texts", "broken-card"]
+_SHORT = ["one", "rejected", "refused", "contradiction", "two-texts", "broken-card", "undo-rejection"]
+_AFTERWARDS = ["undo", "correct", "retract", "forget-approved", "forget-corrected"]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes(name: str
         assert count.states > 5
 
 
-@pytest.mark.parametrize("name", ["three", "copies", "never-staged", "no-evidence", "same-line", "many"])
+@pytest.mark.parametrize("name", ["three", "copies", "never-staged", "no-evidence", "same-line", "many", *_AFTERWARDS])
 def test_so_do_those_of_longer_stories(name: str, folder: Path) -> None:
     for chapter in chapters(STORIES[name], folder / "story"):
         count = power_cuts(chapter, folder / "cut", most=10 if name != "many" else 2)
@@ -57,7 +58,7 @@ def test_nor_is_one_sync_of_the_disk_for_many_cards_less(
         assert not count.broken, "\n".join(count.broken)
 
 
-@pytest.mark.parametrize("name", ["one", "refused", "contradiction"])
+@pytest.mark.parametrize("name", ["one", "refused", "contradiction", "undo-rejection"])
 def test_what_a_killed_daemon_had_not_synced_is_synced_before_anything_is_built_on_it(name: str, folder: Path) -> None:
     """First a kill, then a start, then a power cut."""
     for chapter in chapters(STORIES[name], folder / "story"):

@@ -174,7 +174,7 @@ class Model:
     def _take_back(self, candidate_id: str, action: str) -> None:
         this = self.candidates[candidate_id]
         if action == "forgotten":
-            this.state = action
+            this.stood, this.state = this.stands, action
             self.puts.pop(candidate_id, None)
         elif self.gone(candidate_id) or any(c.link == candidate_id for c in self.candidates.values() if c.stands):
             self.kept += 1  # refused: others rest on it

@@ -52,6 +52,11 @@ _CHAIN = f"{_CRASH}::test_killed_again_and_again_in_the_recovery_it_still_leads_
 _KILL = f"{_CRASH}::test_a_kill_before_after_or_in_any_call_leads_to_the_same_bytes"
 _CUT = f"{_POWER}::test_every_tree_that_a_power_cut_may_leave_leads_to_the_same_bytes"
 _LONG = f"{_POWER}::test_so_do_those_of_longer_stories"
+_UNDO, _FORGET, _TOLD = (
+    "tests/engine/test_undo.py",
+    "tests/engine/test_forget.py",
+    "tests/audit/test_forgetting.py",
+)
 _UNSYNCED_USER = f"{_POWER}::test_a_user_whose_folders_nobody_has_synced_loses_nothing_either"
 
 MUTATIONS = (
@@ -108,8 +113,8 @@ MUTATIONS = (
     Mutation(
         "a decided card is removed before its filed copy is synced",
         "engine/filing.py",
-        "_file_card(*months[which], receipt, data, sync=len(decided) < _MANY)",
-        "_file_card(*months[which], receipt, data, sync=False)",
+        "_file_card(*months[which], receipt, data, first, sync=len(decided) < _MANY)",
+        "_file_card(*months[which], receipt, data, first, sync=False)",
         f"{_CUT}[one]",
     ),
     Mutation(
@@ -150,8 +155,8 @@ MUTATIONS = (
     Mutation(
         "the command `stage` returns before its drop has a durable name",
         "disk/deliver.py",
-        "        atomic.sync_folder(folder)\n    return Path(target)\n",
-        "        pass\n    return Path(target)\n",
+        "    if sync:\n        _sync_name(target, folder)\n    return Path(target)\n",
+        "    return Path(target)\n",
         f"{_POWER}::test_a_drop_that_was_staged_is_on_disk_when_the_command_returns",
     ),
     Mutation(
@@ -199,23 +204,23 @@ MUTATIONS = (
     Mutation(
         "a daemon that has lost its place writes its receipts",
         "engine/merge.py",
-        "    state.hooks.check()\n    receipts = ",
-        "    receipts = ",
+        "    state.hooks.check()\n    return ledger.append(drafts)\n",
+        "    return ledger.append(drafts)\n",
         "tests/disk/test_lock.py::test_a_holder_that_has_lost_its_place_ends_before_the_next_write",
     ),
     # -- two steps swapped --------------------------------------------------------------------------------------------
     Mutation(
         "the Record before the receipt",
         "engine/merge.py",
-        "    receipts = ledger.append(drafts)\n    texts.write()\n",
-        "    texts.write()\n    receipts = ledger.append(drafts)\n",
+        "    receipts = write_receipts(state, drafts)\n    texts.write()\n",
+        "    texts.write()\n    receipts = write_receipts(state, drafts)\n",
         f"{_CHAIN}[one]",
     ),
     Mutation(
         "the gate before the Record",
         "engine/merge.py",
-        "    texts.write()\n    take_off_the_gate(state, receipts)\n    state.events.say_all",
-        "    take_off_the_gate(state, receipts)\n    texts.write()\n    state.events.say_all",
+        "    texts.write()\n    change_gate(state, receipts)\n    state.events.say_all",
+        "    change_gate(state, receipts)\n    texts.write()\n    state.events.say_all",
         _KILL,
     ),
     Mutation(
@@ -266,7 +271,8 @@ MUTATIONS = (
     Mutation(
         "a line of another receipt counts for this one",
         "store/recovery.py",
-        "    before = _earlier(ledger, receipts[0].seq, linked) if linked else Counter[Place]()\n",
+        "    before = _earlier(ledger, receipts[0].seq, {name for name in shared if name}) if shared else"
+        " Counter[Place]()\n",
         "    before = Counter[Place]()\n",
         f"{_CHAIN}[same-line]",
     ),
@@ -383,6 +389,142 @@ MUTATIONS = (
         "at_once)",
         "tests/engine/test_stage.py::test_drops_that_are_known_are_taken_away_at_once"
         "_so_that_a_daemon_that_is_killed_again_and_again_gets_on",
+    ),
+    # -- after the decision -------------------------------------------------------------------------------------------
+    Mutation(
+        "the Record before the receipt, where a decision is taken back",
+        "engine/undo.py",
+        "    [made] = write_receipts(state, [draft])\n    texts.write()\n",
+        "    texts.write()\n    [made] = write_receipts(state, [draft])\n",
+        f"{_CHAIN}[undo]",
+    ),
+    Mutation(
+        "what is taken back does not come back to the gate",
+        "engine/merge.py",
+        "            state.gate.add(state.as_staged(receipt))\n",
+        "            pass\n",
+        f"{_UNDO}::test_an_approval_that_is_taken_back_leaves_the_record_as_it_was",
+    ),
+    Mutation(
+        "the gate is not synced before the request in undo/ is removed",
+        "engine/merge.py",
+        'if any(receipt.action == "undone" for receipt in receipts):',
+        "if False:",
+        f"{_CUT}[undo-rejection]",
+    ),
+    Mutation(
+        "a user is at rest while something is forgotten in part",
+        "store/index.py",
+        "            return os.stat(ledger).st_size == (known or 0)\n",
+        "            return os.stat(ledger).st_size >= (known or 0)\n",
+        f"{_FORGET}::test_killed_at_any_call_and_the_request_removed_it_is_finished_all_the_same",
+    ),
+    Mutation(
+        "forgetting that a stop cut short is not finished",
+        "engine/recover.py",
+        "    finish_forgetting(state)\n",
+        "",
+        f"{_FORGET}::test_killed_at_any_call_and_the_request_removed_it_is_finished_all_the_same",
+    ),
+    Mutation(
+        "the receipts are erased before the cards",
+        "engine/forget.py",
+        "    _sweep(state, traces, said)\n    if changed := traces.changed:\n        state.hooks.check()\n"
+        "        state.ledger.erase(changed)\n",
+        "    if changed := traces.changed:\n        state.hooks.check()\n        state.ledger.erase(changed)\n"
+        "    _sweep(state, traces, said)\n",
+        f"{_CHAIN}[forget-retracted]",
+    ),
+    Mutation(
+        "a receipt is erased without padding",
+        "core/receipt.py",
+        '    data["padding"] = " " * (short + 1)\n',
+        '    data["padding"] = None\n',
+        f"{_TOLD}::test_it_holds_with_every_kind_of_receipt",
+    ),
+    Mutation(
+        "the index does not learn which entries rest on which",
+        "store/index.py",
+        "                        about.append((place.user, other, is_link, at))\n",
+        "                        pass\n",
+        f"{_UNDO}::test_an_approval_that_a_later_entry_rests_on_stays",
+    ),
+    Mutation(
+        "a line that is put back goes to the end of its section",
+        "formats/record_change.py",
+        "    if not where:\n        return insert",
+        "    if True:\n        return insert",
+        f"{_UNDO}::test_a_retraction_takes_the_lines_out",
+    ),
+    Mutation(
+        "an entry that was superseded can be superseded again",
+        "core/entry.py",
+        "    gone = next((r for r in later.values() if r.target and act_key(r.target) == key), None)\n",
+        "    gone = None\n",
+        f"{_UNDO}::test_of_two_proposals_about_one_entry_the_second_returns_with_a_note",
+    ),
+    Mutation(
+        "two corrections of one entry that are approved at once are both carried out",
+        "engine/links.py",
+        "            self._gone[id_hash(action.old.receipt.candidate_id)] = action.decision.staged.id\n",
+        "            pass\n",
+        f"{_UNDO}::test_both_in_one_move",
+    ),
+    Mutation(
+        "a second decision has the filed card of the first",
+        "engine/filing.py",
+        "    return 1 if ledger.was_taken_back(receipt.candidate_id) else 0\n",
+        "    return 0\n",
+        f"{_CHAIN}[undo-and-again]",
+    ),
+    Mutation(
+        "taking a correction back is finished without the receipts of the entry that it supersedes",
+        "store/recovery.py",
+        "for name in (receipt.evidence_id, receipt.target)",
+        "for name in (receipt.evidence_id,)",
+        f"{_CHAIN}[correct]",
+    ),
+    Mutation(
+        "a line written by hand that a receipt has taken out counts as put back",
+        "store/recovery.py",
+        "count - max(0, before[place])",
+        "count - before[place]",
+        f"{_CHAIN}[correct-elsewhere]",
+    ),
+    Mutation(
+        "what a stop left under a temporary name beside the filed cards is not forgotten",
+        "engine/forget.py",
+        "        if os.path.lexists(folder / TEMP_NAME):",
+        "        if False:",
+        f"{_CHAIN}[forget-retracted]",
+    ),
+    Mutation(
+        "a drop with the id that lies in the inbox is not forgotten",
+        "engine/forget.py",
+        "    for folder in [place.inbox, *map(",
+        "    for folder in [*map(",
+        f"{_FORGET}::test_a_drop_with_its_id_that_lies_in_the_inbox[False]",
+    ),
+    Mutation(
+        "a retraction whose text was forgotten can be taken back",
+        "core/entry.py",
+        "    if last.is_erased:",
+        "    if False:",
+        f"{_FORGET}::test_a_retraction_whose_entry_is_forgotten_cannot_be_taken_back",
+    ),
+    Mutation(
+        "a text that somebody erased counts as forgotten",
+        "audit/verify.py",
+        "        if told.erased_for_nothing(receipt):\n",
+        "        if False:\n",
+        f"{_TOLD}::test_a_text_that_somebody_erases_without_forgetting_is_found[a0]",
+    ),
+    Mutation(
+        "a forgotten text that was put back into the receipts is not found",
+        "audit/verify.py",
+        "        elif named := told.still_says(receipt):\n",
+        '        elif named := "":\n',
+        f"{_TOLD}::test_an_older_copy_of_the_receipts_line_by_line_is_found",
     ),
 )
 
