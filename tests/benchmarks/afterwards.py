@@ -73,7 +73,7 @@ def forgetting(repeat: int, receipts: int = 100_000) -> Row:
             folder.mkdir(exist_ok=True)
         place.baseline.write_bytes(baseline.bytes_of(place))
         write_history(place, receipts)
-        reconciler = Reconciler(root, Settings(settle_seconds=0))
+        reconciler = Reconciler(root, Settings(settle_seconds=0, patience_seconds=0, unknown_ending_seconds=0))
         catch_up(reconciler)
         for number in range(repeat):
             request = f'---\nforget: "{candidate(receipts // 2 + 100 * number).id}"\n---\n'

@@ -104,6 +104,7 @@ class Candidate:
     about: str | None = None
     retracts: bool = False
     state: str = "dropped"  # then pending, approved, rejected, forgotten
+    stood: bool = False  # whether it was approved when it was forgotten: then what it superseded is gone all the same
     staged: str = ""  # the text as it was dropped
     texts: set[str] = field(default_factory=set)  # each text that it ever had
 
@@ -185,9 +186,9 @@ class Model:
 
     def gone(self, candidate_id: str) -> bool:
         """Whether its entry is superseded or retracted."""
-        return any(
-            c.about == candidate_id for c in self.candidates.values() if c.stands or c.state == "forgotten"
-        ) and ((candidate_id, "approved") in self.log)
+        return any(c.about == candidate_id for c in self.candidates.values() if c.stands or c.stood) and (
+            (candidate_id, "approved") in self.log
+        )
 
     def _carry_out(self, candidate_id: str) -> bool:
         """Whether anything changed."""

@@ -473,16 +473,9 @@ MUTATIONS = (
     Mutation(
         "a second decision has the filed card of the first",
         "engine/filing.py",
-        "    return 1 if ledger.was_taken_back(receipt.candidate_id) else 0\n",
+        "    return 1 if again and id_hash(receipt.candidate_id) in again else 0\n",
         "    return 0\n",
         f"{_CHAIN}[undo-and-again]",
-    ),
-    Mutation(
-        "taking a correction back is finished without the receipts of the entry that it supersedes",
-        "store/recovery.py",
-        "for name in (receipt.evidence_id, receipt.target)",
-        "for name in (receipt.evidence_id,)",
-        f"{_CHAIN}[correct]",
     ),
     Mutation(
         "a line written by hand that a receipt has taken out counts as put back",

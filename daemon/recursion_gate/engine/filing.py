@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..core.errors import Refusal
+from ..core.model import id_hash
 from ..core.receipt import Receipt
 from ..disk import atomic, untrusted
 from ..formats import cards
@@ -27,7 +28,7 @@ _CARD_LIMIT = 16 << 20
 def file_cards(ledger: Ledger, decided: Collection[tuple[Receipt, bytes]]) -> None:
     """Put the cards as they were decided into the month's folder; on disk when this returns, since the cards themselves
     are removed next. Raises OSError."""
-    place = ledger.place
+    place, again = ledger.place, ledger.taken_back()
     months: dict[str, tuple[str, os.stat_result]] = {}
     for receipt, data in decided:
         which = receipt.at[:7]
@@ -35,7 +36,7 @@ def file_cards(ledger: Ledger, decided: Collection[tuple[Receipt, bytes]]) -> No
             month = os.fspath(place.month(receipt.at))
             atomic.make_folder(month)
             months[which] = (month, os.stat(month))
-        first = _first_name(ledger, receipt)
+        first = _first_name(again, receipt)
         _file_card(*months[which], receipt, data, first, sync=len(decided) < _MANY)
     if len(decided) >= _MANY:
         atomic.sync_disk(place.receipts)
@@ -45,10 +46,10 @@ def file_cards(ledger: Ledger, decided: Collection[tuple[Receipt, bytes]]) -> No
             atomic.sync_folder(place.receipts)
 
 
-def _first_name(ledger: Ledger, receipt: Receipt) -> int:
+def _first_name(again: Collection[str], receipt: Receipt) -> int:
     """Where a decision was taken back, the card of the next one gets a name of its own, though it may be the same to
     the byte: when it was filed tells when it was decided on (`filed`)."""
-    return 1 if ledger.was_taken_back(receipt.candidate_id) else 0
+    return 1 if again and id_hash(receipt.candidate_id) in again else 0
 
 
 def _file_card(month: str, inside: os.stat_result, receipt: Receipt, data: bytes, first: int, *, sync: bool) -> None:
@@ -73,7 +74,7 @@ def _name(receipt: Receipt, taken: int) -> str:
 def filed(ledger: Ledger, receipt: Receipt) -> os.stat_result | None:
     """The card of `receipt` in its month's folder, where it is whole. Raises OSError."""
     month = ledger.place.month(receipt.at)
-    for taken in range(_first_name(ledger, receipt), 2):
+    for taken in range(_first_name(ledger.taken_back(), receipt), 2):
         with contextlib.suppress(Refusal, FileNotFoundError):
             seen = untrusted.look(month / _name(receipt, taken), _CARD_LIMIT)
             if hashlib.sha256(seen.data).hexdigest() == receipt.sha256:

@@ -25,7 +25,7 @@ _OFFSET = "SELECT offset FROM receipt WHERE user = ? AND hash = ? AND id = ?"
 _TWIN = "SELECT id FROM receipt WHERE user = ? AND hash = ? AND id <> ?"
 
 _CONCERNING = "SELECT offset FROM concerns WHERE user = ? AND hash = ? AND link = ? ORDER BY offset"
-_TAKEN_BACK = "SELECT 1 FROM taken_back WHERE user = ? AND hash = ?"
+_TAKEN_BACK = "SELECT hash FROM taken_back WHERE user = ?"
 _BY_HASH = "SELECT id FROM receipt WHERE user = ? AND hash = ?"
 
 
@@ -120,10 +120,9 @@ class Decided:
 
         return self._asked(found)
 
-    def was_taken_back(self, place: Place, key: str, size: int, head: str) -> bool:
-        """Whether a decision on the entry with this `act_key` was ever taken back. Raises OSError."""
-        row = self._asked(lambda: self._up_to(place, size, head).execute(_TAKEN_BACK, (place.user, key)).fetchone())
-        return row is not None
+    def taken_back(self, place: Place, size: int, head: str) -> set[str]:
+        """`id_hash` of the candidates of which a decision was ever taken back. Raises OSError."""
+        return self._asked(lambda: {h for (h,) in self._up_to(place, size, head).execute(_TAKEN_BACK, (place.user,))})
 
     def candidate_of(self, place: Place, key: str, size: int, head: str) -> str | None:
         """The candidate with this `act_key` that has a receipt. Raises OSError."""

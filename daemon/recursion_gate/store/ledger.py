@@ -185,9 +185,9 @@ class Ledger:
             file.seek(offset)
             return jsonl.receipt(self.place, file.readline().rstrip(b"\n"))
 
-    def was_taken_back(self, candidate_id: str) -> bool:
-        """Whether a decision on this candidate was ever taken back. Raises OSError."""
-        return self.size > 0 and self._decided.was_taken_back(self.place, id_hash(candidate_id), self.size, self.head)
+    def taken_back(self) -> set[str]:
+        """`id_hash` of the candidates of which a decision was ever taken back. Raises OSError."""
+        return self._decided.taken_back(self.place, self.size, self.head) if self.size else set()
 
     def twin(self, candidate_id: str) -> str | None:
         """Another candidate that was decided whose id gives the same ACT id. Raises OSError."""
