@@ -81,6 +81,8 @@ def troubled(root: Root, user: str) -> bool:
 
 def accounted(mine: Reading) -> None:
     """Receipts and Record say the same: no more stands there than was decided, in the order of the decisions."""
+    if any(receipt["action"] == "forgotten" for receipt in mine.receipts):
+        return  # what was forgotten stood somewhere, which nobody can tell any more
     owed, receipted = independent.owed(mine.receipts), independent.receipted(mine.receipts)
     assert (owed.evidence, owed.entries) == (receipted.evidence, receipted.entries)
     assert (mine.evidence, mine.entries) == (owed.evidence, owed.entries)
@@ -107,6 +109,7 @@ def test_both_read_the_tree_that_a_fixture_leaves_alike(folder: Path, tmp_path: 
         case = read_case(folder)
         lay_out(case, root)
         seeded = any("ACT-" in file.read_text("utf-8", "replace") for file in root.homes.rglob("self*.md"))
+        by_hand = any(word.startswith("users/") for group in case.groups for step in group for word in step.words)
         for _ in play(case, root, work):
             pass
     for home in sorted(path for path in root.homes.iterdir() if not path.name.startswith("_")):
@@ -116,7 +119,7 @@ def test_both_read_the_tree_that_a_fixture_leaves_alike(folder: Path, tmp_path: 
             assert troubled(root, home.name)
             continue
         assert compare(root.path, home.name) == mine
-        if not seeded:
+        if not (seeded or by_hand):
             accounted(mine)
 
 

@@ -7,6 +7,7 @@ contract differ, one of the two is wrong.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
 import unicodedata
@@ -30,6 +31,10 @@ _ACT = r"ACT-[A-Za-z0-9._-]+"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _ENTRY = re.compile(rf"- • (?P<text>.+) — (?P<id>{_ACT})")
 _LOGGED = re.compile(rf"- (?P<id>{_ACT}) — (?P<summary>.+) — (?P<day>{_DAY}) — (?P<skill>{'|'.join(SKILLS)})")
+
+
+#: A correction or a retraction strikes the old evidence: it no longer counts.
+_STRUCK = re.compile(rf"- {_ACT} — ~~.*~~ \((?:superseded by {_ACT}|retracted {_DAY})\)(?: — .*)?")
 
 
 class Broken(Exception):
@@ -113,15 +118,50 @@ def receipts(file: Path) -> list[dict[str, Any]]:
         raise Broken("the last receipt is not whole")
     found: list[dict[str, Any]] = [json.loads(line) for line in data.split(b"\n")[:-1]]
     for number, receipt in enumerate(found, 1):
-        rest = {name: value for name, value in receipt.items() if name != "hash"}
-        canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        if hashlib.sha256(canonical).hexdigest() != receipt["hash"]:
+        if _hash(receipt) != receipt["hash"]:
             raise Broken(f"receipt {number}: the hash is another")
         if receipt["seq"] != number or (number > 1 and receipt["prev_hash"] != found[number - 2]["hash"]):
             raise Broken(f"receipt {number} does not follow the one before")
-    if len({receipt["candidate_id"] for receipt in found}) < len(found):
-        raise Broken("a candidate was decided twice")
+    decided: set[str] = set()
+    for receipt in found:
+        candidate_id, action = receipt["candidate_id"], receipt["action"]
+        if action == "undone":
+            decided.discard(candidate_id)
+        elif action != "forgotten" and candidate_id in decided:
+            raise Broken("a candidate was decided twice")
+        else:
+            decided.add(candidate_id)
     return found
+
+
+_SAID = ("reason", "source", "raw_text", "lines", "removed", "candidate", "approved", "sha256", "card")
+
+
+def _hash(receipt: dict[str, Any]) -> str:
+    """ "A receipt's hash covers salted digests of its personal fields": docs/after-approval.md says which, and how."""
+    apart = {"hash", "salt", "old", "old_salt", "erased", "padding", *_SAID}
+    rest = {name: value for name, value in receipt.items() if name not in apart and value is not None}
+    rest |= {name: value for name, value in receipt.get("erased", {}).items() if name != "bytes"}
+    if "salt" in receipt:
+        rest["entry"] = _digest(receipt["salt"], {name: receipt[name] for name in _SAID if receipt.get(name)})
+    if "old_salt" in receipt and receipt.get("old"):
+        rest["old"] = _digest(receipt["old_salt"], receipt["old"])
+    return hashlib.sha256(_canonical(rest)).hexdigest()
+
+
+def _digest(salt: str, said: dict[str, Any]) -> str:
+    return hmac.new(salt.encode(), _canonical(said), "sha256").hexdigest()
+
+
+def _canonical(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def counting(receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The decisions that were not taken back, and whose words are still there."""
+    taken_back = {receipt["undoes"] for receipt in receipts if receipt["action"] == "undone"}
+    decided = [r for r in receipts if r["action"] in ("approved", "rejected") and "salt" in r]
+    return [receipt for receipt in decided if receipt["seq"] not in taken_back]
 
 
 # -- "A merge" --------------------------------------------------------------------------------------------------------
@@ -141,7 +181,7 @@ def record(home: Path) -> tuple[list[Logged], dict[str, list[Entry]]]:
 
 def _matches(form: re.Pattern[str], file: Path, heading: str) -> Iterator[re.Match[str]]:
     for line in section(file, heading):
-        if found := form.fullmatch(line):
+        if (found := form.fullmatch(line)) and not _STRUCK.fullmatch(line):
             yield found
 
 
@@ -179,7 +219,8 @@ def owed(receipts: list[dict[str, Any]]) -> Reading:
     """What the Record must hold after these decisions, and no more, if it held nothing before them."""
     evidence: list[Logged] = []
     entries: dict[str, list[Entry]] = {name: [] for name in (*DIMENSIONS, *SKILLS)}
-    for receipt in receipts:
+    whose: dict[str, dict[str, Any]] = {}  # by ACT id, or by candidate: what stands for it
+    for receipt in counting(receipts):
         if receipt["action"] != "approved":
             if receipt["evidence_id"] is not None or receipt["lines"]:
                 raise Broken("a rejection left lines")
@@ -187,28 +228,54 @@ def owed(receipts: list[dict[str, Any]]) -> Reading:
         candidate = receipt.get("approved") or receipt["candidate"]
         text, skill, where = one_line(candidate["raw_text"]), candidate["skill_tag"], candidate["suggested_ix_section"]
         day, evidence_id = candidate["created_at"][:10], receipt["evidence_id"]
-        if not candidate.get("link_to_evidence_id"):
-            if not evidence_id.startswith(f"ACT-{day}-"):
-                raise Broken(f"{evidence_id} is not of {day}")
-            evidence.append(Logged(evidence_id, one_line(candidate.get("evidence_summary") or "") or text, day, skill))
-        if where is not None:
-            entries[where].append(Entry(text, evidence_id))
-        entries[skill].append(Entry(text, evidence_id))
+        gone = whose.pop(candidate.get("supersedes") or candidate.get("retracts") or "", {})
+        if "logged" in gone:
+            evidence.remove(gone["logged"])
+        made: dict[str, Any] = {}
+        if not candidate.get("retracts"):
+            if not candidate.get("link_to_evidence_id"):
+                if not evidence_id.startswith(f"ACT-{day}-"):
+                    raise Broken(f"{evidence_id} is not of {day}")
+                summary = one_line(candidate.get("evidence_summary") or "") or text
+                made["logged"] = Logged(evidence_id, summary, day, skill)
+                evidence.append(made["logged"])
+            made["in"] = [name for name in (where, skill) if name is not None]
+            made["entry"] = Entry(text, evidence_id)
+        for name in made.get("in", []):
+            at = entries[name].index(gone["entry"]) if name in gone.get("in", []) else len(entries[name])
+            entries[name].insert(at, made["entry"])
+        for name in gone.get("in", []):
+            entries[name].remove(gone["entry"])
+        whose[receipt["candidate_id"]] = made
+        if "logged" in made:
+            whose[evidence_id] = made
     return Reading([], receipts, evidence, entries)
 
 
 def receipted(receipts: list[dict[str, Any]]) -> Reading:
     """The same, from the lines that the receipts themselves name."""
+    lines: dict[str, list[str]] = {}
+    for receipt in counting(receipts):
+        old = receipt.get("old") or {"removed": {}, "lines": {}}
+        for file, gone in old["removed"].items():
+            at = lines[file].index(gone[-1])
+            lines[file][at : at + 1] = old["lines"].get(file, [])
+            if file != EVIDENCE[0] and file in receipt["lines"]:
+                lines[file].insert(at, receipt["lines"][file][-1])
+        for file, added in receipt["lines"].items():
+            if file == EVIDENCE[0] or file not in old["removed"]:
+                lines.setdefault(file, []).extend(added)
     evidence: list[Logged] = []
     entries: dict[str, list[Entry]] = {name: [] for name in (*DIMENSIONS, *SKILLS)}
     name_of = {file: name for name, (file, _) in {**DIMENSIONS, **SKILLS}.items()}
-    for receipt in receipts:
-        for file, lines in receipt["lines"].items():
-            for line in lines:
-                if file == EVIDENCE[0] and (m := _LOGGED.fullmatch(line)):
-                    evidence.append(Logged(m["id"], m["summary"], m["day"], m["skill"]))
-                elif file in name_of and (m := _ENTRY.fullmatch(line)):
-                    entries[name_of[file]].append(Entry(m["text"], m["id"]))
-                elif line and not line.startswith("## "):  # a section that was missing is made, and listed
-                    raise Broken(f"receipt {receipt['seq']} names a line that is no entry: {line}")
+    for file, those in lines.items():
+        for line in those:
+            if file == EVIDENCE[0] and _STRUCK.fullmatch(line):
+                continue
+            if file == EVIDENCE[0] and (m := _LOGGED.fullmatch(line)):
+                evidence.append(Logged(m["id"], m["summary"], m["day"], m["skill"]))
+            elif file in name_of and (m := _ENTRY.fullmatch(line)):
+                entries[name_of[file]].append(Entry(m["text"], m["id"]))
+            elif line and not line.startswith("## "):  # a section that was missing is made, and listed
+                raise Broken(f"a receipt names a line that is no entry: {line}")
     return Reading([], receipts, evidence, entries)

@@ -74,12 +74,12 @@ def finish_forgetting(state: UserState) -> None:
 def _erase(state: UserState, traces: Traces, texts: RecordFiles) -> None:
     said = _texts(state, traces)
     texts.write()
+    _sweep(state, traces, said)  # before the gate, which alone has the text of what still waits
     if traces.candidate_id in state.gate:
         state.gate.discard(traces.candidate_id)
         state.hooks.check()
         state.gate.save()
         atomic.sync_folder(state.place.home)
-    _sweep(state, traces, said)
     if changed := traces.changed:
         state.hooks.check()
         state.ledger.erase(changed)

@@ -41,8 +41,9 @@ One object: a .json file in inbox/USER/, or one line of a .jsonl file (docs/form
 here is refused.
 
 What no schema can say, and is refused as well: a field given twice; a day that its month does not have; half a \
-character; more than 50 levels in `meta`; an id that another candidate has; a file that is too large. The most \
-characters of a text are those of a root without settings: max_text_chars in recursion-gate.toml changes them."""
+character; more than 50 levels in `meta`; an id that another candidate has; `supersedes` and `link_to_evidence_id` \
+that name the same entry; a file that is too large. The most characters of a text are those of a root without \
+settings: max_text_chars in recursion-gate.toml changes them."""
 
 
 def _drop() -> _Json:
@@ -65,6 +66,13 @@ def _drop() -> _Json:
     for name in ("source", "activity_type", "evidence_summary", "source_id", "topic", "score"):
         fields[name]["anyOf"][0]["maxLength"] = SHORT_LIMIT
     fields["score"]["anyOf"].insert(1, {"type": "number"})
+    given = {"type": "string"}
+    made["not"] = {
+        "anyOf": [
+            {"required": ["retracts", other], "properties": {"retracts": given, other: given}}
+            for other in ("supersedes", "link_to_evidence_id")
+        ]
+    }
     made["allOf"] = [
         {
             "if": {
