@@ -17,10 +17,11 @@ from recursion_gate.feed.entry import Later, Proposal
 from recursion_gate.feed.inbox import Inbox
 
 from ..support.accounts import as_nobody, as_root
-from ..support.daemon import Daemon, call
-from ..support.queue import FeedProcess, RedisServer, free_port
+from ..support.daemon import call
+from ..support.queue import FeedProcess, RedisServer, free_port, needs_redis
 from ..support.roots import add_user, make_root, mounted
 from ..support.world import World, wait_for
+from ..torture.feed import kills
 from .conftest import Queue
 
 
@@ -389,26 +390,10 @@ def test_an_account_that_may_not_drop_waits(tmp_path: Path) -> None:
 # -- the whole way ----------------------------------------------------------------------------------------------------
 
 
-def test_a_feed_and_a_daemon_that_are_killed_lose_and_double_nothing(queue: Queue) -> None:
-    feed, daemon = queue.feed("--idle", "1"), Daemon(queue.root)
-    count = 300
-    daemon.start()
-    feed.start()
-    for number in range(count):
-        queue.add(text=f"Entry {number}.")
-        if number % 60 == 30:
-            feed.kill()
-            feed.start()
-        if number % 100 == 70:
-            daemon.kill()
-            daemon.start()
-    wait_for(lambda: queue.redis.xinfo_groups(queue.name)[0].get("lag", 0) == 0 and queue.pending() == 0, 60)
-    wait_for(lambda: len(queue.world.gate()) == count, 60)
-    assert feed.stop() == 0
-    wait_for(lambda: [n for n in queue.world.names() if not n.startswith(".")] == [])
-    assert daemon.stop() == 0
-    assert sorted(c["raw_text"] for c in queue.world.gate()) == sorted(f"Entry {n}." for n in range(count))
-    assert queue.world.names("problems") == []
+def test_redis_feeds_and_daemon_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
+    """The short form of `python -m tests.torture.feed`."""
+    needs_redis()
+    assert kills(make_root(tmp_path / "root", "alex"), tmp_path / "redis", 400, 1.5) == []
 
 
 def test_two_users_have_a_stream_each(queue: Queue) -> None:

@@ -16,8 +16,8 @@ __all__ = ["make_wheels"]
 _WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
-def make_wheels(project: str, folder: Path, extra: str = "") -> None:
-    """Write the wheel of `project`, and those of what it needs (with this extra of its own), into `folder`."""
+def make_wheels(project: str, folder: Path, *extras: str) -> None:
+    """Write the wheel of `project`, and those of what it needs (with these extras of its own), into `folder`."""
     seen: set[str] = set()
     ahead = [project]
     while ahead:
@@ -26,9 +26,9 @@ def make_wheels(project: str, folder: Path, extra: str = "") -> None:
             continue
         seen.add(name)
         known = distribution(name)
-        wanted = (Requirement(line) for line in known.requires or ())
-        of = {"extra": extra if name == project else ""}
-        ahead += [r.name for r in wanted if r.marker is None or r.marker.evaluate(of)]
+        wanted = [Requirement(line) for line in known.requires or ()]
+        for extra in ("", *(extras if name == project else ())):
+            ahead += [r.name for r in wanted if r.marker is None or r.marker.evaluate({"extra": extra})]
         _write(known, name.replace("-", "_"), folder, _sources() if name == project else _installed(known))
 
 

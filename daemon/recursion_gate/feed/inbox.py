@@ -8,7 +8,7 @@ from typing import Protocol
 from ..clients.propose import NotItsSource, propose
 from ..clients.stage import NoInbox, NotAllowed
 from ..core.errors import Refusal
-from ..core.paths import Root
+from ..core.paths import Root, valid_user
 from ..core.settings import load_settings
 from ..formats.fields import PUT_BACK
 from .entry import CORRECT, Later, Proposal
@@ -39,7 +39,7 @@ class Inbox:
         self._root, self._user, self._only, self._default = root, user, only, default
         self._settings = load_settings(root)
         self.limit = self._settings.max_drop_bytes
-        if not root.is_user(user) or not root.place(user).inbox.is_dir():
+        if not valid_user(user) or not root.place(user).inbox.is_dir():  # the agents' lane may look at no more
             raise NoInbox(user, str(root.inbox / user))
 
     def take(self, proposal: Proposal, key: str) -> None:
