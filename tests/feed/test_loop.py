@@ -393,7 +393,7 @@ def test_an_account_that_may_not_drop_waits(tmp_path: Path) -> None:
 def test_redis_feeds_and_daemon_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
     """The short form of `python -m tests.torture.feed`."""
     needs_redis()
-    assert kills(make_root(tmp_path / "root", "alex"), tmp_path / "redis", 400, 1.5) == []
+    assert kills(make_root(tmp_path / "root", "alex"), tmp_path / "redis", 200, 1.0) == []
 
 
 def test_two_users_have_a_stream_each(queue: Queue) -> None:

@@ -150,7 +150,7 @@ def test_what_is_no_door_is_said_and_nothing_is_acknowledged(queue: Queue, elsew
     away = elsewhere.token_file
     at = ["--stream", queue.name, "--token-file", str(away), "--once"]
     for url, why in (
-        (f"http://127.0.0.1:{elsewhere.door.port}/elsewhere", "the door answers 404"),
+        (f"http://127.0.0.1:{elsewhere.door.port}/elsewhere", "the door answers 405"),
         (f"http://127.0.0.1:{queue.server.port}", "the door cannot be reached"),
         ("ftp://127.0.0.1", "no address"),
         ("http://me:secret@127.0.0.1", "without a name, a password"),
