@@ -32,12 +32,15 @@ _FORMS: dict[str, Literal["json", "form"]] = {"application/json": "json", "appli
 _NOBODY = Hook(user="nobody", text="nothing", secret_env="NONE")
 _NOBODYS = [secrets.token_hex(16)]
 _JSON = "application/json"
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def route(door: Door) -> Route:
     """The hooks' route at `door`."""
 
     async def hook(request: Request) -> Response:
+        if request.method != "POST":  # here, and not by the router, which would go on to the page's routes
+            raise Problem(405, "a webhook is sent by POST", headers={"Allow": "POST"})
         name = request.path_params["name"]
         known = name if name in door.settings.hooks else ""
         pace = f"hook {known}"  # no token has a space in its name; all that there are not share one
@@ -57,7 +60,7 @@ def route(door: Door) -> Route:
         finally:
             door.pace.leave(pace, len(data) / BYTES)
 
-    return Route(f"{PATH}{{name:path}}", hook, methods=["POST"], name="hook")
+    return Route(f"{PATH}{{name:path}}", hook, methods=_METHODS, name="hook")
 
 
 def say_what_is_wrong(door: Door) -> None:
