@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
     "mcp": ("mcp", "An MCP server on standard input and output: propose and read."),
     "people": ("people", "Make, list or remove the accounts of the people's page."),
+    "hooks": ("hooks", "Try the settings of a webhook."),
     "token": ("token", "Make, list or remove the tokens of agents and readers."),
     "doctor": ("proof", "Report problems of this root and their remedies."),
     "check": ("checking", "Run regression cases on this program."),
