@@ -193,8 +193,8 @@ def test_without_room_for_watches_it_polls_says_so_and_listens_again_when_there_
 def test_a_user_for_whom_there_is_no_watch_left_is_found_by_polling(root: Root) -> None:
     root.settings.write_text("look_seconds = 0.3\npoll_seconds = 0.05\n")
     World(root).reconcile()
-    # inbox/, users/, the root, alex's inbox and its four folders, and one to see that there is room
-    with Daemon(root, program=_limited("watches", 9)) as daemon:
+    # inbox/, users/, the root, alex's inbox and its five folders, and one to see that there is room
+    with Daemon(root, program=_limited("watches", 10)) as daemon:
         wait_for(lambda: root.status.exists() and _watching(root) == "events")
         before = daemon.log().count("event=polling")
         add_user(root, "sam")
