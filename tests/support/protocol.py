@@ -298,7 +298,8 @@ class Protocol(RuleBasedStateMachine):
         if forgets:  # what was refused of it has gone, too
             there = self.worlds[user].names("problems")
             model.refused = Counter(name for name in model.refused if name in there)
-            model.kept = len(there) // 2 - model.refused.total()
+            known = {*model.refused, *model.garbage}
+            model.kept = sum(f"{name}.why.txt" in there and name not in known for name in there)
         STATES.add(hash(repr(self.models[user].key())))
 
     # -- agents -------------------------------------------------------------------------------------------------------

@@ -485,13 +485,6 @@ MUTATIONS = (
         f"{_CHAIN}[correct-elsewhere]",
     ),
     Mutation(
-        "what a stop left under a temporary name beside the filed cards is not forgotten",
-        "engine/forget.py",
-        "        if os.path.lexists(folder / TEMP_NAME):",
-        "        if False:",
-        f"{_CHAIN}[forget-retracted]",
-    ),
-    Mutation(
         "a drop with the id that lies in the inbox is not forgotten",
         "engine/forget.py",
         "    for folder in [place.inbox, *map(",
