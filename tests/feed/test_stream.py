@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from recursion_gate.core.errors import Refusal
 from recursion_gate.feed.entry import Later
@@ -35,6 +37,26 @@ def test_what_was_read_is_ones_own_until_it_is_acknowledged(queue: Queue) -> Non
     assert stream.unacknowledged() == 0
 
 
+def test_ones_own_entries_come_one_by_one_and_new_ones_in_batches(queue: Queue) -> None:
+    stream = stream_of(queue)
+    ids = [queue.add(text=str(n)) for n in range(2)]
+    assert [entry.id for entry in stream.new(None)] == ids
+    assert [entry.id for entry in stream.own()] == ids[:1]
+
+
+def test_with_delete_entries_are_acknowledged_and_gone_at_once_or_not_at_all(queue: Queue) -> None:
+    stream = stream_of(queue)
+    queue.add(text="x")
+    (entry,) = stream.new(None)
+    seen: list[Any] = []
+    with queue.redis.monitor() as monitor:
+        stream.done([entry.id], delete=True)
+        while not seen or seen[-1] != "EXEC":
+            seen.append(monitor.next_command()["command"].split()[0])
+    assert seen[-4:] == ["MULTI", "XACK", "XDEL", "EXEC"]
+    assert queue.redis.xlen(queue.name) == 0
+
+
 def test_what_is_claimed_becomes_ones_own(queue: Queue) -> None:
     first, second = stream_of(queue, "first"), stream_of(queue, "second")
     ids = [queue.add(text=str(n)) for n in range(5)]
@@ -43,9 +65,9 @@ def test_what_is_claimed_becomes_ones_own(queue: Queue) -> None:
     claimed = []
     while count := second.claim()[0]:
         assert count <= 3
-        own = [entry.id for entry in second.own()]
-        claimed += own
-        second.done(own)
+        while own := [entry.id for entry in second.own()]:
+            claimed += own
+            second.done(own)
     assert claimed == ids
     assert first.own() == []
 

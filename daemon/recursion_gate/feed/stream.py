@@ -96,18 +96,19 @@ class Stream:
                     raise
 
     def own(self) -> list[Entry]:
-        """The oldest entries that were delivered to this consumer and not acknowledged. Raises BadQueue, Later."""
-        return self._read(b"0", None)
+        """The oldest entry that was delivered to this consumer and not acknowledged: one alone, so that a feed which
+        died of a batch of huge ones gets past them. Raises BadQueue, Later."""
+        return self._read(b"0", 1, None)
 
     def new(self, wait: float | None) -> list[Entry]:
         """Entries that nobody has got yet; waits so many seconds for one, None: not at all. Raises BadQueue, Later."""
-        return self._read(b">", wait)
+        return self._read(b">", self._batch, wait)
 
-    def _read(self, after: bytes, wait: float | None) -> list[Entry]:
+    def _read(self, after: bytes, count: int, wait: float | None) -> list[Entry]:
         block = [b"BLOCK", int(wait * 1000)] if wait is not None else []
         with self._asking():
             answer = self._redis.execute_command(
-                *("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", self._batch),
+                *("XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", count),
                 *(*block, "STREAMS", self._name, after),
             )
         return [_entry(each) for _, entries in answer or [] for each in entries]
@@ -132,10 +133,11 @@ class Stream:
 
     def done(self, ids: Sequence[str], *, delete: bool = False) -> None:
         """Acknowledge these entries; with `delete` they leave the stream, too. Raises BadQueue, Later."""
-        with self._asking():
-            self._redis.xack(self._name, self._group, *ids)
-            if delete:
-                self._redis.xdel(self._name, *ids)
+        with self._asking(), self._redis.pipeline(transaction=delete) as both:
+            both.xack(self._name, self._group, *ids)
+            if delete:  # both or neither: else a text stays, or an entry is told as trimmed
+                both.xdel(self._name, *ids)
+            both.execute()
 
     def refuse(self, entry: Entry, why: Refusal) -> None:
         """Write down why `entry` cannot be used. Raises BadQueue, Later."""
