@@ -53,7 +53,7 @@ def test_a_form_is_told_from_its_start(root: Root) -> None:
         ('{"type": "ping"}', "chores", "'type' in 'only': this message is answered and left"),
         ('{"type":', "chores", "not valid JSON"),
         ("", "chores", "not valid JSON"),
-        ("{}", "chore", "there is no [hooks.chore] in recursion-gate.toml; did you mean 'chores'?"),
+        ("{}", "chore", "there is no [hooks.chore] in recursion-gate.toml (there are: chores); did you mean 'chores'?"),
         ('{"type": "done", "event": 1, "data": {"chore": ""}, "x": 1}', "chores", ""),
         ('{"type": "done", "event": 1, "data": {"chore": "' + "x" * 30_000 + '"}}', "chores", "raw_text"),
         ("x" * 1_000_001, "chores", "larger than max_drop_bytes"),

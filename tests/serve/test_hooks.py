@@ -24,6 +24,7 @@ from ..support.world import World, wait_for
 
 SIGNING = "whsec_" + base64.b64encode(b"a secret of twenty-four b").decode()
 OTHERS = "whsec_" + base64.b64encode(b"another secret, of others").decode()
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
 SHARED = "correct horse battery staple"
 PAGE = Path(__file__).parents[2] / "docs" / "sources.md"
 
@@ -246,10 +247,17 @@ def test_a_body_that_is_no_utf8_or_too_large_is_refused(sender: httpx.Client) ->
 
 def test_a_form_is_taken_too(door: Door, sender: httpx.Client) -> None:
     data = b"data.chore=the+g%C3%A4rden&data.minutes=5"
-    form = "application/x-www-form-urlencoded; charset=utf-8"
-    answer = sender.post("/hooks/signed", content=data, headers=signed(data, "msg_form", form=form))
+    answer = sender.post("/hooks/signed", content=data, headers=signed(data, "msg_form", form=FORM))
     found = next(each for each in waiting(door.root) if each["id"] == answer.json()["id"])
     assert found["raw_text"] == "Did the gärden in 5 minutes"
+
+
+def test_the_log_has_no_word_of_a_body(door: Door, sender: httpx.Client) -> None:
+    data = b"my secret diary"  # as a form, all of it is a name
+    answer = sender.post("/hooks/signed", content=data, headers=signed(data, "msg_d", form=FORM))
+    assert "my secret diary" in problem(answer, 422)["detail"]  # that is for who has sent it
+    wait_for(lambda: any("field=data.chore" in line and "nothing there" in line for line in door.said), 5)
+    assert "diary" not in "".join(door.said)
 
 
 def test_a_hook_that_is_not_there_is_404_whatever_is_sent(door: Door, sender: httpx.Client) -> None:

@@ -69,7 +69,7 @@ def _hook(settings: Settings, name: str) -> Hook:
     if name not in settings.hooks:
         there = ", ".join(settings.hooks) or "none"
         hint = did_you_mean(name, settings.hooks)
-        raise click.ClickException(f"there is no [hooks.{name}] in recursion-gate.toml{hint}. There are: {there}.")
+        raise click.ClickException(f"there is no [hooks.{name}] in recursion-gate.toml (there are: {there}){hint}")
     return settings.hooks[name]
 
 

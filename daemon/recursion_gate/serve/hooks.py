@@ -55,7 +55,8 @@ def route(door: Door) -> Route:
             problem = of(err)
             if known and problem is not None:  # for the person who sets it up: the sender's log is elsewhere
                 said = problem.details
-                door.say("hook_refused", hook=known, status=said.status, problem=said.detail, field=said.field or "-")
+                words = err.problem if isinstance(err, webhook.NotMapped) else said.detail
+                door.say("hook_refused", hook=known, status=said.status, problem=words, field=said.field or "-")
             raise
         finally:
             door.pace.leave(pace, len(data) / BYTES)

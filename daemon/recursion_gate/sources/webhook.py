@@ -35,11 +35,13 @@ Event = Mapping[str, Any]
 
 @dataclass(eq=False)
 class NotMapped(GateError):
-    """The settings of a hook do not fit this body: `path` is where, `problem` what is there or is not."""
+    """The settings of a hook do not fit this body: `path` is where, `problem` what is wrong there. `there` has names of
+    the body: for its sender, and for no log."""
 
     path: str
     problem: str
-    sentence = "'{e.path}': {e.problem}"
+    there: str = ""
+    sentence = "'{e.path}': {e.problem}{e.there}"
 
 
 def read(data: bytes, form: Literal["json", "form"]) -> Event:
@@ -159,7 +161,7 @@ def _moment(event: Event, path: str, day_first: bool | None) -> str | None:
 
 def _words(value: Any, path: str) -> str:
     if isinstance(value, Mapping):
-        raise NotMapped(path, f"an object is there, not a text; it has {_names(value)}")
+        raise NotMapped(path, "an object is there, not a text", f"; it has {_names(value)}")
     return as_text(value)
 
 
@@ -169,7 +171,7 @@ def _needed(event: Event, path: str) -> Any:
     if value is None:
         raise NotMapped(path, "the body has null there")
     if value is _NOTHING:
-        raise NotMapped(path, f"the body has nothing there{_as_far_as(event, path)}")
+        raise NotMapped(path, "the body has nothing there", _as_far_as(event, path))
     return value
 
 
