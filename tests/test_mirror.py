@@ -19,7 +19,6 @@ PACKAGE = TESTS.parent / "daemon" / "recursion_gate"
 ELSEWHERE = {
     "audit/differences": ("audit/test_verify.py", "what the edits of a person are called"),
     "cli/*": ("cli/test_cli.py", "a command is run by its name, as people do"),
-    "clients/fates": ("serve/test_agents.py", "what became of a proposal, as an agent asks"),
     "clients/keys": ("serve/test_agents.py", "the same again, as an agent sends it"),
     "clients/propose": ("serve/test_agents.py", "what a door does with what it is given"),
     "clients/stage": ("scenarios/test_isolation.py", "what an agent can and cannot do"),

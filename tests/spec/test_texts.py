@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "7cc715005d7955b328abbc4446042670dcf11c6434f66c8c61c0d1fad2587b52",
+    "1.2": "30bb87ecaf6573c0f747dda275c606e46169c21e8a6670fa8839743b08f1e62b",
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..clients.keys import Keys
     from ..core.paths import Root
     from ..core.settings import Settings
-    from ..mcp_door.http import Endpoint
+    from ..mcp_door.late import LateEndpoint
     from ..serve.door import Door
     from ..serve.people.page import Page
 
@@ -129,16 +129,13 @@ def _page(door: Door) -> tuple[Page, list[BaseRoute]]:
     return people(door)
 
 
-def _mcp(door: Door) -> Endpoint | None:
+def _mcp(door: Door) -> LateEndpoint | None:
     """MCP at this door; None where the extra is not installed, or the door is for people only."""
-    if not door.parts & {"agents", "readers"}:
+    from ..mcp_door.late import LateEndpoint, is_installed
+
+    if not is_installed() or not door.parts & {"agents", "readers"}:
         return None
-    try:
-        from ..mcp_door.caller import Caller, Desk
-        from ..mcp_door.http import Endpoint
-        from ..mcp_door.server import create_server
-    except ImportError:
-        return None
+    from ..mcp_door.caller import Caller, Desk
     from ..serve.guard import grant_of
 
     def caller_of(scope: Scope) -> Caller:
@@ -146,7 +143,7 @@ def _mcp(door: Door) -> Endpoint | None:
         return Caller(grant.users, grant.source, grant.stage, grant.read)
 
     desk = Desk(door.root, door.settings, door.keys, door.say)
-    return Endpoint(create_server(desk, door.parts), caller_of, door.max_body)
+    return LateEndpoint(desk, door.parts, caller_of, door.max_body)
 
 
 def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:

@@ -8,6 +8,7 @@
     server      `create_server`: all of it as one server
     stdio       one caller, on standard input and output
     http        callers with tokens, at an address of the HTTP door
+    late        that address, loaded by its first call
 
 The SDK comes with the extra ``mcp``.
 
