@@ -136,7 +136,6 @@ class Model:
     puts: dict[str, list[Put]] = field(default_factory=dict)  # id -> the cards outside of pending/
     again: int = 0  # cards of decided entries that were put somewhere again, and not yet looked at
     requests: dict[str, str] = field(default_factory=dict)  # id -> "undone" or "forgotten": files in undo/
-    garbage: set[str] = field(default_factory=set)  # files in undo/ that may still be being written
     log: list[tuple[str, str]] = field(default_factory=list)  # the receipts: id, action
     kept: int = 0  # at least so many edited or broken cards must have been kept in problems/
 
@@ -298,8 +297,7 @@ class Protocol(RuleBasedStateMachine):
         if forgets:  # what was refused of it has gone, too
             there = self.worlds[user].names("problems")
             model.refused = Counter(name for name in model.refused if name in there)
-            known = {*model.refused, *model.garbage}
-            model.kept = sum(f"{name}.why.txt" in there and name not in known for name in there)
+            model.kept = sum(f"{name}.why.txt" in there and name not in model.refused for name in there)
         STATES.add(hash(repr(self.models[user].key())))
 
     # -- agents -------------------------------------------------------------------------------------------------------
@@ -595,13 +593,13 @@ class Protocol(RuleBasedStateMachine):
         model.bad.add(name)
 
     @rule(dice=dice)
-    def put_garbage_into_undo(self, dice: random.Random) -> None:
+    def put_a_request_about_nothing_into_undo(self, dice: random.Random) -> None:
         name = f"garbage-{self._next()}.md"
-        data = dice.choice([b"hello", b"\xff\x00", b'---\nid: "nobody"\n---\n', b'---\nforget: "nobody"\n---\n'])
+        what, action = dice.choice([("id", "undone"), ("forget", "forgotten")])
         temp = self.worlds["alex"].place.inbox / ".coming"
-        temp.write_bytes(data)
+        temp.write_bytes(cards.sign(f'---\n{what}: "nobody"\n---\n\nPlease.\n'.encode(), action, "cli"))
         temp.rename(self.worlds["alex"].place.undo / name)
-        self.models["alex"].garbage.add(name)
+        self.models["alex"].bad.add(name)
 
     # -- the world ----------------------------------------------------------------------------------------------------
 
@@ -657,8 +655,6 @@ class Protocol(RuleBasedStateMachine):
             model.bad.add(name)
             del model.candidates[candidate_id]
         model.partial.clear()
-        model.bad |= model.garbage
-        model.garbage.clear()
         self._turns("alex")  # it is looked at anew where it was still open at the last look
         self.clock.ahead += 100
         self._settle("alex")
