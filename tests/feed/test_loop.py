@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from recursion_gate.cli import main
 from recursion_gate.core.paths import Root
 from recursion_gate.feed.entry import Later, Proposal
 from recursion_gate.feed.inbox import Inbox
@@ -394,6 +396,16 @@ def test_redis_feeds_and_daemon_that_are_killed_lose_and_double_nothing(tmp_path
     """The short form of `python -m tests.torture.feed`."""
     needs_redis()
     assert kills(make_root(tmp_path / "root", "alex"), tmp_path / "redis", 200, 1.0) == []
+
+
+@pytest.mark.parametrize("option", ["--stream", "--group", "--consumer", "--source"])
+@pytest.mark.parametrize("value", ["", " ", "a\nb", "x" * 201])
+def test_a_name_that_nobody_can_see_is_refused(queue: Queue, option: str, value: str) -> None:
+    said = CliRunner().invoke(
+        main, ["--root", str(queue.root.path), "feed", "redis://x", "--stream", "s", option, value]
+    )
+    assert said.exit_code == 2
+    assert "1 to 200 visible characters" in said.output
 
 
 def test_two_users_have_a_stream_each(queue: Queue) -> None:

@@ -18,14 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["feed"]
 
 
+def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A name that a person can see, on one line."""
+    if value is not None and (not value.strip() or not value.isprintable() or len(value) > 200):
+        raise click.BadParameter("1 to 200 visible characters on one line are needed.")
+    return value
+
+
 @click.command()
 @click.argument("url", metavar="URL")
-@click.option("--stream", metavar="NAME", required=True, help="The stream to read.")
+@click.option("--stream", metavar="NAME", callback=_name, required=True, help="The stream to read.")
 @one_user_option
-@click.option("--group", metavar="NAME", default="recursion-gate", show_default=True, help="The consumer group.")
-@click.option("--consumer", metavar="NAME", help="The name in the group; this computer's unless told.")
 @click.option(
-    "--source", metavar="TEXT", help="Stage under this source only; else what each entry names, or the stream."
+    "--group", metavar="NAME", callback=_name, default="recursion-gate", show_default=True, help="The consumer group."
+)
+@click.option("--consumer", metavar="NAME", callback=_name, help="The name in the group; this computer's unless told.")
+@click.option(
+    "--source",
+    metavar="TEXT",
+    callback=_name,
+    help="Stage under this source only; else what each entry names, or the stream.",
 )
 @click.option("--idle", metavar="SECONDS", type=click.FloatRange(0.1, 86_400), default=60, show_default=True,
               help="Claim what another consumer has not acknowledged for so long.")  # fmt: skip
