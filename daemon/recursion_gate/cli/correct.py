@@ -203,11 +203,12 @@ class _Asked:
 
     def carry_out(self, found: Decided, receipt: Receipt, fields: dict[str, Any]) -> None:
         """Stage it, show it, ask, decide, and wait until it is carried out."""
+        from ..clients.own import drop
         from ..core.text import printable
 
         candidate_id = f"cand-{time.time_ns() // 1_000_000}-{os.urandom(4).hex()[:7]}"
         made = _Done(candidate_id)
-        path = _drop(found, {"id": candidate_id, "source": _SOURCE, **fields})
+        path = drop(found.place, {"id": candidate_id, "source": _SOURCE, **fields})
         if self._only_stage:
             if not self._json:
                 click.echo(printable(str(path)))
@@ -328,24 +329,3 @@ def _note(item: Any) -> str | None:
         return cards.note_in(item.data())
     except (Refusal, OSError):
         return None
-
-
-def _drop(found: Decided, fields: dict[str, Any]) -> Any:
-    """Write the drop. Who may decide may perhaps not drop: then into approved/, where what was never staged is a drop,
-    too. Raises OSError, NotText."""
-    import json
-
-    from ..clients.stage import NotAllowed, NotText, stage
-    from ..disk.deliver import deliver
-
-    more = {name: value for name, value in fields.items() if name not in ("raw_text", "source")}
-    try:
-        return stage(
-            fields["raw_text"], user=found.place.user, root=found.place.root, source=fields["source"], fields=more
-        )
-    except NotAllowed:
-        try:
-            data = json.dumps(fields, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise NotText from None
-        return deliver(found.place.approved, f"{fields['source']}-{fields['id']}.json", data, own=True)

@@ -160,7 +160,6 @@ _ANSWERS = (
     "status",
     "doctor",
     "tokens",
-    "people",
 )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+from typing import Any
+
 from starlette.responses import Response
 
-from ...clients.stage import stage
+from ...clients.own import drop
 from ...core.words import CATEGORY_OF, SKILLS
 from .page import Call, Failed, see_other
 from .wanted import NONE
@@ -36,6 +40,10 @@ def propose(call: Call) -> Response:
         return form(call, "Choose for whom.", 422)
     if skill not in SKILLS or section not in ("", NONE, *CATEGORY_OF):
         raise Failed(400, "The form names no skill or section that there is.")
-    source = call.session.name or _SOURCE
-    stage(text, user=user, root=call.page.door.root.path, skill=skill, section=section or None, source=source)  # type: ignore[arg-type]
+    candidate_id = f"cand-{time.time_ns() // 1_000_000}-{os.urandom(4).hex()[:7]}"
+    fields: dict[str, Any] = {"id": candidate_id, "raw_text": text, "source": call.session.name or _SOURCE}
+    fields["skill_tag"] = skill
+    if section:
+        fields["suggested_ix_section"] = None if section == NONE else section
+    drop(call.page.door.root.place(user), fields)
     return see_other("/?said=staged")

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from ..door import Door
-from . import edit, inbox, live, propose, several, signing_in, taking_back
+from . import activity, edit, inbox, live, propose, record, several, signing_in, status, taking_back
 from .page import HEADERS, Call, Page, action, signed_in
 
 __all__ = ["people"]
@@ -48,6 +48,17 @@ def people(door: Door) -> tuple[Page, list[BaseRoute]]:
         Route("/events", live.events(page), methods=["GET"]),
         show("/propose", propose.form),
         act("/propose", propose.propose),
+        show("/record", record.record),
+        show("/brief", record.brief),
+        show("/entry/{user}/{id}", record.entry),
+        act("/entry/{user}/{id}/change", record.propose_change),
+        show("/entry/{user}/{id}/forget", record.forget),
+        act("/entry/{user}/{id}/forget", record.forget),
+        show("/activity", activity.activity),
+        show("/receipts", activity.receipts),
+        act("/verify", activity.verify),
+        show("/status", status.status),
+        act("/put-back", status.put_back),
         show("/keys", _keys),
         _Elsewhere("/{path:path}", signed_in(page, _nothing), methods=["GET"]),
     ]

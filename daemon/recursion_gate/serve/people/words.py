@@ -20,6 +20,10 @@ SAID = {
     "staged": "Proposed. It waits below as soon as the daemon has read it.",
     "undone": "Taken back: it waits again.",
     "undo-asked": "Asked for: it waits again as soon as the daemon has done it.",
+    "to-decide": "This is the card for it: approve it to have it carried out.",
+    "forgotten": "It is forgotten.",
+    "forget-asked": "Asked for: it is erased as soon as the daemon has done it.",
+    "put-back": "Put back: the daemon reads it as a new drop.",
     "signed-out": "You are signed out.",
     "gone": "That card is decided or gone. This is the next one.",
 }
