@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,13 +24,8 @@ def undo(call: Call) -> Response:
     user, candidate_id = call.form.get("user", ""), call.form.get("id", "")
     if user not in call.page.users() or not candidate_id:
         raise Failed(404, "There is no such decision.")
-    item = call.page.desk.find(user, candidate_id)
-    try:
-        if item is not None and item.state != "pending":
-            take_back.take_out(item)
-            return see_other(f"/card/{quote(user)}/{quote(candidate_id)}?said=undone")
-    except Refusal:  # it is being carried out just now
-        pass
+    if _taken_out(call, user, candidate_id):
+        return see_other(f"/card/{quote(user)}/{quote(candidate_id)}?said=undone")
     found = decided.find(call.page.door.root, [user], candidate_id)
     path = take_back.take_back(found, via="web", by=call.session.name)
     if wait_for(call, path):
@@ -37,13 +33,46 @@ def undo(call: Call) -> Response:
     return see_other("/?said=undo-asked")
 
 
+def _taken_out(call: Call, user: str, candidate_id: str) -> bool:
+    """Move its card back into pending/, where the daemon has not carried it out; whether that was so.
+
+    A daemon may be about it just now: it has read the card, and its receipt comes in a moment. So it is given the time
+    to end, unless a decision rests for long (`grace_seconds`), and what was moved is looked at once more.
+    """
+    page = call.page
+    has_daemon = page.door.daemon() != "none"
+
+    def state() -> str | None:
+        item = page.desk.find(user, candidate_id)
+        return item.state if item is not None else None
+
+    if has_daemon and not page.door.settings.grace_seconds:
+        _until(lambda: state() in (None, "pending"), PATIENCE)
+    item = page.desk.find(user, candidate_id)
+    if item is None or item.state == "pending":
+        return False
+    try:
+        take_back.take_out(item)
+    except Refusal:  # it is being carried out just now
+        return False
+    return not (has_daemon and _until(lambda: state() is None, 0.4))
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether `condition` comes true within so many seconds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def wait_for(call: Call, path: Path) -> bool:
     """Wait a moment until the daemon has carried out the request at `path`; whether it has. Raises Refusal where it
     has refused it."""
     place = call.page.door.root.place(path.parent.parent.name)
-    until = time.monotonic() + (PATIENCE if call.page.door.daemon() != "none" else 0)
-    while path.exists() and time.monotonic() < until:
-        time.sleep(0.03)
+    _until(lambda: not path.exists(), PATIENCE if call.page.door.daemon() != "none" else 0)
     refused = requests.refusal(place, path)
     if refused is not None:
         raise refused

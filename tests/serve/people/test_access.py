@@ -1,0 +1,78 @@
+"""Every page for everybody: axe-core finds nothing, in both themes; nothing hangs over the edge; no script needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ...support.axe import violations
+from ...support.page import Page
+from ...support.world import World
+from .test_browser import opened
+
+LONG = "x" * 300 + " A long story about the sea." * 600
+
+
+@pytest.fixture(scope="module")
+def paths(page: Page) -> list[str]:
+    """All kinds of pages, with something on each."""
+    world = World(page.root)
+    world.stage("plain", "Took the tides quiz.", rationale="Shows it.", confidence=0.5, tags=["a"], meta={"b": 1})
+    world.stage("long", LONG[:19_000])
+    world.stage("arabic", "الطفل يحب القراءة عن البحر والنجوم كل مساء.")
+    world.stage("kept", "Likes rain.")
+    world.stage("not-kept", "Likes rain, too.")
+    world.approve("kept")
+    world.reject("not-kept")
+    world.drop("broken.json", '{"txt": 5}')
+    world.reconcile()
+    act = world.receipts()[0]["evidence_id"]
+    cards = [f"/card/alex/{name}" for name in ("plain", "long", "arabic")]
+    entry = f"/entry/alex/{act}"
+    rest = [
+        "/record",
+        "/brief",
+        "/activity",
+        "/receipts",
+        "/status",
+        "/propose",
+        "/keys",
+        "/none",
+        "/?q=nothing-like-it",
+    ]
+    return ["/", *cards, "/card/alex/plain/edit", "/card/alex/gone", "/several", entry, f"{entry}/forget", *rest]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(browser: Any, page: Page, paths: list[str], theme: str) -> None:
+    tab = opened(browser, page, color_scheme=theme, viewport={"width": 1280, "height": 900})
+    found = []
+    for path in paths:
+        tab.goto(f"http://127.0.0.1:{page.port}{path}")
+        for summary in tab.locator("summary").all():
+            summary.click()
+        found += [f"{path} {each}" for each in violations(tab)]
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 640, 1280, 3840])
+def test_nothing_hangs_over_the_edge(browser: Any, page: Page, paths: list[str], width: int) -> None:
+    tab = opened(browser, page, viewport={"width": width, "height": 800})
+    for path in paths:
+        tab.goto(f"http://127.0.0.1:{page.port}{path}")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_everything_that_decides_works_without_script(browser: Any, page: Page, paths: list[str]) -> None:
+    world = World(page.root)
+    world.stage("unscripted")
+    tab = opened(browser, page, java_script_enabled=False)
+    tab.goto(f"http://127.0.0.1:{page.port}/card/alex/unscripted")
+    tab.get_by_text("Reject…").click()
+    tab.get_by_label("Reason, if you like").fill("no script here")
+    tab.get_by_role("button", name="Reject", exact=True).click()
+    tab.get_by_text("Rejected. The Record stays as it is.").wait_for()
+    tab.get_by_role("button", name="Undo").click()
+    tab.get_by_text("Taken back: it waits again.").wait_for()
+    world.reject("unscripted")
