@@ -9,6 +9,16 @@ folders as a file manager has; it keeps nothing that matters, and could be delet
     views       a card, for the templates
     inbox       the list, a card, the decision on it
     edit        a card edited in place, with its preview
+    several     several cards at once
+    taking_back undo
+    propose     an entry typed by a person
+    record      the Record, the story of an entry, and what may be done with it
+    activity    decisions over time, receipts, verify
+    status      the daemon, refused files, the doctor
+    tally       what the receipts say of each source and day
+    pulse, live what has changed on disk, told to open pages
+    signing_in  the link, accounts, and out again
+    words       how values read
 
 Jinja2 and itsdangerous come with the extra ``serve``.
 """
