@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ...clients.decide import Waiting
 from ...core.errors import Refusal
@@ -33,6 +34,8 @@ class _Card:
     of: Candidate | None = None
     edited: Candidate | None = None
     problem: str = ""
+    #: As it was given last: the same again as long as gate and card are.
+    item: Waiting | None = None
 
 
 @dataclass(slots=True)
@@ -78,8 +81,11 @@ class Desk:
             if card.of is not candidate and card.of != candidate:
                 self._read(card, entry.path, candidate)
             card.of = candidate
-            path = place.state(state) / entry.name
-            found[card.id] = Waiting(place, candidate, path, state, gate, card.edited, card.problem, limit)
+            if card.item is None:
+                card.item = Waiting(place, candidate, Path(entry.path), state, gate, card.edited, card.problem, limit)
+            elif card.item.gate is not gate:
+                card.item = Waiting(place, candidate, card.item.card, state, gate, card.edited, card.problem, limit)
+            found[card.id] = card.item
         known.cards = seen
         return [found.get(each.id) or Waiting(place, each, None, "pending", gate) for each in gate]
 
@@ -103,7 +109,7 @@ def _entries(place: Place) -> Iterator[tuple[str, os.DirEntry[str], _Stamp]]:
         except FileNotFoundError:
             continue
         with there:
-            for entry in sorted(there, key=lambda entry: entry.name):
+            for entry in there:
                 if not is_ignored(entry.name):
                     with suppress(FileNotFoundError):
                         st = entry.stat(follow_symlinks=False)

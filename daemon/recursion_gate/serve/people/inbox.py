@@ -55,7 +55,7 @@ def listed(call: Call, wanted: Wanted) -> Listed:
     left_out: list[tuple[str, str]] = []
     for user in call.page.users():
         try:
-            everything += call.page.desk.waiting(user)
+            everything += call.waiting(user)
         except (Parked, OSError) as err:
             left_out.append((user, f"{err.path}: {err.problem}" if isinstance(err, Parked) else str(err.strerror)))
     pending = [item for item in everything if item.state == "pending"]
@@ -74,7 +74,7 @@ def item_of(call: Call) -> Waiting | None:
     user = call.params["user"]
     if user not in call.page.users():
         raise HTTPException(404)
-    return call.page.desk.find(user, call.params["id"])
+    return next((item for item in call.waiting(user) if item.candidate.id == call.params["id"]), None)
 
 
 def inbox(call: Call) -> Response:
@@ -161,6 +161,7 @@ def decide(call: Call) -> Response:
             by=call.session.name,
         )
     except deciding.Changed:
+        call.forget_waiting()
         return card(call, "This card was changed since you saw it, so nothing was decided. Look at it again.", 409)
     if after is None:
         return see_other("/" + wanted.query(said=action, of=f"{item.place.user}/{item.candidate.id}"))

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ...clients.decide import Changed
+from ...clients.decide import Changed, Waiting
 from ...clients.people import People, Slow
 from ...clients.person import NotAPerson
 from ...core.errors import GateError, Parked, Refusal
@@ -126,10 +126,21 @@ class Call:
     query: Mapping[str, str]
     #: The form's fields, in order; a name may come several times.
     fields: list[tuple[str, str]]
+    _waiting: dict[str, list[Waiting]] = field(default_factory=dict)
 
     @property
     def form(self) -> Mapping[str, str]:
         return dict(self.fields)
+
+    def waiting(self, user: str) -> list[Waiting]:
+        """What waits for `user`, looked at once for this request. Raises Parked, OSError."""
+        if user not in self._waiting:
+            self._waiting[user] = self.page.desk.waiting(user)
+        return self._waiting[user]
+
+    def forget_waiting(self) -> None:
+        """Have it looked at anew: it has changed."""
+        self._waiting.clear()
 
     def html(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page for this person."""
