@@ -19,6 +19,7 @@ PACKAGE = TESTS.parent / "daemon" / "recursion_gate"
 ELSEWHERE = {
     "audit/differences": ("audit/test_verify.py", "what the edits of a person are called"),
     "cli/*": ("cli/test_cli.py", "a command is run by its name, as people do"),
+    "clients/own": ("serve/people/test_record.py", "what a person proposes on the page"),
     "clients/stage": ("scenarios/test_isolation.py", "what an agent can and cannot do"),
     "disk/aside": ("scenarios/test_renames.py", "between a look and a removal"),
     "disk/hand_over": ("scenarios/test_lanes.py", "needs accounts of their own"),
