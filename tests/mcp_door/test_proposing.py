@@ -51,7 +51,7 @@ def test_what_the_tool_answers_stands_at_the_gate(
 def test_a_correction_and_a_retraction_are_proposed_with_the_entry_that_they_are_about(
     agent: Agent, world: World
 ) -> None:
-    world.stage("old-one", "Has a dog called Rex.")
+    world.stage("old-one", "Has a dog called Rex.", skill_tag="STEWARD", suggested_ix_section="IX-C")
     world.approve("old-one")
     evidence = world.receipts()[-1]["evidence_id"]
     made = agent.call("propose_correction", evidence_id=evidence, text="Has a dog called Max.", excerpt="Max, not Rex")
@@ -59,6 +59,7 @@ def test_a_correction_and_a_retraction_are_proposed_with_the_entry_that_they_are
     world.reconcile()
     gate = {each["id"]: each for each in world.gate()}
     assert (gate[made["id"]]["supersedes"], gate[made["id"]]["raw_text"]) == (evidence, "Has a dog called Max.")
+    assert (gate[made["id"]]["skill_tag"], gate[made["id"]]["suggested_ix_section"]) == ("STEWARD", "IX-C")
     assert (gate[gone["id"]]["retracts"], gate[gone["id"]]["raw_text"]) == (evidence, "There is no dog at all.")
 
 

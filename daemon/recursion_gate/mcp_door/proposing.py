@@ -13,6 +13,7 @@ from ..clients.fates import Fate, fate, fates
 from ..clients.propose import propose
 from ..core.model import looks_like_act_id
 from ..core.paths import Place
+from ..core.receipt import Receipt
 from ..core.words import Section, Skill
 from ..disk.lock import is_surely_free
 from ..reading.rejected import like
@@ -165,7 +166,7 @@ class Proposing:
         self,
         evidence_id: EvidenceId,
         text: Annotated[str, Field(min_length=1, description="The whole entry as it should read, self-contained.")],
-        skill_tag: SkillTag = "THINK",
+        skill_tag: SkillTag | None = None,
         suggested_ix_section: IxSection = None,
         created_at: CreatedAt = "",
         rationale: Rationale = "",
@@ -181,9 +182,12 @@ class Proposing:
 
         Only where your user said that it is wrong, or changed: quote them in excerpt. The text is the whole new entry,
         not the difference. For something that is new beside it, use propose_entry; for something that is simply not so,
-        propose_retraction.
+        propose_retraction. Skill and section stay those of the old entry, where you may read it, unless you give them.
         """
-        self._check_stands(evidence_id, user)
+        old = self._standing(evidence_id, user)
+        if old is not None:
+            skill_tag = skill_tag or old.skill_tag
+            suggested_ix_section = suggested_ix_section or old.suggested_ix_section or "none"
         fields = {"raw_text": text, "skill_tag": skill_tag, "created_at": created_at, "supersedes": evidence_id}
         context = _context(rationale, excerpt, url, confidence, tags)
         return self._propose(user, key, fields | _section(suggested_ix_section) | context)
@@ -205,7 +209,7 @@ class Proposing:
         Only where your user said that it is not so: quote them in excerpt. Where something else is true instead, use
         propose_correction.
         """
-        self._check_stands(evidence_id, user)
+        self._standing(evidence_id, user)
         fields = {"raw_text": why, "retracts": evidence_id}
         return self._propose(user, key, fields | _context("", excerpt, url, confidence, None))
 
@@ -233,9 +237,10 @@ class Proposing:
             raise NotPossible("id: this is no candidate's id; it is the 'id' that proposing gave")
         return Proposals(source=caller.source, proposals=[Proposal(**each.model_dump()) for each in found])
 
-    def _check_stands(self, evidence_id: str, user: str) -> None:
-        """Raises NotPossible where this is no entry's ACT id; or, as far as caller and account may look, where there is
-        no such entry, or it stands no longer. Whether it does when a person decides the daemon tells."""
+    def _standing(self, evidence_id: str, user: str) -> Receipt | None:
+        """The receipt of the entry, as far as caller and account may look. Raises NotPossible where this is no ACT id,
+        and, as far, where there is no such entry or it stands no longer. The daemon looks again when a person decides.
+        """
         caller = CALLER.get()
         if not caller.stage:
             raise NotPossible(_READS_ONLY)
@@ -243,13 +248,15 @@ class Proposing:
             raise NotPossible("evidence_id: this is no ACT id; read_record and ask_record give it with each line")
         place = self._desk.place(user)
         if not caller.read:
-            return
+            return None
         with contextlib.suppress(PermissionError):
             entry = find(place, evidence_id)
             if entry is None:
                 raise NotPossible("evidence_id: there is no such entry in the Record")
             if entry.problem is not None:
                 raise NotPossible(f"evidence_id: {entry.problem}")
+            return entry.receipt
+        return None
 
     def _propose(self, user: str, key: str, fields: dict[str, Any]) -> Taken:
         desk, caller = self._desk, CALLER.get()
@@ -258,7 +265,8 @@ class Proposing:
         if key and not _KEY.fullmatch(key):
             raise NotPossible("key: 1 to 200 visible ASCII characters")
         place = desk.place(user)
-        given = {name: value for name, value in fields.items() if value != ""}
+        absent = ("", None)
+        given = {n: value for n, value in fields.items() if value not in absent or n == "suggested_ix_section"}
         made = propose(desk.root, place.user, caller.source, to_json(given), desk.settings, desk.keys, key=key or None)
         candidate = made.candidates[0]
         desk.say("proposed", user=place.user, source=caller.source, drop=made.path.name)
