@@ -376,3 +376,13 @@ def test_whatever_became_of_it(world: World, how: str) -> None:
     world.restart()
     world.reconcile()
     assert holds(world)
+
+
+def test_verify_counts_the_lines_that_stand(world: World) -> None:
+    approve(world, "a", "I learned one thing.")
+    approve(world, "b", "I learned another thing.", supersedes=act(world, "a"))
+    approve(world, "c", "I learned a third thing.")
+    undo(world, "c")
+    [proof] = verify(world.root, ["alex"])
+    assert proof.lines == sum(t.decode().count("ACT-") for t in world.record().values()) - 1  # one names the other
+    assert (proof.approved, proof.undone) == (3, 1)

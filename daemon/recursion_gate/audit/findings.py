@@ -105,7 +105,7 @@ class Proof:
     rejected: int = 0
     undone: int = 0
     forgotten: int = 0
-    #: Lines that receipts have put into the Record.
+    #: Lines that stand in the Record by the receipts.
     lines: int = 0
     #: Candidates at the gate; None when it does not parse.
     pending: int | None = 0

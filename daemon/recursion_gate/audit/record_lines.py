@@ -59,7 +59,7 @@ class RecordLines:
         #: The Record as it was before the first receipt.
         self._seed: dict[str, bytes] = {}
         self._unread: set[str] = set()
-        #: How many lines the receipts have put in.
+        #: How many lines stand there by the receipts.
         self.lines = 0
         self.differences = Differences(place, found, self._seed, self._due)
 
@@ -101,8 +101,10 @@ class RecordLines:
         about = act_key(receipt.target) if receipt.target else ""
         if about or receipt.action in ("undone", "forgotten"):
             gone |= self._standing.pop(id_hash(receipt.candidate_id), {}) if receipt.action != "approved" else {}
-            self._change(self._standing.pop(about, {}), sure=sure, taken_out=True)
+            old = self._standing.pop(about, {})
+            self._change(old, sure=sure, taken_out=True)
             given = dict(_last_lines(receipt.old["lines"])) if receipt.old else {}
+            self.lines += len(given) - len(old) - len(gone)
             self._change(given, sure=sure)
             self._standing[about] = given
         if receipt.action == "approved" and (self._tracked and id_hash(receipt.candidate_id) in self._tracked):

@@ -108,7 +108,7 @@ def _print_proof(proof: Proof) -> None:
 
     faults = sum(f.severity == "fault" for f in proof.findings)
     message = (
-        f"{count(proof.receipts, 'receipt')} ({proof.approved:,} approved, {proof.rejected:,} rejected), "
+        f"{count(proof.receipts, 'receipt')} ({proof.approved:,} approved, {proof.rejected:,} rejected{_more(proof)}), "
         f"{count(proof.lines, 'line')} in the Record"
     )
     if proof.pending is not None:
@@ -119,6 +119,11 @@ def _print_proof(proof: Proof) -> None:
         click.secho(f"{proof.user}: holds. {message}", fg="green")
         if proof.seq:
             click.echo(f"  last receipt: {proof.seq} {proof.head}")
+
+
+def _more(proof: Proof) -> str:
+    more = ((proof.undone, "taken back"), (proof.forgotten, "forgotten"))
+    return "".join(f", {n:,} {what}" for n, what in more if n)
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:

@@ -130,6 +130,8 @@ class Request:
     forget: bool = False
     via: str | None = None
     by: str | None = None
+    #: Whether it had to rest before it was read: it does not end as a card does, and is not signed.
+    rested: bool = True
 
 
 @dataclass(frozen=True, slots=True)

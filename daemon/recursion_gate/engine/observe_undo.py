@@ -43,7 +43,7 @@ def requests(state: UserState) -> tuple[list[Odd], list[Request]]:
             continue
         request = _request(path, seen, state.settings.page_account)
         try:
-            state.settling.check(path, seen, whole=request.via is not None or cards.ends_whole(seen.data))
+            state.settling.check(path, seen, whole=not request.rested)
         except NotYet as err:
             state.settling.note_due(err.seconds)
             continue
@@ -64,7 +64,8 @@ def _request(path: str, seen: untrusted.Seen, door: str) -> Request:
     if not ownership.is_unmoved(seen.stat):
         via = None
     by = ownership.decided_by(path, seen.stat, signer, door) if via else None
-    return Request(path, seen, named, forget, via, by)
+    rested = via is None and not cards.ends_whole(seen.data)
+    return Request(path, seen, named, forget, via, by, rested)
 
 
 def _newest_first(state: UserState, request: Request) -> int:

@@ -162,7 +162,7 @@ def _take_back(state: UserState, until: float) -> bool:
             return True
         action = decide.undo(request, state)
         try:
-            if isinstance(action, Refuse) and request.seen.data:
+            if isinstance(action, Refuse) and not request.rested:
                 # What it rests on may just be coming: a file manager copies two cards one by one.
                 state.settling.check(request.path, request.seen, whole=False)
             apply(state, [action])
