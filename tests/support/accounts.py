@@ -113,15 +113,17 @@ def program_at(folder: Path) -> Program:
     _copy(package, library / package.name)
     names, seen = ["recursion-gate"], set()
     while names:
-        name = re.split(r"[^\w.-]", names.pop())[0].lower()
+        name = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", names.pop())[0].lower())
         if name in seen:
             continue
         seen.add(name)
         with contextlib.suppress(metadata.PackageNotFoundError):  # for another system or Python
             found = metadata.distribution(name)
-            names += [r for r in found.requires or () if "extra ==" not in r]
-            for file in found.files or () if name != "recursion-gate" else ():
-                if ".." not in file.parts and os.path.exists(file.locate()):
+            served = 'extra == "serve"' if name == "recursion-gate" else "nothing else"
+            names += [r for r in found.requires or () if "extra ==" not in r or served in r.replace("'", '"')]
+            for file in found.files or ():
+                ours = name != "recursion-gate" or ".dist-info/" in str(file)  # of ours: what tells the version
+                if ours and ".." not in file.parts and os.path.exists(file.locate()):
                     (library / file).parent.mkdir(parents=True, exist_ok=True)
                     _link(str(file.locate()), str(library / file))
     return Program(str(python), {"PYTHONHOME": str(folder), "LD_LIBRARY_PATH": str(folder / "lib")})

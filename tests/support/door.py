@@ -25,11 +25,17 @@ class Door:
     """``recursion-gate serve`` at a root, on any free port or on `uds`; in a ``with`` block it is ended at the end."""
 
     def __init__(
-        self, root: Root, *args: str, uds: str | None = None, port: int = 0, run_as: dict[str, Any] | None = None
+        self,
+        root: Root,
+        *args: str,
+        uds: str | None = None,
+        port: int = 0,
+        run_as: dict[str, Any] | None = None,
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self.root, self._uds = root, uds
         self._args = [*args, "--uds", uds] if uds else ["--port", str(port), *args]
-        self._run_as = run_as or {}
+        self._run_as, self._program = run_as or {}, program
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
         #: All lines that it has logged.
@@ -37,7 +43,7 @@ class Door:
 
     def start(self, *, wait: bool = True) -> Door:
         """Start it, and wait until it is ready unless told not to."""
-        command = [*PROGRAM, "--root", str(self.root.path), "serve", *self._args]
+        command = [*self._program, "--root", str(self.root.path), "serve", *self._args]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **self._run_as)
         before = len(self.said)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
