@@ -446,3 +446,16 @@ def test_any_context_leaves_the_card_readable_and_whole(made: Candidate) -> None
     card = _card(made)
     assert not cards.read(card, made, Settings()).edited
     assert cards.ends_whole(card)
+
+
+def test_a_card_that_a_name_has_signed_says_so_as_long_as_nobody_edits_it() -> None:
+    card = cards.render(candidate(raw_text="Hums."), ())
+    signed = cards.sign(card, "approved", "web", by="anna")
+    claimed = cards.read(signed, candidate(raw_text="Hums."), Settings()).via
+    assert cards.via_of(signed, claimed, "approved") == "web"
+    assert cards.signer_of(claimed) == "anna"
+    assert cards.via_of(signed.replace(b"Hums.", b"Sings."), claimed, "approved") is None
+    assert cards.via_of(signed, claimed, "rejected") is None
+    assert cards.signer_of("cli approved 0123456789abcdef by anna") is None
+    assert cards.signer_of("web approved 0123456789abcdef by an na") is None
+    assert cards.via_of(signed, f"{claimed} x", "approved") is None

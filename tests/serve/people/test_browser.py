@@ -144,3 +144,26 @@ def test_the_door_ends_at_once_while_pages_are_open(browser: Any, page: Page) ->
     assert page.stop() == 0
     assert time.monotonic() - began < 5
     page.start()
+
+
+def test_the_preview_follows_what_is_typed(browser: Any, page: Page, world: World) -> None:
+    world.stage("typed-in", "Likes tee.")
+    tab = opened(browser, page)
+    tab.goto(f"http://127.0.0.1:{page.port}/card/alex/typed-in/edit")
+    tab.get_by_label("Text").fill("Likes tea, with a little milk.")
+    tab.locator("#effect").get_by_text("Likes tea, with a little milk.").first.wait_for()
+    assert "Likes tee." in world.card("typed-in").read_text("utf-8")
+    world.reject("typed-in")
+
+
+def test_keys_can_be_turned_off(browser: Any, page: Page, world: World) -> None:
+    card = world.stage("no-keys")
+    tab = opened(browser, page)
+    tab.goto(f"http://127.0.0.1:{page.port}/keys")
+    tab.get_by_label("Use these keys in this browser").uncheck()
+    tab.goto(f"http://127.0.0.1:{page.port}/card/alex/no-keys")
+    press(tab, "a")
+    tab.get_by_role("link", name="Edit").click()
+    tab.get_by_role("heading", name="Edit the card").wait_for()
+    assert card.exists()
+    world.reject("no-keys")

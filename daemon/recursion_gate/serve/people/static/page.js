@@ -7,7 +7,9 @@
 
   const fields = "input, textarea, select, [contenteditable]";
   const typesIn = (element) => element instanceof Element && element.matches(fields) && element.type !== "checkbox";
-  const keysAreOn = () => localStorage.getItem("keys") !== "off";
+  const keysAreOn = () => {
+    try { return localStorage.getItem("keys") !== "off"; } catch { return true; } // a browser may keep nothing
+  };
   const isOnScreen = () => document.visibilityState === "visible" && performance.now() - since >= SEEN_MS;
 
   let shown = 0;
@@ -80,7 +82,9 @@
     const box = keysSwitch.querySelector("input");
     keysSwitch.hidden = false;
     box.checked = keysAreOn();
-    box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+    box.addEventListener("change", () => {
+      try { localStorage.setItem("keys", box.checked ? "on" : "off"); } catch { box.checked = true; }
+    });
   }
 
   // -- one decision for each card: a second press while the first is on its way does nothing ---------------------------
