@@ -32,7 +32,11 @@ def test_what_is_set_is_set_and_the_rest_stays(root: Root) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [f.name for f in fields(Settings) if f.name not in ("lanes", "card_hints", "triggers", "page_account", "hooks")],
+    [
+        f.name
+        for f in fields(Settings)
+        if f.name not in ("lanes", "card_hints", "triggers", "page_account", "notify", "hooks")
+    ],
 )
 def test_each_number_can_be_set(root: Root, name: str) -> None:
     assert getattr(_load(root, f"{name} = 7\n"), name) == 7

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "The HTTP door: agents propose, readers read, with tokens."),
     "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
     "mcp": ("mcp", "An MCP server on standard input and output: propose and read."),
+    "notify": ("notify", "Tell people that cards wait: mail, phone, chat, desktop."),
     "people": ("people", "Make, list or remove the accounts of the people's page."),
     "hooks": ("hooks", "Try the settings of a webhook."),
     "token": ("token", "Make, list or remove the tokens of agents and readers."),

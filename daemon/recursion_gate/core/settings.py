@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import BadSettings
 from .hooks import HOLE, Hook, HookName, hook_in_words
+from .notify_settings import Notify, notify_in_words
 from .paths import Root
 from .text import did_you_mean
 from .words import Section
@@ -111,6 +112,8 @@ class Settings:
     page_account: Annotated[str, Strict()] = ""
     #: By name: the webhooks that the HTTP door takes (`core.hooks`).
     hooks: Mapping[HookName, Hook] = field(default_factory=dict)
+    #: How people are told that something waits.
+    notify: Notify = field(default_factory=Notify)
     #: Whose the lanes are, where daemon, agents and people have accounts of their own; None: one account does it all.
     lanes: Lanes | None = None
 
@@ -141,6 +144,8 @@ def _in_words(error: Any) -> str:
     where, what, value = error["loc"], error["type"], error["input"]
     if where[0] == "hooks":
         return hook_in_words(error)
+    if where[0] == "notify":
+        return notify_in_words(error)
     where = tuple(name for name in where if name != "Trigger")  # the type, which pydantic names where there are two
     name, table = where[-1], f" in [{'.'.join(where[:-1])}]" if where[1:] else ""
     if what == "unexpected_keyword_argument":
