@@ -24,16 +24,21 @@ class Page(Door):
     """``recursion-gate serve --only people``, and people at it."""
 
     def link(self) -> str:
-        """The newest link that signs in."""
-        found: str = wait_for(lambda: next(iter(_LINK.findall("".join(self.said[-4:]))[-1:]), ""), 10)
-        return found
+        """A link that signs in, given once: the door prints the next one when it was used."""
+        given: set[str] = self.__dict__.setdefault("given", set())
+
+        def newest() -> str:
+            found = _LINK.findall("".join(self.said))
+            return found[-1] if found and found[-1] not in given else ""
+
+        link: str = wait_for(newest, 10)
+        given.add(link)
+        return link
 
     def person(self, **headers: str) -> httpx.Client:
         """A client that has signed in by the link. As a browser does, it follows no redirect unless told to."""
-        link = self.link()
         with self.client() as first:
-            assert first.get(link).status_code == 303
-            wait_for(lambda: self.link() != link, 10)
+            assert first.get(self.link()).status_code == 303
             client = self.client(**headers)
             client.cookies.update(first.cookies)
         return client

@@ -6,15 +6,13 @@ import time
 from typing import Any
 
 from ...support.page import Page
-from ...support.world import World, wait_for
+from ...support.world import World
 
 
 def opened(browser: Any, page: Page, **more: Any) -> Any:
     """A tab that has signed in."""
-    link = page.link()
     tab = browser.new_context(**more).new_page()
-    tab.goto(link)
-    wait_for(lambda: page.link() != link, 10)
+    tab.goto(page.link())
     return tab
 
 
