@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receipts": ("receipts", "List the decisions that were carried out."),
     "history": ("history", "Tell where an entry comes from and what became of it."),
     "verify": ("proof", "Prove that Record, gate and receipts agree."),
-    "serve": ("serve", "The HTTP door: agents propose, readers read, with tokens."),
+    "serve": ("serve", "The HTTP door: agents propose, readers read, with tokens; people decide on their page."),
     "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
     "mcp": ("mcp", "An MCP server on standard input and output: propose and read."),
     "notify": ("notify", "Tell people that cards wait: mail, phone, chat, desktop."),

@@ -15,9 +15,9 @@ __all__ = ["notify"]
 @click.command()
 @click.pass_context
 def notify(ctx: click.Context) -> None:
-    """Tell people that cards wait, until it is ended.
+    """Tell people that cards wait: mail, phone, chat, desktop.
 
-    Sends a digest by the Apprise URLs (mail, phone, chat, desktop) in recursion-gate-notify.txt, one on each line: how
+    Until it is ended it sends a digest by the Apprise URLs in recursion-gate-notify.txt, one on each line: how
     many cards are new, never their text. [notify] in recursion-gate.toml sets how often, and the quiet hours. A
     process of its own; the daemon waits for nobody.
 

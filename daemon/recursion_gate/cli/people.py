@@ -15,7 +15,7 @@ __all__ = ["people"]
 
 @click.group()
 def people() -> None:
-    """Make, list or remove the accounts of those who decide on the page.
+    """Make, list or remove the accounts of the people's page.
 
     Without accounts 'serve' prints a link that signs in whoever runs it.
 
