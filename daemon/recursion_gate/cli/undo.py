@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from ..clients.decided import Decided
 
 __all__ = ["undo"]
+
+
+#: How long, in seconds, to wait for a daemon that may be about a decision, and how long to look whether it was.
+_PATIENCE, _A_MOMENT = 2.0, 0.4
 
 
 @click.command()
@@ -113,10 +118,23 @@ def _print(found: Decided, receipt: Any, change: list[str]) -> None:
         say("The Record stays as it is.")
 
 
+def _is_decided(item: Any, seconds: float) -> bool:
+    """Whether the candidate leaves the gate within so many seconds: its decision is carried out."""
+    from ..store import gate_reader
+
+    until = time.monotonic() + seconds
+    while any(candidate.id == item.candidate.id for candidate in gate_reader.read(item.place)):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def _take_out(root: Root, users: list[str], given: str | None, settings: Any, as_json: bool) -> bool:
     """Take a decision back that is not carried out yet: that of `given`, or the newest; False where there is none."""
     from ..clients import decide, decided, take_back
     from ..core.errors import Refusal
+    from ..disk.lock import is_held
 
     items = [w for w in decide.waiting(root, users, settings, lambda user, why: None) if w.state != "pending"]
     if given:
@@ -131,6 +149,10 @@ def _take_out(root: Root, users: list[str], given: str | None, settings: Any, as
             newest, since = (item, ctime) if ctime > since else (newest, since)
     if newest is None:
         return False
+    # A daemon may be about it just now: it has read the card, and its receipt comes in a moment.
+    runs = bool(is_held(root))
+    if runs and not settings.grace_seconds and _is_decided(newest, _PATIENCE):
+        return False
     was, text = newest.state, newest.now.raw_text
     if not as_json:
         say(f"takes back: {was}, not carried out yet, for {newest.place.user}")
@@ -139,6 +161,8 @@ def _take_out(root: Root, users: list[str], given: str | None, settings: Any, as
         take_back.take_out(newest)
     except Refusal as err:
         raise click.ClickException(wrapped(f"{newest.candidate.id}: {err.problem}. {err.remedy}")) from err
+    if runs and _is_decided(newest, _A_MOMENT):
+        return False
     if as_json:
         print_json(
             {"user": newest.place.user, "id": newest.candidate.id, "evidence_id": None, "decision": was, "at": None,
