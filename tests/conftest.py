@@ -48,3 +48,37 @@ def place(root: Root) -> Place:
 def settings() -> Settings:
     """The settings of a root that has no settings file."""
     return Settings()
+
+
+#: Tests that take long and whose kin run in each run: `pytest --long` runs them, and `.ci/run` does.
+_LONG = (
+    "mcp_door/test_inspector.py",
+    "serve/test_openapi.py::test_requests_made",
+    "audit/test_forgetting.py::test_each_byte_taken_out",
+    "reading/test_rebuild.py::test_the_record_of_every_receipt",
+    "feed/test_loop.py::test_a_server_that_hangs",
+    "sources/test_analyst.py::test_two_thousand_messages",
+    "engine/test_forget.py::test_killed_at_any_call",
+    "benchmarks",
+)
+#: Of these the suite runs every third: each case passes `check` in it in any case.
+_SOME = (
+    "regression/test_fixtures.py::test_a_case_ends_as_expected_under_a_live_daemon",
+    "scenarios/test_independent.py::test_both_read_the_tree_that_a_fixture_leaves_alike",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests that take long, and only these")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `--long` leave out the tests that take long, unless they are asked for by name."""
+    if not config.getoption("--long") and any("::" in word for word in config.args):
+        return
+    some = [item for item in items if item.nodeid.removeprefix("tests/").startswith(_SOME)]
+    long = {item for number, item in enumerate(some) if number % 3}
+    long |= {item for item in items if item.nodeid.removeprefix("tests/").startswith(_LONG)}
+    only = bool(config.getoption("--long"))
+    config.hook.pytest_deselected(items=[item for item in items if (item in long) is not only])
+    items[:] = [item for item in items if (item in long) is only]

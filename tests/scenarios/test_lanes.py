@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recursion_gate.clients import tokens
+from recursion_gate.clients import people, tokens
 from recursion_gate.core.paths import STATES, Place, Root
 from recursion_gate.core.settings import load_settings
 from recursion_gate.formats import cards
@@ -792,6 +792,7 @@ def test_doctor_finds_each_wrong_owner_mode_and_list_and_sets_it_right(another: 
     _work(another, 0o022)
     assert another.daemon.sh('echo {} > "$1"', another.root.status, umask=0o027).returncode == 0
     tokens.add(another.root, "tutor", [another.place.user])  # as root: the file is the daemon's all the same
+    people.add(another.root, "anna", "a passphrase of some length")
     before = everything(another.root)
     there = [spot for spot in spots(another.root) if spot.path.exists()]
     assert {spot.row.where for spot in there} == {row.where for row in TABLE.values()}

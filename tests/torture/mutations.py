@@ -429,8 +429,7 @@ MUTATIONS = (
     Mutation(
         "the receipts are erased before the cards",
         "engine/forget.py",
-        "    _sweep(state, traces, said)\n    if changed := traces.changed:\n        state.hooks.check()\n"
-        "        state.ledger.erase(changed)\n",
+        "    _sweep(state, traces, said)  # before the gate, which alone has the text of what still waits\n",
         "    if changed := traces.changed:\n        state.hooks.check()\n        state.ledger.erase(changed)\n"
         "    _sweep(state, traces, said)\n",
         f"{_CHAIN}[forget-retracted]",
