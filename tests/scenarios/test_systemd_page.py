@@ -78,6 +78,7 @@ def test_the_page_can_write_neither_gate_nor_record_nor_receipts(machine: Machin
 
 
 def test_the_account_has_no_rights_beyond_its_lane(machine: Machine) -> None:
+    machine.run("systemctl", "start", UNIT)  # else the first request starts it
     status = machine.disk(f"/proc/{show(machine, 'MainPID')}/status").read_text()
     for field in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert re.search(rf"^{field}:\s+0+$", status, re.M), status
