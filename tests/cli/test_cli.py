@@ -424,9 +424,9 @@ def test_ctrl_c_at_a_reason_leads_back_to_the_card_and_at_a_card_ends_with_the_s
     world.stage("b", "I learned b.")
     terminal = Terminal(world.root, "review")
     terminal.type_until("r", "reason (or Enter)")
-    terminal.type_until("\x03", "2 left · a · [a]pprove")
+    terminal.type_until("\x03", "2 left · a · [a]pprove", every=20)
     terminal.type_until("a", "1 left · b · [a]pprove")
-    terminal.type_until("\x03", "1 approved, 0 rejected, 0 skipped, 1 left")
+    terminal.type_until("\x03", "1 approved, 0 rejected, 0 skipped, 1 left", every=20)
     code, said = terminal.end()
     assert code == 130
     assert "Aborted" not in said

@@ -386,3 +386,15 @@ def test_verify_counts_the_lines_that_stand(world: World) -> None:
     [proof] = verify(world.root, ["alex"])
     assert proof.lines == sum(t.decode().count("ACT-") for t in world.record().values()) - 1  # one names the other
     assert (proof.approved, proof.undone) == (3, 1)
+
+
+def test_a_card_that_rests_on_one_that_is_copied_after_it_is_not_refused_meanwhile(world: World) -> None:
+    approve(world, "a")
+    approve(world, "b", "I learned this from it.", link_to_evidence_id="a")
+    shutil.copy(filed(world, "a"), world.place.undo)
+    assert world.reconciler.reconcile("alex").due
+    assert world.names("undo")
+    shutil.copy(filed(world, "b"), world.place.undo)
+    world.reconcile()
+    assert world.gate_ids() == ["b", "a"]
+    assert not world.names("problems")

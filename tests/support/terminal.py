@@ -40,12 +40,13 @@ class Terminal:
         self.said += got
         return bool(got)
 
-    def type_until(self, key: str, what: str) -> None:
-        """Press `key` until `what` is said: going over to single keys throws away what was typed before."""
+    def type_until(self, key: str, what: str, *, every: float = 0.2) -> None:
+        """Press `key` until `what` is said, `every` so many seconds: going over to single keys throws away what was
+        typed before. Ctrl-C is never thrown away, and a second one would count."""
         start = len(self.said)
-        for _ in range(100):
+        for _ in range(int(20 / every)):
             os.write(self._fd, key.encode())
-            while self._read(0.2):
+            while self._read(every):
                 if what.encode() in self.said[start:]:
                     return
         raise AssertionError(self.said.decode())

@@ -83,8 +83,8 @@ def line(prompt: str) -> str | None:
         mode = [*before[:6], list(before[6])]
         mode[6][termios.VEOL] = b"\x1b"  # Esc ends a line, too; all other editing is the terminal's own
         termios.tcsetattr(fd, termios.TCSAFLUSH, mode)
-        click.echo(f"{prompt}, Esc leaves: ", nl=False)
-        try:
+        try:  # Ctrl-C may come as soon as the prompt stands there
+            click.echo(f"{prompt}, Esc leaves: ", nl=False)
             got = os.read(fd, 4096)
         except KeyboardInterrupt:
             got = b""

@@ -107,6 +107,11 @@ class Settling:
             need = max(need, settings.unknown_ending_seconds)
         if need <= 0:
             return
+        self.rest(path, seen, need)
+
+    def rest(self, path: Path | str, seen: untrusted.Seen, need: float) -> None:
+        """Raise NotYet until the file has been left alone for `need` seconds."""
+        writers = seen.open_elsewhere
         # The bytes count, too: where times are coarse, a file that is written anew in place may look the same.
         quiet = self.looks.quiet(path, (seen.mark, writers, zlib.crc32(seen.data)))
         if quiet < need:

@@ -30,6 +30,9 @@ _TURN_SECONDS, _PART_SECONDS, _FEWEST = 0.2, 0.1, 20
 #: At most so many bytes of candidates and cards are decided in a turn.
 _BYTES_LIMIT = 8_000_000
 
+#: For how long, in seconds, a card in undo/ is left there before it is refused.
+_COMING_SECONDS = 0.5
+
 _NOT_AS_SHOWN = (
     "the entry it links to, supersedes or retracts was decided or came after this card was made, and what it does is "
     "now as shown below"
@@ -163,8 +166,8 @@ def _take_back(state: UserState, until: float) -> bool:
         action = decide.undo(request, state)
         try:
             if isinstance(action, Refuse) and not request.rested:
-                # What it rests on may just be coming: a file manager copies two cards one by one.
-                state.settling.check(request.path, request.seen, whole=False)
+                # The other one of two that rest on each other may just be coming: a file manager copies one by one.
+                state.settling.rest(request.path, request.seen, min(_COMING_SECONDS, state.settings.settle_seconds))
             apply(state, [action])
         except NotYet as err:
             state.settling.note_due(err.seconds)

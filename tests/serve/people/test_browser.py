@@ -82,6 +82,25 @@ def test_u_takes_back_what_was_just_decided(browser: Any, page: Page, world: Wor
     world.reject("oops")
 
 
+def test_a_list_does_not_load_anew_while_something_is_on_its_way(browser: Any, page: Page, world: World) -> None:
+    """An undo at the empty list was lost: its entry came back before the answer, and the list was loaded anew."""
+    tab = opened(browser, page)
+    tab.locator("html[data-live=on]").wait_for()
+    tab.evaluate(
+        "() => { window.still = true; const form = document.body.appendChild(document.createElement('form'));"
+        " form.dataset.sent = '1'; }"
+    )
+    with tab.expect_response(f"http://127.0.0.1:{page.port}/"):
+        world.stage("came-back")
+    tab.wait_for_timeout(300)  # the page waits as long before it looks again: what it does with this answer is done
+    assert tab.evaluate("window.still")
+    tab.evaluate("() => document.querySelector('form[data-sent]').remove()")
+    world.stage("came-next")
+    tab.get_by_role("link", name="Looked at the moon.").first.wait_for(timeout=5_000)
+    for name in ("came-back", "came-next"):
+        world.reject(name)
+
+
 def test_a_swipe_decides_and_offers_to_undo_it(browser: Any, page: Page, world: World) -> None:
     world.stage("swiped")
     tab = opened(browser, page, has_touch=True, viewport={"width": 360, "height": 740})

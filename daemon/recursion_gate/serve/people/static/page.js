@@ -205,7 +205,8 @@
         again = false;
         try {
           const answer = await fetch(location.pathname + location.search, { credentials: "same-origin" });
-          update(new DOMParser().parseFromString(await answer.text(), "text/html"));
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          if (!document.querySelector("form[data-sent]")) update(page); // to load anew would lose what is on its way
         } catch { /* the door is gone; the next event comes when it is back */ }
         await new Promise((done) => setTimeout(done, 250));
       } while (again);
