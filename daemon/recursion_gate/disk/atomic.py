@@ -23,7 +23,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..core.paths import TEMP_NAME
@@ -87,14 +87,14 @@ def _fit(fd: int, folder_mode: int, *, limit: int = 0o666) -> None:
 
 def _write_temp(
     folder: str,
-    data: bytes | bytearray,
+    data: bytes | bytearray | Iterable[bytes],
     *,
     sync: bool,
     like: os.stat_result | None = None,
     inside: os.stat_result | None = None,
     mode: int | None = None,
 ) -> str:
-    """A new file in `folder` with `data`, still under its temporary name."""
+    """A new file in `folder` with `data`, whole or in parts, still under its temporary name."""
     temp = os.path.join(folder, TEMP_NAME)
     try:
         fd = calls.open(temp, NEW)
@@ -102,7 +102,8 @@ def _write_temp(
         calls.unlink(temp)
         fd = calls.open(temp, NEW)
     try:
-        write_all(fd, data)
+        for part in (data,) if isinstance(data, bytes | bytearray) else _gathered(data):
+            write_all(fd, part)
         if mode is not None:
             calls.fchmod(fd, mode)
         elif like is None:
@@ -122,6 +123,17 @@ def _write_temp(
         raise _named(err, folder) from None
     calls.close(fd)
     return temp
+
+
+def _gathered(parts: Iterable[bytes]) -> Iterator[bytearray]:
+    """The same in parts of a megabyte: many small ones would each cost a call."""
+    gathered = bytearray()
+    for part in parts:
+        gathered += part
+        if len(gathered) >= 1 << 20:
+            yield gathered
+            gathered = bytearray()
+    yield gathered
 
 
 def _named(err: OSError, path: str) -> OSError:
@@ -180,25 +192,7 @@ def replace(
 def replace_by_parts(path: Path | str, parts: Iterable[bytes]) -> None:
     """As `replace`, synced, for a file that is too large to be held in memory. The old file stays readable until then.
     Raises OSError, and whatever `parts` raises; the old file is then as it was."""
-    folder, target = os.path.dirname(path), str(path)
-    temp = _write_temp(folder, b"", sync=False, like=os.lstat(path))
-    fd = calls.open(temp, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
-    try:
-        gathered = bytearray()
-        for part in parts:
-            gathered += part
-            if len(gathered) >= 1 << 20:
-                write_all(fd, gathered)
-                gathered = bytearray()
-        write_all(fd, gathered)
-        calls.fsync(fd)
-    except OSError as err:
-        calls.close(fd)
-        with contextlib.suppress(OSError):
-            calls.unlink(temp)
-        raise _named(err, folder) from None
-    calls.close(fd)
-    _take_place(temp, target)
+    _take_place(_write_temp(os.path.dirname(path), parts, sync=True, like=os.lstat(path)), str(path))
 
 
 def _take_place(temp: str, target: str) -> None:
