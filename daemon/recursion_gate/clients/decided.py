@@ -14,6 +14,7 @@ from ..core.paths import Place, Root
 from ..core.receipt import Receipt
 from ..store import entries, jsonl
 from ..store.gate import Gate
+from ..store.standing import Standing
 from .decide import NoSuchCandidate, OnLeftOut
 from .requests import asked
 
@@ -136,16 +137,11 @@ def last(root: Root, users: Sequence[str], left_out: OnLeftOut | None = None) ->
 
 
 def _last_of(place: Place) -> Decided | None:
-    waiting = asked(place)
-    undone: set[int] = set()
-    forgotten: set[str] = set()
+    waiting, known = asked(place), Standing()
     for _, line in jsonl.backwards(place.ledger, jsonl.end(place.ledger).size):
         receipt = jsonl.receipt(place, line)
-        if receipt.action == "undone" and receipt.undoes:
-            undone.add(receipt.undoes)
-        elif receipt.action == "forgotten":
-            forgotten.add(receipt.candidate_id)
-        elif receipt.seq not in undone and receipt.candidate_id not in waiting | forgotten:
+        became = known.of(receipt.candidate_id, receipt.action, receipt.supersedes, receipt.retracts)
+        if became not in (None, "undone", "forgotten") and receipt.candidate_id not in waiting:
             return Decided(place, receipt.candidate_id, receipt, None)
     return None
 

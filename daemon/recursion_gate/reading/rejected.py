@@ -5,13 +5,12 @@ Lenient: what is said here is advice, so a receipt that cannot be read, or whose
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..store import jsonl
+from ..store.standing import Standing
 from .likeness import Index, Said, plain
 
 __all__ = ["Rejection", "like", "rejections", "same_words"]
@@ -41,38 +40,25 @@ class Rejection:
 def rejections(ledger: Path, size: int | None = None) -> Iterator[Rejection]:
     """The rejections among the last decisions in the receipts file (or its first `size` bytes), newest first: but for
     those that were taken back or forgotten, and those of words that were approved since. Raises OSError."""
-    undone: set[str] = set()
-    forgotten: set[str] = set()
+    known = Standing()
     approved: set[str] = set()
     end = jsonl.end(ledger).size if size is None else size
     for number, (_, line) in enumerate(jsonl.backwards(ledger, end)):
         if number >= _LOOK_BACK:
             return
-        said = _fields(line)
+        said = jsonl.fields(line)
         candidate_id, text, action = (said.get(name) for name in ("candidate_id", "raw_text", "action"))
-        if not isinstance(candidate_id, str) or candidate_id in forgotten:
+        if not isinstance(candidate_id, str) or not isinstance(action, str):
             continue
-        if action == "forgotten":
-            forgotten.add(candidate_id)  # until the daemon has erased them, older receipts say what it was
-        elif action == "undone":
-            undone.add(candidate_id)
-        elif candidate_id in undone:
-            undone.discard(candidate_id)  # it waited again: an older decision on it was taken back before
-        elif not isinstance(text, str) or not text:  # forgotten
+        if known.of(candidate_id, action, None, None) in (None, "undone", "forgotten"):
             continue
-        elif action == "approved":
+        if not isinstance(text, str) or not text:  # erased
+            continue
+        if action == "approved":
             approved.add(plain(text))
         elif action == "rejected" and plain(text) not in approved:
             reason, source = (value if isinstance(value := said.get(name), str) else None for name in _TOO)
             yield Rejection(candidate_id, text, str(said.get("rejected_at") or ""), reason or None, source)
-
-
-def _fields(line: bytes) -> Mapping[str, Any]:
-    try:
-        said = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def same_words(ledger: Path) -> dict[str, Rejection]:

@@ -16,7 +16,6 @@ from ..core.receipt import Receipt
 from ..disk.untrusted import open_plain
 from ..store import gate_reader, jsonl
 from ..store.index import Decided, copied
-from ..store.jsonl import HEAD
 
 __all__ = ["FILE_NAME", "Known", "State", "known"]
 
@@ -78,13 +77,10 @@ class Known:
         offset = self._decided.offset(self._place, entry_id, self._size, self._head)
         if offset is None:
             return None
-        with open_plain(self._place.ledger) as file:
-            file.seek(offset)
-            line = file.readline().rstrip(b"\n")
-        head = HEAD.match(line)
-        if head is None or head["id"].decode() != entry_id:
+        found = jsonl.at(self._place, offset, entry_id)
+        if found is None:
             raise Parked(self._place.display_path(self._place.ledger), "the receipts changed meanwhile", "Do it again")
-        return jsonl.receipt(self._place, line)
+        return found
 
     def add(self, entry_id: str) -> None:
         """This one waits from now on."""

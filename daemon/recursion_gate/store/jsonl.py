@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,7 +21,7 @@ from ..core.paths import Place
 from ..core.receipt import Receipt, chain_hash
 from ..disk.untrusted import open_plain
 
-__all__ = ["HEAD", "End", "Since", "backwards", "end", "forwards", "receipt", "since"]
+__all__ = ["HEAD", "End", "Since", "at", "backwards", "end", "fields", "forwards", "receipt", "since"]
 
 _STEP = 65_536
 
@@ -63,6 +64,27 @@ def receipt(place: Place, line: bytes) -> Receipt:
         ) from None
 
 
+def fields(line: bytes) -> dict[str, Any]:
+    """What `line` says, for those who count or advise; nothing where it is no object."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def at(place: Place, offset: int, candidate_id: str | None = None) -> Receipt | None:
+    """The receipt that begins at the byte `offset`; None where that is not one of `candidate_id`. Raises Parked,
+    OSError."""
+    with open_plain(place.ledger) as file:
+        file.seek(offset)
+        line = file.readline().rstrip(b"\n")
+    head = HEAD.match(line)
+    if candidate_id is not None and (head is None or head["id"].decode() != candidate_id):
+        return None
+    return receipt(place, line)
+
+
 def _whole_lines(data: bytes) -> int:
     """How much of `data`, the end of a receipts file, is whole lines. An append that was cut short leaves no line end,
     or, where a power cut kept the file's length but not its bytes, NULs, which no receipt holds. Only at the end: what
@@ -84,11 +106,8 @@ def _whole(data: bytes) -> int:
 
 def _is_receipt(line: bytes) -> bool:
     """Whether `line` is a receipt that has the hash of what it says."""
-    try:
-        fields = json.loads(line)
-        return isinstance(fields, dict) and fields.get("hash") == chain_hash(fields)
-    except (ValueError, RecursionError):
-        return False
+    said = fields(line)
+    return bool(said) and said.get("hash") == chain_hash(said)
 
 
 def end(path: Path) -> End:

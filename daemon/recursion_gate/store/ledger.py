@@ -149,12 +149,9 @@ class Ledger:
             offset = self._decided.offset(self.place, candidate_id, self.size, self.head)
             if offset is None:
                 return None
-            with open_plain(self.place.ledger) as file:
-                file.seek(offset)
-                line = file.readline().rstrip(b"\n")
-            head = HEAD.match(line)
-            if head and head["id"].decode() == candidate_id:
-                return jsonl.receipt(self.place, line)
+            found = jsonl.at(self.place, offset, candidate_id)
+            if found is not None:
+                return found
             self._decided.forget(self.place)
         raise Parked(self.place.display_path(self.place.ledger), "the receipts changed under the daemon", "Run verify")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -84,16 +83,8 @@ class Tallies:
             came = jsonl.since(place.ledger, known.end)
             lines = came.lines if came is not None else []
         for line in lines:
-            said = _fields(line)
+            said = jsonl.fields(line)
             if said:
                 known.tally.add(said)
         if came is not None and lines:
             known.end = jsonl.End(came.size, lines[-1] + b"\n")
-
-
-def _fields(line: bytes) -> Mapping[str, Any]:
-    try:
-        said = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
