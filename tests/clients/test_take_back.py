@@ -87,11 +87,20 @@ def test_a_decision_that_is_not_carried_out_goes_back_without_its_reason(world: 
     card = world.stage("a")
     was = card.read_bytes()
     decide(find(world.root, ["alex"], "a"), "rejected", reason="Said twice.")
-    take_back.take_out(find(world.root, ["alex"], "a"))
+    assert take_back.take_out(find(world.root, ["alex"], "a"), runs=False, rests=False)
     assert card.read_bytes() == was
     assert world.names("rejected") == []
     world.approve("a")
     assert (world.receipts()[-1]["action"], world.receipts()[-1]["reason"]) == ("approved", None)
+
+
+def test_a_decision_that_the_daemon_has_carried_out_meanwhile_is_told_apart(world: World) -> None:
+    world.stage("a")
+    decide(find(world.root, ["alex"], "a"), "approved")
+    item = find(world.root, ["alex"], "a")
+    world.reconcile()
+    assert take_back.take_out(item, runs=True, rests=False) is False
+    assert world.names("pending") == []
 
 
 def test_an_agent_can_do_neither(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +112,7 @@ def test_an_agent_can_do_neither(world: World, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(NotAPerson):
         take_back.take_back(found(world, "a"))
     with pytest.raises(NotAPerson):
-        take_back.take_out(find(world.root, ["alex"], "b"))
+        take_back.take_out(find(world.root, ["alex"], "b"), runs=False, rests=False)
     assert world.names("undo") == []
     assert world.names("approved") == [card_name(item)]
 

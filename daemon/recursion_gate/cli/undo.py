@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from ..clients.decided import Decided
 
 __all__ = ["undo"]
-
-
-#: How long, in seconds, to wait for a daemon that may be about a decision, and how long to look whether it was.
-_PATIENCE, _A_MOMENT = 2.0, 0.4
 
 
 @click.command()
@@ -118,18 +113,6 @@ def _print(found: Decided, receipt: Any, change: list[str]) -> None:
         say("The Record stays as it is.")
 
 
-def _is_decided(item: Any, seconds: float) -> bool:
-    """Whether the candidate leaves the gate within so many seconds: its decision is carried out."""
-    from ..store import gate_reader
-
-    until = time.monotonic() + seconds
-    while any(candidate.id == item.candidate.id for candidate in gate_reader.read(item.place)):
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def _take_out(root: Root, users: list[str], given: str | None, settings: Any, as_json: bool) -> bool:
     """Take a decision back that is not carried out yet: that of `given`, or the newest; False where there is none."""
     from ..clients import decide, decided, take_back
@@ -149,25 +132,19 @@ def _take_out(root: Root, users: list[str], given: str | None, settings: Any, as
             newest, since = (item, ctime) if ctime > since else (newest, since)
     if newest is None:
         return False
-    # A daemon may be about it just now: it has read the card, and its receipt comes in a moment.
-    runs = bool(is_held(root))
-    if runs and not settings.grace_seconds and _is_decided(newest, _PATIENCE):
-        return False
     was, text = newest.state, newest.now.raw_text
-    if not as_json:
-        say(f"takes back: {was}, not carried out yet, for {newest.place.user}")
-        say(one_line(text, 500), "> ", "> ")
     try:
-        take_back.take_out(newest)
+        if not take_back.take_out(newest, runs=bool(is_held(root)), rests=settings.grace_seconds > 0):
+            return False
     except Refusal as err:
         raise click.ClickException(wrapped(f"{newest.candidate.id}: {err.problem}. {err.remedy}")) from err
-    if runs and _is_decided(newest, _A_MOMENT):
-        return False
     if as_json:
         print_json(
             {"user": newest.place.user, "id": newest.candidate.id, "evidence_id": None, "decision": was, "at": None,
              "text": text, "diff": [], "done": True}
         )  # fmt: skip
     else:
+        say(f"takes back: {was}, not carried out yet, for {newest.place.user}")
+        say(one_line(text, 500), "> ", "> ")
         click.secho(f"{newest.candidate.id} waits again", fg="green")
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,16 @@ from ..core.receipt import Receipt, line_digest
 from ..disk import atomic
 from ..disk.deliver import deliver
 from ..formats import cards, record_change
+from ..store import gate_reader
 from .decide import Waiting
 from .decided import Decided
 from .person import check_person
 from .requests import ask, asked
 
 __all__ = ["diff", "take_back", "take_out"]
+
+#: How long, in seconds, a daemon that is about a decision is waited for, and how long to look whether it was.
+_PATIENCE, _A_MOMENT = 2.0, 0.4
 
 
 def take_back(found: Decided, *, via: str = "cli", by: str | None = None) -> Path:
@@ -30,10 +35,31 @@ def take_back(found: Decided, *, via: str = "cli", by: str | None = None) -> Pat
     return ask(found.place, "undone", found.candidate_id, via=via, by=by)
 
 
-def take_out(item: Waiting) -> None:
-    """Move a card that is decided, and not carried out, back into pending/. Raises Refusal where it is carried out by
-    now, NotAPerson, OSError."""
+def take_out(item: Waiting, *, runs: bool, rests: bool) -> bool:
+    """Move a card that is decided, and not carried out, back into pending/; False where it is carried out by now.
+
+    Where a daemon `runs`, it may be about it just now: it has read the card, and its receipt comes in a moment. So it
+    is given the time to end, unless a decision `rests` before it is carried out (`grace_seconds`), and when the card is
+    moved it is looked at once more. Raises Refusal where the card cannot be moved, NotAPerson, OSError.
+    """
     check_person()
+    if runs and not rests and _is_decided(item, _PATIENCE):
+        return False
+    _move_back(item)
+    return not (runs and _is_decided(item, _A_MOMENT))
+
+
+def _is_decided(item: Waiting, seconds: float) -> bool:
+    """Whether the candidate leaves the gate within so many seconds: its decision is carried out."""
+    until = time.monotonic() + seconds
+    while any(candidate.id == item.candidate.id for candidate in gate_reader.read(item.place)):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _move_back(item: Waiting) -> None:
     card, seen = item.look()
     target = item.place.pending / card.name
     if os.path.lexists(target):

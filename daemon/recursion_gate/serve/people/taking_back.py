@@ -34,28 +34,15 @@ def undo(call: Call) -> Response:
 
 
 def _taken_out(call: Call, user: str, candidate_id: str) -> bool:
-    """Move its card back into pending/, where the daemon has not carried it out; whether that was so.
-
-    A daemon may be about it just now: it has read the card, and its receipt comes in a moment. So it is given the time
-    to end, unless a decision rests for long (`grace_seconds`), and what was moved is looked at once more.
-    """
+    """Move its card back into pending/, where the daemon has not carried it out; whether that was so."""
     page = call.page
-    has_daemon = page.door.daemon() != "none"
-
-    def state() -> str | None:
-        item = page.desk.find(user, candidate_id)
-        return item.state if item is not None else None
-
-    if has_daemon and not page.door.settings.grace_seconds:
-        _until(lambda: state() in (None, "pending"), PATIENCE)
     item = page.desk.find(user, candidate_id)
     if item is None or item.state == "pending":
         return False
     try:
-        take_back.take_out(item)
+        return take_back.take_out(item, runs=page.door.daemon() != "none", rests=page.door.settings.grace_seconds > 0)
     except Refusal:  # it is being carried out just now
         return False
-    return not (has_daemon and _until(lambda: state() is None, 0.4))
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:
