@@ -6,28 +6,23 @@ decide anyway: with lanes it belongs to the daemon's account and the people's gr
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import json
-import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ..core.errors import GateError, Parked
+from ..core.errors import GateError
 from ..core.model import instant
 from ..core.paths import Root
-from ..core.settings import load_settings
 from ..core.text import printable
-from ..disk.deliver import deliver
-from ..disk.untrusted import open_plain, stamp_at
-from ..permissions.lanes import TABLE, Ids, Spot, apply_row
+from ..disk.untrusted import stamp_at
+from .named_file import NamedFile
 
 __all__ = ["Account", "BadAccount", "People", "Slow", "add", "load", "remove"]
 
@@ -65,7 +60,7 @@ class Account(BaseModel):
         return hmac.compare_digest(_digest(given, self.salt, self.n, self.r, self.p), self.digest)
 
 
-_FILE = TypeAdapter(list[Account])
+_FILE = NamedFile(TypeAdapter(list[Account]), "people", 0o600, "people's accounts", "recursion-gate people add")
 _NOBODY = Account(name="nobody", created_at="", salt="00", digest="")
 
 
@@ -126,14 +121,7 @@ class Slow:
 
 def load(root: Root) -> list[Account]:
     """The accounts of `root`, in the order they were made. Raises Parked when the file is none, OSError."""
-    try:
-        with open_plain(root.people) as file:
-            return _FILE.validate_json(file.read())
-    except FileNotFoundError:
-        return []
-    except (ValidationError, IsADirectoryError):
-        remedy = "Put back a copy that is whole, or remove it and make the accounts anew ('recursion-gate people add')"
-        raise Parked(root.people.name, "this is not a file of people's accounts", remedy) from None
+    return _FILE.load(root.people)
 
 
 def add(root: Root, name: str, passphrase: str) -> Account:
@@ -146,7 +134,7 @@ def add(root: Root, name: str, passphrase: str) -> Account:
     made = Account(
         name=name, created_at=instant(datetime.now(UTC)), salt=salt, digest=_digest(passphrase, salt, **_COST)
     )
-    with _changing(root) as accounts:
+    with _FILE.changing(root, root.people) as accounts:
         if any(each.name.casefold() == name.casefold() for each in accounts):
             raise BadAccount(f"there is an account '{name}' already: remove it first, or take another name")
         accounts.append(made)
@@ -155,7 +143,7 @@ def add(root: Root, name: str, passphrase: str) -> Account:
 
 def remove(root: Root, name: str) -> None:
     """Remove an account: its sessions end. Raises BadAccount where there is none, Parked, OSError."""
-    with _changing(root) as accounts:
+    with _FILE.changing(root, root.people) as accounts:
         kept = [each for each in accounts if each.name != name]
         if len(kept) == len(accounts):
             there = ", ".join(each.name for each in accounts) or "none"
@@ -166,26 +154,3 @@ def remove(root: Root, name: str) -> None:
 def _digest(passphrase: str, salt: str, n: int, r: int, p: int) -> str:
     data = passphrase.encode(errors="surrogatepass")
     return hashlib.scrypt(data, salt=bytes.fromhex(salt), n=n, r=r, p=p, maxmem=256 * n * r, dklen=32).hex()
-
-
-@contextlib.contextmanager
-def _changing(root: Root) -> Iterator[list[Account]]:
-    """The accounts, to be changed in the block; written at its end, one at a time (as `tokens` does it)."""
-    import portalocker
-
-    folder = os.open(root.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        portalocker.lock(folder, portalocker.LockFlags.EXCLUSIVE)
-        accounts = load(root)
-        yield accounts
-        settings = load_settings(root)
-        ids = Ids(settings.lanes) if settings.lanes else None
-        data = json.dumps([each.model_dump(mode="json") for each in accounts], indent=2)
-        try:
-            deliver(root.path, root.people.name, data.encode() + b"\n", over=True, mode=0o600)
-        except OSError as err:
-            raise OSError(err.errno, err.strerror, str(root.people)) from err
-        if ids is not None:
-            apply_row(root, Spot(root.people, TABLE["people"], None), ids)
-    finally:
-        os.close(folder)

@@ -7,27 +7,21 @@ as recursion-gate.toml does.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import json
-import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ..core.errors import GateError, Parked
+from ..core.errors import GateError
 from ..core.model import instant
 from ..core.paths import Root
-from ..core.settings import load_settings
 from ..core.text import printable
-from ..disk.deliver import deliver
-from ..disk.untrusted import open_plain, stamp_at
-from ..permissions.lanes import TABLE, Ids, Spot, apply_row
+from ..disk.untrusted import stamp_at
+from .named_file import NamedFile
 
 __all__ = ["BadToken", "Grant", "Tokens", "add", "check_source", "load", "remove"]
 
@@ -54,7 +48,8 @@ class Grant(BaseModel):
     digest: str = Field(description="SHA-256 of the token.", repr=False)
 
 
-_FILE = TypeAdapter(list[Grant])
+#: Whatever the umask, the doors read it.
+_FILE = NamedFile(TypeAdapter(list[Grant]), "tokens", 0o644, "tokens", "recursion-gate token add")
 
 
 class Tokens:
@@ -89,14 +84,7 @@ class Tokens:
 
 def load(root: Root) -> list[Grant]:
     """The tokens of `root`, in the order they were made. Raises Parked when the file is none, OSError."""
-    try:
-        with open_plain(root.tokens) as file:
-            return _FILE.validate_json(file.read())
-    except FileNotFoundError:
-        return []
-    except (ValidationError, IsADirectoryError):
-        remedy = "Put back a copy that is whole, or remove it and make the tokens anew ('recursion-gate token add')"
-        raise Parked(root.tokens.name, "this is not a file of tokens", remedy) from None
+    return _FILE.load(root.tokens)
 
 
 def add(
@@ -123,7 +111,7 @@ def add(
         created_at=instant(datetime.now(UTC)),
         digest=_digest(token),
     )
-    with _changing(root) as grants:
+    with _FILE.changing(root, root.tokens) as grants:
         if any(each.name == name for each in grants):
             raise BadToken(f"there is a token '{name}' already: remove it first, or take another name")
         grants.append(grant)
@@ -139,7 +127,7 @@ def check_source(source: str) -> None:
 def remove(root: Root, name: str) -> None:
     """Remove a token; the doors refuse it from the next request on. Raises BadToken where there is none, Parked,
     OSError."""
-    with _changing(root) as grants:
+    with _FILE.changing(root, root.tokens) as grants:
         kept = [each for each in grants if each.name != name]
         if len(kept) == len(grants):
             there = ", ".join(each.name for each in grants) or "none"
@@ -149,31 +137,3 @@ def remove(root: Root, name: str) -> None:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
-
-
-@contextlib.contextmanager
-def _changing(root: Root) -> Iterator[list[Grant]]:
-    """The tokens, to be changed in the block; written at its end. One at a time: the root's folder is locked, so that
-    no lock file is left in it."""
-    import portalocker
-
-    folder = os.open(root.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        portalocker.lock(folder, portalocker.LockFlags.EXCLUSIVE)
-        grants = load(root)
-        yield grants
-        settings = load_settings(root)
-        ids = Ids(settings.lanes) if settings.lanes else None
-        data = json.dumps([each.model_dump(mode="json") for each in grants], indent=2, ensure_ascii=False)
-        _write(root.tokens, data.encode() + b"\n")
-        if ids is not None:  # root has written it, and the file is the daemon's
-            apply_row(root, Spot(root.tokens, TABLE["tokens"], None), ids)
-    finally:
-        os.close(folder)
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        deliver(path.parent, path.name, data, over=True, mode=0o644)  # whatever the umask: the doors read it
-    except OSError as err:
-        raise OSError(err.errno, err.strerror, str(path)) from err
