@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -10,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from recursion_gate.clients.person import AGENT_VARIABLES
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from .support.audited import healthy, whole, world
 from .support.roots import make_root
@@ -66,6 +68,23 @@ _SOME = (
     "regression/test_fixtures.py::test_a_case_ends_as_expected_under_a_live_daemon",
     "scenarios/test_independent.py::test_both_read_the_tree_that_a_fixture_leaves_alike",
 )
+
+
+#: Files whose tests share what takes long to set up: each runs on one worker, and those of a machine one after another.
+_TOGETHER = ("scenarios/test_systemd", "mcp_door/test_inspector.py")
+
+
+class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a worker one test after the other, but for those that belong together. (`--dist loadgroup` does so by a
+    mark, but not with pytest 9.2.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((t for t in _TOGETHER if nodeid.removeprefix("tests/").startswith(t)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Scheduler(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,8 +16,6 @@ from recursion_gate.core.paths import Root
 from ..support.door import Door
 from ..support.world import World
 
-pytestmark = pytest.mark.xdist_group("inspector")
-
 
 @pytest.fixture(scope="module")
 def inspector(tmp_path_factory: pytest.TempPathFactory) -> Path:

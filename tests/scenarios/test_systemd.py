@@ -26,8 +26,6 @@ ROOT = "/srv/recursion-gate"
 COMMAND = "/opt/recursion-gate/bin/recursion-gate"
 PERSON, AGENT = "maria", "tutor"  # as the README calls them
 
-pytestmark = pytest.mark.xdist_group("systemd")  # one machine is enough
-
 
 def blocks(heading: str) -> list[str]:
     """The shell commands of one section of systemd/README.md, but with pip's source a folder instead of the net."""

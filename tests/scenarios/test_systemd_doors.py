@@ -20,8 +20,6 @@ from .test_systemd import COMMAND, ROOT, UNITS, blocks
 DOORS = {"agents": 8737, "readers": 8738}
 PERSON = "maria"
 
-pytestmark = pytest.mark.xdist_group("systemd")
-
 _CALL = """
 import json, sys, urllib.error, urllib.request
 method, url, token, body = sys.argv[1:]

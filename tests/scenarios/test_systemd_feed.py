@@ -20,8 +20,6 @@ from .test_systemd import ROOT, UNITS, blocks
 
 UNIT = "recursion-gate-feed@demo"
 
-pytestmark = pytest.mark.xdist_group("systemd")
-
 
 def start_redis(machine: Machine) -> None:
     words = ("redis-server", "--bind", "127.0.0.1", "--save", "", "--dir", "/var/tmp")

@@ -18,8 +18,6 @@ from .test_systemd import COMMAND, ROOT, UNITS, blocks
 
 UNIT = "recursion-gate-page"
 
-pytestmark = pytest.mark.xdist_group("systemd")
-
 _DECIDE = """
 import http.cookiejar, re, sys, urllib.parse, urllib.request
 base, name, passphrase, candidate = sys.argv[1:]
