@@ -125,8 +125,9 @@ def receipts(place: Place) -> list[dict[str, Any]]:
 
 
 def receipt_of(place: Place, candidate_id: str) -> dict[str, Any]:
-    """The receipt of a candidate, as soon as there is one."""
+    """The receipt of a candidate, as soon as its decision is carried out: it has one then, and no longer waits."""
     found: dict[str, Any] = wait_for(lambda: [r for r in receipts(place) if r["candidate_id"] == candidate_id])[0]
+    wait_for(lambda: candidate_id not in waiting(place))
     return found
 
 
@@ -631,7 +632,6 @@ def test_a_person_takes_back_in_a_file_manager(scene: Scene) -> None:
     before = record(place)
     move(lanes.joe, staged(lanes, "by-folder"), place.approved)
     receipt = receipt_of(place, "by-folder")
-    wait_for(lambda: "by-folder" not in waiting(place))
     filed = place.receipts / receipt["merged_at"][:7] / receipt["card"]
     wait_for(filed.exists)
     done = lanes.maria.sh('cp "$1" "$2/"', filed, place.undo)
