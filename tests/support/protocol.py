@@ -134,7 +134,7 @@ class Model:
     partial: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # name -> what is yet to come, and the id
     refused: Counter[str] = field(default_factory=Counter)
     puts: dict[str, list[Put]] = field(default_factory=dict)  # id -> the cards outside of pending/
-    again: list[str] = field(default_factory=list)  # ids: decided cards that were put somewhere again, not yet looked at
+    again: list[str] = field(default_factory=list)  # ids whose decided cards lie somewhere again, not yet looked at
     requests: dict[str, str] = field(default_factory=dict)  # id -> "undone" or "forgotten": files in undo/
     log: list[tuple[str, str]] = field(default_factory=list)  # the receipts: id, action
     kept: int = 0  # at least so many edited or broken cards must have been kept in problems/
