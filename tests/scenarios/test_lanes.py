@@ -121,7 +121,9 @@ def waiting(place: Place) -> dict[str, dict[str, Any]]:
 
 
 def receipts(place: Place) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in place.ledger.read_text().splitlines()] if place.ledger.exists() else []
+    """The receipts that are wholly written."""
+    whole = place.ledger.read_text().split("\n")[:-1] if place.ledger.exists() else []
+    return [json.loads(line) for line in whole]
 
 
 def receipt_of(place: Place, candidate_id: str) -> dict[str, Any]:

@@ -69,7 +69,8 @@ class Service:
 
     def receipts(self) -> list[dict[str, Any]]:
         ledger = self.machine.disk(f"{ROOT}/receipts/demo/merge-receipts.jsonl")
-        return [json.loads(line) for line in ledger.read_text("utf-8").splitlines()] if ledger.exists() else []
+        whole = ledger.read_text("utf-8").split("\n")[:-1] if ledger.exists() else []
+        return [json.loads(line) for line in whole]
 
     def show(self, what: str) -> str:
         return self.machine.ask("systemctl", "show", "--value", f"--property={what}", "recursion-gate")

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -154,11 +153,17 @@ class Account:
     groups: tuple[int, ...]
     #: How this account starts recursion-gate.
     program: Program
+    #: A folder of its own.
+    home: Path
 
     def options(self) -> dict[str, Any]:
         """For `subprocess`: to run as this account, with nothing of ours."""
-        home = tempfile.gettempdir()
-        env = {"PATH": os.environ["PATH"], "HOME": home, "USER": self.name, "LANG": "C.UTF-8", **self.program.env}
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "USER": self.name,
+            "LANG": "C.UTF-8",
+        } | self.program.env
         return {"user": self.uid, "group": self.gid, "extra_groups": self.groups, "cwd": "/", "env": env}
 
     def sh(self, script: str, *args: str | Path, umask: int = 0o022) -> subprocess.CompletedProcess[str]:
@@ -261,7 +266,7 @@ def lanes_at(folder: Path) -> Iterator[Lanes]:
             listed = [f"--groups={','.join(groups[g] for g in of)}"] if of else []
             _admin("useradd", "--system", "--user-group", "--no-create-home", "--shell=/bin/sh", *listed, name)
             made.append(("userdel", name))
-            accounts[who] = _account(name, program)
+            accounts[who] = _account(name, program, folder / f"home-{who}")
         lanes = Lanes(root=Root(folder / "root"), groups=groups, **accounts)
         lanes.init()
         setup(lanes.root, "user", "add", "bob", f"--agents={groups['bobs']}")
@@ -283,9 +288,11 @@ def setup(root: Root, *args: str, umask: int = 0o077, status: int = 0) -> None:
     assert done.returncode == status, done.stderr
 
 
-def _account(name: str, program: Program) -> Account:
+def _account(name: str, program: Program, home: Path) -> Account:
     import pwd
 
     entry = pwd.getpwnam(name)
     groups = tuple(g for g in os.getgrouplist(name, entry.pw_gid) if g != entry.pw_gid)
-    return Account(name, entry.pw_uid, entry.pw_gid, groups, program)
+    home.mkdir()
+    os.chown(home, entry.pw_uid, entry.pw_gid)
+    return Account(name, entry.pw_uid, entry.pw_gid, groups, program, home)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -158,7 +158,6 @@ class _Pile:
             self.done.pop(before, None)
             self._before.pop()
             return before
-        say("what you decided on the card before is carried out: u takes it back", fg="red")
         return at
 
     def _undo(self, at: int) -> int:
@@ -218,35 +217,59 @@ class _Card:
         return all(word in text for word in words.casefold().split())
 
     def take_back(self, action: str) -> bool:
-        """Take `action` back, if it was a decision and is not carried out. Raises nothing: False where it cannot be."""
-        from ..clients import decide as deciding
+        """Take `action` back, if it was a decision and is not carried out; says why where that is not possible."""
+        from ..core.errors import GateError
+
+        try:
+            if self._move_back(action):
+                return True
+            self._tell("what you decided on the card before is carried out: u takes it back")
+        except GateError as err:
+            self._tell(_whole(err))
+        except OSError as err:
+            self._tell(in_words(err))
+        return False
+
+    def _move_back(self, action: str) -> bool:
+        """False where the decision is carried out. Raises Refusal where its card cannot be moved, OSError."""
+        from ..clients import take_back
+        from ..disk.lock import is_held
 
         if self._data is None or action not in ("approved", "rejected"):
             return True
-        return deciding.take_back(self._item, cast(deciding.Action, action), self._data)
+        item = self._again()
+        if item is None:
+            return False
+        runs, rests = bool(is_held(Root(item.place.root))), self._settings.grace_seconds > 0
+        if item.state != "pending" and not take_back.take_out(item, runs=runs, rests=rests):
+            return False
+        self._item = self._again() or item
+        return True
+
+    def _again(self) -> Any:
+        """The candidate as it waits now, with its card; None where it has none."""
+        from ..clients import decide as deciding
+
+        place, candidate_id = self._item.place, self._item.candidate.id
+        waits = deciding.waiting(Root(place.root), [place.user], self._settings)
+        return next((w for w in waits if w.candidate.id == candidate_id and w.card), None)
 
     def undo(self, action: str) -> bool:
         """Take `action` back, also where it is carried out; says why where that is not possible."""
-        from ..clients import decide as deciding
         from ..clients import decided, take_back
         from ..core.errors import GateError
         from .carrying_out import CarryingOut
         from .undo import carried_out
 
-        place, candidate_id = self._item.place, self._item.candidate.id
+        place = self._item.place
         root, work = Root(place.root), CarryingOut(Root(place.root), self._settings, _CARRIED_OUT)
-
-        def again() -> Any:
-            waits = deciding.waiting(root, [place.user], self._settings)
-            return next((w for w in waits if w.candidate.id == candidate_id and w.card), None)
-
         try:
-            if self.take_back(action):
+            if self._move_back(action):
                 return True
-            found = decided.find(root, [place.user], candidate_id)
+            found = decided.find(root, [place.user], self._item.candidate.id)
             if not carried_out(work, found, take_back.take_back(found), "it is taken back", quiet=False):
                 return False
-            item = work.until(place, again, "its card is made")
+            item = work.until(place, self._again, "its card is made")
         except (GateError, click.ClickException) as err:
             self._tell(err.message if isinstance(err, click.ClickException) else _whole(err))
             return False

@@ -19,7 +19,7 @@ from ..core.model import Candidate
 from ..core.paths import Place, Root, is_ignored
 from ..core.receipt import Receipt, how_to_take_back
 from ..core.settings import Settings
-from ..disk import aside, atomic, untrusted
+from ..disk import aside, untrusted
 from ..disk.deliver import deliver
 from ..formats import cards, record_change, record_edit
 from ..formats.card_hints import without_hints
@@ -36,7 +36,6 @@ __all__ = [
     "digest",
     "find",
     "save_edit",
-    "take_back",
     "waiting",
 ]
 
@@ -252,21 +251,6 @@ def decide(
     _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason, by), own=True)
     with contextlib.suppress(FileNotFoundError):
         aside.take_away(card, untrusted.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
-
-
-def take_back(item: Waiting, action: Action, was: bytes) -> bool:
-    """Move the card of one candidate back from approved/ or rejected/ into pending/, where it says again what it `was`.
-    False where it is no longer there: it is carried out, or somebody has moved it. Raises OSError."""
-    assert item.card is not None
-    for path in sorted(item.place.state(action).glob("*.md")):
-        with suppress(Refusal, FileNotFoundError):
-            if cards.id_of(untrusted.look(path, Settings().max_card_bytes).data) == item.candidate.id:
-                if item.card.exists():
-                    return False
-                atomic.move(path, item.card)
-                _deliver(item.card.parent, item.card.name, was, over=True)
-                return True
-    return False
 
 
 def digest(card: bytes) -> str:
