@@ -7,6 +7,7 @@ elsewhere are named here, with where and why.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,14 @@ ELSEWHERE = {
 }
 
 
+@cache
 def modules() -> list[str]:
     """``package/module`` of each module in a package."""
     found = (path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.glob("*/*.py"))
     return sorted(name for name in found if not name.endswith("/__init__"))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """The modules of the program, as ``package/module``, that a test file imports."""
     found = set()
@@ -62,6 +65,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+@cache
 def is_proven_beside(module: str) -> bool:
     """Whether a test file in the folder of the module's package is this module's, or imports it."""
     package, _, name = module.partition("/")

@@ -120,6 +120,7 @@ def test_a_refused_file_is_corrected_and_put_back(person: httpx.Client, world: W
 
 def test_status_tells_of_the_daemon_and_of_a_parked_user(person: httpx.Client, world: World) -> None:
     assert "The daemon runs" in person.get("/status").text
+    propose(world, "parked-1", "Built a kite.")
     gate = world.place.gate
     before = gate.read_bytes()
     gate.write_bytes(b"[{")
