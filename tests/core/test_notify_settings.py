@@ -35,6 +35,7 @@ def test_quiet_hours_are_read(root: Root) -> None:
         ("[notify]\nevery_minutes = -1", "must be a number"),
         ("[notify]\nquite = 'x'", "did you mean 'quiet'"),
         ("[notify]\nfile = ''", "the name of a file"),
+        ('[notify]\ninclude_text = "yes"', "must be true or false"),
         ("notify = 7", "must be a table"),
     ],
 )

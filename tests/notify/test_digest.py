@@ -60,3 +60,23 @@ def test_a_failure_is_tried_again_later_and_later_and_told_once_it_works() -> No
 )
 def test_quiet_hours_go_over_midnight(quiet: tuple[time, time] | None, at: str, expected: bool) -> None:
     assert is_quiet(quiet, datetime.fromisoformat(f"2026-11-26T{at}")) is expected
+
+
+def test_texts_are_of_the_new_ones_only_on_one_line_and_cut() -> None:
+    digest = Digest(every=0, rests=1)
+    digest.look({"alex": {"old"}}, 0)
+    digest.sent(1)
+    digest.look({"alex": {"old", "new"}, "blake": {"b"}}, 2)
+    asked: list[tuple[str, str]] = []
+
+    def text_of(user: str, name: str) -> str:
+        asked.append((user, name))
+        return f"One.\n\nTwo \u202e{name}. " + "x" * 300
+
+    words = digest.words(text_of).split("\n")
+    assert [words[0], words[2]] == ["alex: 1 new card, 2 in all", "blake: 1 new card, 1 in all"]
+    assert words[1].startswith("- One. Two ?new. xxx")
+    assert words[1].endswith("…")
+    assert len(words[1]) == 202
+    assert asked == [("alex", "new"), ("blake", "b")]
+    assert "One" not in digest.words()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import email
+import email.message
+import email.policy
 import json
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from recursion_gate.core.paths import Root
-from recursion_gate.notify.sender import NoAddress, addresses
+from recursion_gate.core.settings import Settings
+from recursion_gate.notify.sender import NoAddress, addresses, text_of
 
 from ..support.daemon import PROGRAM
 from ..support.world import World, wait_for
@@ -88,30 +93,88 @@ def test_a_digest_comes_by_http_without_the_text(root: Root, world: World) -> No
     assert "private thought" not in json.dumps(receiver.got) + "".join(said)
 
 
-def test_a_digest_comes_by_mail(root: Root, world: World) -> None:
-    class Inbox:
-        def __init__(self) -> None:
-            self.got: list[Any] = []
+class Mailbox:
+    """What a mail server has taken."""
 
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-            self.got.append(envelope)
-            return "250 OK"
+    def __init__(self) -> None:
+        self.got: list[Any] = []
 
-    inbox = Inbox()
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.got.append(envelope)
+        return "250 OK"
+
+
+@contextmanager
+def mail_server(mailbox: Mailbox) -> Iterator[int]:
+    """A real one on loopback; gives its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mail = Controller(inbox, hostname="127.0.0.1", port=port)
+    mail = Controller(mailbox, hostname="127.0.0.1", port=port)
     mail.start()
     try:
+        yield port
+    finally:
+        mail.stop()
+
+
+def test_a_digest_comes_by_mail(root: Root, world: World) -> None:
+    inbox = Mailbox()
+    with mail_server(inbox) as port:
         url = f"mailto://127.0.0.1:{port}/?from=gate@example.org&to=anna@example.org&mode=insecure"
         with notifying(root, url):
             world.stage("mailed", "A private thought.")
             wait_for(lambda: inbox.got, 30)
-        assert inbox.got[0].rcpt_tos == ["anna@example.org"]
-        assert b"A private thought" not in inbox.got[0].content
-    finally:
-        mail.stop()
+    assert inbox.got[0].rcpt_tos == ["anna@example.org"]
+    assert b"A private thought" not in inbox.got[0].content
+
+
+def test_a_digest_has_the_texts_where_they_are_asked_for(root: Root, world: World) -> None:
+    world.stage("before", "Was there before.")
+    receiver = Receiver()
+    with notifying(root, receiver.url, "include_text = true\n") as said:
+        for number in range(12):
+            world.drop(
+                f"n{number:02}.json", {"id": f"n{number:02}", "raw_text": f"Thought {number:02}. <b>{'x' * 300}"}
+            )
+        world.reconcile()
+        wait_for(lambda: receiver.got, 30)
+    first, *lines, last = receiver.got[0]["message"].split("\n")
+    assert (first, last) == ("alex: 12 new cards, 13 in all", "- and 2 more")
+    assert [line[:14] for line in lines] == [f"- Thought {number:02}. " for number in range(10)]
+    assert all(line.endswith("…") and len(line) <= 202 for line in lines)
+    assert "Thought" not in "".join(said)
+
+
+def test_a_text_in_a_mail_is_text_and_no_markup(root: Root, world: World) -> None:
+    inbox = Mailbox()
+    with mail_server(inbox) as port:
+        url = f"mailto://127.0.0.1:{port}/?from=gate@example.org&to=anna@example.org&mode=insecure"
+        with notifying(root, url, "include_text = true\n"):
+            world.stage("marked", "Likes <img src=http://evil.example/x> tea.")
+            wait_for(lambda: inbox.got, 30)
+    message = email.message_from_bytes(inbox.got[0].content, policy=email.policy.default)
+    assert isinstance(message, email.message.EmailMessage)
+    parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+    assert any("Likes" in text for text in parts.values())
+    assert "<img" not in parts.get("text/html", "")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "expected"),
+    [
+        (lambda card: card.unlink(), "(decided meanwhile)"),
+        (lambda card: card.write_bytes(b"nothing"), "(a card that cannot be read)"),
+        (lambda card: (card.unlink(), card.symlink_to("/etc/passwd")), "(a card that cannot be read)"),
+        (lambda card: card.write_text(card.read_text().replace("tee", "tea")), "Likes tea."),
+    ],
+)
+def test_the_text_of_a_card_is_what_stands_on_it(
+    root: Root, world: World, break_it: Callable[[Path], object], expected: str
+) -> None:
+    card = world.stage("on-card", "Likes tee.")
+    break_it(card)
+    assert text_of(root, Settings(), "alex", card.name) == expected
 
 
 def test_a_failure_is_logged_without_the_address_and_tried_again(root: Root, world: World) -> None:

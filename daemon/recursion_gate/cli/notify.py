@@ -18,8 +18,8 @@ def notify(ctx: click.Context) -> None:
     """Tell people that cards wait: mail, phone, chat, desktop.
 
     Until it is ended it sends a digest by the Apprise URLs in recursion-gate-notify.txt, one on each line: how
-    many cards are new, never their text. [notify] in recursion-gate.toml sets how often, and the quiet hours. A
-    process of its own; the daemon waits for nobody.
+    many cards are new, and their text only if include_text asks for it. [notify] in recursion-gate.toml sets that, how
+    often, and the quiet hours. A process of its own; the daemon waits for nobody.
 
     \b
     Examples:

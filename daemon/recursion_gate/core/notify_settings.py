@@ -40,6 +40,8 @@ class Notify:
     again_seconds: _Interval = 30.0
     #: Local hours in which nobody is told, such as ``22:00-07:00``; empty for none.
     quiet: Annotated[str, Strict(), AfterValidator(_hours)] = ""
+    #: Whether a digest has the texts of the new cards, too: they then leave this computer.
+    include_text: Annotated[bool, Strict()] = False
 
     @property
     def quiet_hours(self) -> tuple[time, time] | None:
@@ -59,5 +61,6 @@ def notify_in_words(error: Any) -> str:
     what = {
         "quiet": 'must be hours, such as "22:00-07:00", or ""',
         "file": "must be the name of a file",
+        "include_text": "must be true or false",
     }.get(name, "must be a number of 0 or more")
     return f"'{name}' in [notify] {what}"

@@ -42,6 +42,7 @@ __all__ = [
     "sign",
     "signer_of",
     "target_in",
+    "text_in",
     "typed_below",
     "unsigned",
     "via_of",
@@ -373,9 +374,8 @@ class Verdict:
         self.below = False  # whether somebody has typed below the marker line: see `typed_below`
 
 
-def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
-    """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
-    values, rest = frontmatter.split(_with_plain_reason(data))
+def _body(rest: str) -> str:
+    """The text above the marker line. Raises Refusal where there is no such line."""
     markers = list(MARKER_LINE.finditer(rest))
     if not markers:
         raise Refusal(
@@ -383,7 +383,18 @@ def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
             "Leave that line, and what is below it, as it is.",
             maybe_unfinished=True,
         )
-    body = without_unseen(as_typed(rest[: markers[-1].start()])).strip()
+    return without_unseen(as_typed(rest[: markers[-1].start()])).strip()
+
+
+def text_in(data: bytes) -> str:
+    """The text of a card, with a person's edits, without its candidate. Raises Refusal where it does not parse."""
+    return _body(frontmatter.split(_with_plain_reason(data))[1])
+
+
+def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
+    """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
+    values, rest = frontmatter.split(_with_plain_reason(data))
+    body = _body(rest)
     decided = {name: values.pop(name, None) for name in CARD_ONLY}
     for name, value in decided.items():
         if value is not None and not isinstance(value, str):

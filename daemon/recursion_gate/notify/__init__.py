@@ -5,5 +5,5 @@
 
 Apprise comes with the extra ``notify``.
 
-May import: core, disk.
+May import: core, disk, formats.
 """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, time
 
-from ..core.text import count
+from ..core.text import count, printable
 
 __all__ = ["Digest", "is_quiet"]
 
@@ -14,6 +14,8 @@ __all__ = ["Digest", "is_quiet"]
 _RESTS, _AT_MOST = 20.0, 120.0
 #: Seconds until the next attempt after the first failure; each further one doubles it, up to the last.
 _AGAIN, _LONGEST = 30.0, 1_800.0
+#: Of how many cards a digest has the texts, where it has any, for each user; and the most characters of one.
+_TEXTS, _CHARACTERS = 10, 200
 
 
 @dataclass(slots=True)
@@ -53,10 +55,17 @@ class Digest:
             return False
         return now - self._changed >= self.rests or now - self._since >= _AT_MOST
 
-    def words(self) -> str:
-        """The digest: how many, never the text of one."""
-        new = self.new()
-        lines = (f"{user}: {count(new[user], 'new card')}, {len(self._now[user]):,} in all" for user in sorted(new))
+    def words(self, text_of: Callable[[str, str], str] | None = None) -> str:
+        """The digest: how many; and only where `text_of` (user and name of a card) is given, the texts of the first
+        new ones, each cut to one line."""
+        lines = []
+        for user, number in sorted(self.new().items()):
+            lines.append(f"{user}: {count(number, 'new card')}, {len(self._now[user]):,} in all")
+            if text_of is not None:
+                names = sorted(self._now[user] - self._told.get(user, frozenset()))
+                lines += [f"- {_cut(text_of(user, name))}" for name in names[:_TEXTS]]
+                if number > _TEXTS:
+                    lines.append(f"- and {number - _TEXTS:,} more")
         return "\n".join(lines)
 
     def sent(self, now: float) -> None:
@@ -70,6 +79,11 @@ class Digest:
         self._failures += 1
         self._next = now + wait
         return wait
+
+
+def _cut(text: str) -> str:
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= _CHARACTERS else f"{line[: _CHARACTERS - 1].rstrip()}…"
 
 
 def is_quiet(quiet: tuple[time, time] | None, now: datetime) -> bool:

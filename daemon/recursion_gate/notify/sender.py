@@ -1,4 +1,4 @@
-"""The loop: look into pending/, decide, send. Reads names only, and writes nothing."""
+"""The loop: look into pending/, decide, send. Reads names only, unless texts are asked for, and writes nothing."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import apprise
 
-from ..core.errors import GateError
+from ..core.errors import GateError, Refusal
 from ..core.paths import Root, is_ignored
 from ..core.settings import Settings
+from ..disk import untrusted
+from ..formats import cards
 from .digest import Digest, is_quiet
 
-__all__ = ["NoAddress", "addresses", "run", "waiting"]
+__all__ = ["NoAddress", "addresses", "run", "text_of", "waiting"]
 
 _LOOK = 2.0
 
@@ -52,6 +55,16 @@ def waiting(root: Root) -> dict[str, set[str]]:
     return found
 
 
+def text_of(root: Root, settings: Settings, user: str, name: str) -> str:
+    """The text on a card in pending/; why there is none where it cannot be read. Never raises for what is on disk."""
+    try:
+        return cards.text_in(untrusted.look(root.place(user).pending / name, settings.max_card_bytes).data)
+    except FileNotFoundError:
+        return "(decided meanwhile)"
+    except (Refusal, OSError):
+        return "(a card that cannot be read)"
+
+
 def run(root: Root, settings: Settings, is_over: Callable[[], bool], look: float = _LOOK) -> None:
     """Tell people until `is_over`. What waits at the start was told before, or is seen on the page. Raises NoAddress,
     OSError."""
@@ -60,6 +73,7 @@ def run(root: Root, settings: Settings, is_over: Callable[[], bool], look: float
     digest = Digest(every=60 * options.every_minutes, rests=options.rest_seconds, again=options.again_seconds)
     digest.look(waiting(root), time.monotonic())
     digest.sent(time.monotonic() - 60 * options.every_minutes)
+    texts = partial(text_of, root, settings) if options.include_text else None
     _say(f"event=ready addresses={len(urls)}")
     while not is_over():
         time.sleep(look)
@@ -67,7 +81,7 @@ def run(root: Root, settings: Settings, is_over: Callable[[], bool], look: float
             digest.look(waiting(root), time.monotonic())
         if not digest.is_due(time.monotonic()) or is_quiet(options.quiet_hours, datetime.now()):
             continue
-        if _send(urls, digest.words()):
+        if _send(urls, digest.words(texts)):
             _say(f"event=told cards={sum(digest.new().values())}")
             digest.sent(time.monotonic())
         else:
@@ -81,7 +95,8 @@ def _send(urls: list[str], words: str) -> bool:
     for url in urls:
         one = apprise.Apprise()
         one.add(url)
-        if not one.notify(title="Cards wait for you", body=words):
+        # As text: else a mail would be HTML, and what an agent has written its markup.
+        if not one.notify(title="Cards wait for you", body=words, body_format=apprise.NotifyFormat.TEXT):
             _say(f"event=failed kind={url.partition(':')[0]}")
             fine = False
     return fine
