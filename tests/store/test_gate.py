@@ -202,6 +202,41 @@ def test_any_bytes_are_a_gate_or_park_the_user(place: Place, data: bytes) -> Non
     assert json.loads(data) == [c.as_json() for c in gate]
 
 
+@same_folder
+@given(
+    before=st.lists(candidates(), unique_by=lambda c: c.id, max_size=4),
+    after=st.lists(candidates(), unique_by=lambda c: c.id, max_size=4),
+    spoil=st.sampled_from([b"", b"\n", b" ", b"x"]),
+)
+def test_a_second_look_with_the_first_at_hand_sees_what_a_look_without_it_sees(
+    place: Place, before: list[Candidate], after: list[Candidate], spoil: bytes
+) -> None:
+    known = _load(place, dump(before))
+    place.gate.write_bytes(dump([*before[1:], *(c for c in after if c.id not in {b.id for b in before})]) + spoil)
+    try:
+        plain = Gate.load(place)
+    except Parked:
+        with pytest.raises(Parked):
+            Gate.load(place, known)
+        return
+    again = Gate.load(place, known)
+    assert list(again) == list(plain)
+    assert [again.element(each) for each in again.ids] == [plain.element(each) for each in plain.ids]
+    assert (again.size, again.unchanged()) == (plain.size, True)
+
+
+def test_a_second_look_takes_over_what_has_not_changed_and_sees_an_id_that_stands_twice(place: Place) -> None:
+    made = [candidate(n) for n in range(3)]
+    known = _load(place, dump(made))
+    place.gate.write_bytes(dump([made[2], made[0].model_copy(update={"raw_text": "Another."})]))
+    again = Gate.load(place, known)
+    assert again.get(made[2].id) is known.get(made[2].id)
+    assert [c.raw_text for c in again] == [made[2].raw_text, "Another."]
+    place.gate.write_bytes(dump([made[0], made[0]]))
+    with pytest.raises(Parked, match="twice"):
+        Gate.load(place, known)
+
+
 def test_a_folder_in_the_gates_place_is_an_error_of_the_system(place: Place) -> None:
     place.gate.mkdir()
     with pytest.raises(OSError):

@@ -10,9 +10,10 @@ from pydantic_core import to_json
 from ..core.errors import Parked
 from ..core.model import Candidate
 
-__all__ = ["EMPTY", "END", "dump", "element", "join", "parse"]
+__all__ = ["EMPTY", "END", "dump", "element", "elements", "join", "parse"]
 
 _START, _BETWEEN, END = b"[\n  {\n", b",\n  {\n", b"\n]\n"
+_HEAD = b"  {\n"
 
 #: An empty gate.
 EMPTY = b"[]\n"
@@ -39,6 +40,13 @@ def join(elements: Sequence[bytes]) -> bytes:
 def dump(candidates: Iterable[Candidate]) -> bytes:
     """The file's bytes."""
     return join([element(candidate) for candidate in candidates])
+
+
+def elements(data: bytes) -> list[bytes]:
+    """The elements of a gate that is written as we write it, unread; of another one none."""
+    if not (data.startswith(_START) and data.endswith(END)):
+        return []
+    return [_HEAD + piece for piece in data[len(_START) : -len(END)].split(_BETWEEN)]
 
 
 def parse(data: bytes, display_path: str) -> Iterator[Candidate]:

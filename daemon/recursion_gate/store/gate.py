@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, KeysView
 
+from pydantic import ValidationError
+
 from ..core.model import Candidate, id_hash
 from ..core.paths import Place
 from ..disk import atomic
 from ..disk.untrusted import mark_at, open_plain
+from ..formats import gate_json
 from ..formats.gate_json import END, element, join
 from .gate_reader import each_once
 
@@ -35,9 +38,9 @@ class Gate:
             self._put(candidate)
 
     @classmethod
-    def load(cls, place: Place) -> Gate:
-        """The gate of `place`; empty where there is no file. Raises Parked when it does not parse, OSError when it
-        cannot be read."""
+    def load(cls, place: Place, known: Gate | None = None) -> Gate:
+        """The gate of `place`; empty where there is no file. What has the same bytes as in `known`, an earlier look at
+        it, is taken from there. Raises Parked when it does not parse, OSError when it cannot be read."""
         before = mark_at(place.gate)
         try:
             with open_plain(place.gate) as file:
@@ -45,10 +48,29 @@ class Gate:
         except FileNotFoundError:
             return cls(place)
         gate = cls(place)
+        if known is None or not gate._take_over(known, data):
+            gate = cls(place)
+            for candidate in each_once(place, data):
+                gate._put(candidate)
         gate._mark = before  # of what was read: a file put there since then is seen as changed
-        for candidate in each_once(place, data):
-            gate._put(candidate)
         return gate
+
+    def _take_over(self, known: Gate, data: bytes) -> bool:
+        """Take what is in `data` from `known`, or read it where it is new there. False: that cannot be done so, and
+        the whole has to be read."""
+        there = {item[1]: (candidate_id, item) for candidate_id, item in known._items.items()}
+        chunks = gate_json.elements(data)
+        for chunk in chunks:
+            candidate_id, item = there.get(chunk) or ("", (None, b""))
+            if item[1]:
+                self._items[candidate_id] = item
+                self.size += len(item[1])
+            else:
+                try:
+                    self._put(Candidate.model_validate_json(chunk))
+                except ValidationError:
+                    return False
+        return 0 < len(chunks) == len(self._items)
 
     def _put(self, candidate: Candidate, data: bytes = b"") -> bytes:
         chunk = data or element(candidate)
@@ -77,6 +99,11 @@ class Gate:
     def get(self, candidate_id: str) -> Candidate | None:
         item = self._items.get(candidate_id)
         return _whole(item) if item else None
+
+    def element(self, candidate_id: str) -> bytes:
+        """The bytes of a candidate at the gate, which change whenever it does; none where it is not there."""
+        item = self._items.get(candidate_id)
+        return item[1] if item else b""
 
     def bytes_of(self, candidate_id: str) -> int:
         """How many bytes a candidate takes at the gate; 0: it is not there."""

@@ -27,10 +27,11 @@ _Stamp = tuple[int, int, int, int]
 
 @dataclass(slots=True)
 class _Card:
-    """A card as it was read: `of` is the candidate that it was compared with."""
+    """A card as it was read: `of` is the candidate that it was compared with, `element` its bytes at the gate."""
 
     stamp: _Stamp
     id: str
+    element: bytes = b""
     of: Candidate | None = None
     edited: Candidate | None = None
     problem: str = ""
@@ -59,7 +60,7 @@ class Desk:
         place = self._root.place(user)
         with known.lock:
             if known.gate is None or not known.gate.unchanged():
-                known.gate = Gate.load(place)
+                known.gate = Gate.load(place, known.gate)
             return self._listed(place, known, known.gate)
 
     def find(self, user: str, candidate_id: str) -> Waiting | None:
@@ -75,19 +76,20 @@ class Desk:
             if card is None or card.stamp != stamp:
                 card = _Card(stamp, _id_in(entry.path, limit))
             seen[entry.path] = card
-            candidate = gate.get(card.id) if card.id else None
-            if candidate is None:
+            element = gate.element(card.id) if card.id else b""
+            if not element:
                 continue
-            if card.of is not candidate and card.of != candidate:
-                self._read(card, entry.path, candidate)
-            card.of = candidate
-            if card.item is None:
-                card.item = Waiting(place, candidate, Path(entry.path), state, gate, card.edited, card.problem, limit)
-            elif card.item.gate is not gate:
-                card.item = Waiting(place, candidate, card.item.card, state, gate, card.edited, card.problem, limit)
+            if card.of is None or card.element != element:
+                card.of, card.element = gate.get(card.id), element
+                assert card.of is not None
+                self._read(card, entry.path, card.of)
+                card.item = None
+            if card.item is None or card.item.gate is not gate:
+                path = card.item.card if card.item else Path(entry.path)
+                card.item = Waiting(place, card.of, path, state, gate, card.edited, card.problem, limit)
             found[card.id] = card.item
         known.cards = seen
-        return [found.get(each.id) or Waiting(place, each, None, "pending", gate) for each in gate]
+        return [found.get(each) or _without_card(place, gate, each) for each in gate.ids]
 
     def _read(self, card: _Card, path: str, candidate: Candidate) -> None:
         card.edited, card.problem = None, ""
@@ -100,6 +102,12 @@ class Desk:
             card.problem = err.problem
         except FileNotFoundError:
             card.problem = "its card was moved away just now"
+
+
+def _without_card(place: Place, gate: Gate, candidate_id: str) -> Waiting:
+    candidate = gate.get(candidate_id)
+    assert candidate is not None
+    return Waiting(place, candidate, None, "pending", gate)
 
 
 def _entries(place: Place) -> Iterator[tuple[str, os.DirEntry[str], _Stamp]]:
