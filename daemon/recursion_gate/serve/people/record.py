@@ -26,6 +26,7 @@ from ...reading.rebuild import as_of
 from ...reading.snapshot import Snapshot, snapshot
 from .page import Call, Failed, see_other
 from .taking_back import PATIENCE, wait_for
+from .views import told as context_told
 from .wanted import NONE
 
 __all__ = ["brief", "entry", "forget", "propose_change", "record", "user_of"]
@@ -106,7 +107,9 @@ def entry(call: Call, error: str = "", status: int = 200) -> Response:
     last = told.decisions[-1] if told.decisions else None
     found = _found(call, user, told.candidate_id)
     return call.html(
-        "entry.html", status, user=user, told=told, error=error, skills=SKILLS, sections=CATEGORY_OF,
+        "entry.html", status, user=user, told=told,
+        context=context_told(told.proposed.context) if told.proposed else [],
+        error=error, skills=SKILLS, sections=CATEGORY_OF,
         can_change=stands and found is not None and found.act is not None, now=found.receipt if found else None,
         can_undo=last is not None and last.action in ("approved", "rejected") and told.state != "waiting",
         can_forget=told.state != "forgotten",

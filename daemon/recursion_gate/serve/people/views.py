@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,27 +13,9 @@ from ...core.model import Candidate
 from ...core.settings import Settings
 from ...formats import card_hints, cards
 from ...formats.record_edit import Change, clean
+from .words import CONTEXT, DETAILS
 
-__all__ = ["CardView", "FileChange", "by_file", "context", "view"]
-
-_CONTEXT = {
-    "rationale": "Why it matters",
-    "excerpt": "Where it comes from",
-    "url": "Where to look",
-    "confidence": "How sure the proposer is",
-    "tags": "Tags",
-    "meta": "More from the tool",
-}
-_DETAILS = {
-    "evidence_summary": "Evidence line",
-    "activity_type": "Activity",
-    "topic": "Topic",
-    "score": "Score",
-    "source_id": "Source's id",
-    "link_to_evidence_id": "Links to",
-    "supersedes": "Corrects",
-    "retracts": "Retracts",
-}
+__all__ = ["CardView", "FileChange", "by_file", "context", "told", "view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +67,7 @@ def view(item: Waiting, settings: Settings) -> CardView:
         shown=digest(data),
         files=by_file(item.effect(now)),
         context=context(now),
-        details=_values(now, _DETAILS),
+        details=_values(now, DETAILS),
         hints=card_hints.hints_in(data) or (),
         note=cards.note_in(data) or "",
         reason=cards.reason_in(data) or "",
@@ -94,7 +76,7 @@ def view(item: Waiting, settings: Settings) -> CardView:
 
 def _broken(item: Waiting, problem: str) -> CardView:
     now = item.now
-    return CardView(item, now, "", by_file(item.effect(now)), context(now), _values(now, _DETAILS), problem=problem)
+    return CardView(item, now, "", by_file(item.effect(now)), context(now), _values(now, DETAILS), problem=problem)
 
 
 def by_file(changes: Iterable[Change]) -> list[FileChange]:
@@ -107,7 +89,12 @@ def by_file(changes: Iterable[Change]) -> list[FileChange]:
 
 def context(candidate: Candidate) -> list[tuple[str, str]]:
     """What the proposer says to the person who decides, as text."""
-    return _values(candidate, _CONTEXT)
+    return _values(candidate, CONTEXT)
+
+
+def told(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The same, of the fields of a proposal that was decided."""
+    return [(CONTEXT.get(name, name), _text(value)) for name, value in values.items() if value is not None]
 
 
 def _values(candidate: Candidate, names: dict[str, str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""How values read on the page: dates, ages, sections. Pure."""
+"""How values read on the page: dates, ages, sections, the names of fields. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...core.text import count
 from ...core.words import CATEGORY_OF
 from ...formats.record_edit import clean, fold
 
-__all__ = ["FILTERS", "SAID", "age", "section"]
+__all__ = ["CONTEXT", "DETAILS", "FILTERS", "SAID", "age", "section"]
 
 #: What is said on the page that follows a form, by the word in its address: never words from the address itself.
 SAID = {
@@ -27,6 +27,37 @@ SAID = {
     "signed-out": "You are signed out.",
     "gone": "That card is decided or gone. This is the next one.",
 }
+
+#: What the proposer says to the person who decides, by field.
+CONTEXT = {
+    "rationale": "Why it matters",
+    "excerpt": "Where it comes from",
+    "url": "Where to look",
+    "confidence": "How sure the proposer is",
+    "tags": "Tags",
+    "meta": "More from the tool",
+}
+#: What else there is to an entry.
+DETAILS = {
+    "evidence_summary": "Evidence line",
+    "activity_type": "Activity",
+    "topic": "Topic",
+    "score": "Score",
+    "source_id": "Source's id",
+    "link_to_evidence_id": "Links to",
+    "supersedes": "Corrects",
+    "retracts": "Retracts",
+}
+_TITLES = {
+    **CONTEXT,
+    **DETAILS,
+    "raw_text": "Text",
+    "skill_tag": "Skill",
+    "suggested_ix_section": "Section",
+    "created_at": "Date",
+    "source": "Source",
+}
+_VIA = {"folder": "by moving its card", "cli": "in a terminal", "web": "on this page"}
 
 
 def age(created_at: str, now: datetime | None = None) -> str:
@@ -56,11 +87,22 @@ def _date(instant: str) -> str:
     return instant[:10]
 
 
+def _moment(instant: str) -> str:
+    """``2026-11-26 08:12 UTC``; as it stands where it is no instant."""
+    try:
+        return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return instant
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "age": age,
     "section": section,
     "short": short,
     "visible": clean,
     "date": _date,
+    "moment": _moment,
+    "title_of": lambda field: _TITLES.get(field, field),
+    "via": lambda via: _VIA.get(via, via),
     "count": count,
 }
