@@ -57,6 +57,7 @@ _LONG = (
     "mcp_door/test_inspector.py",
     "serve/test_openapi.py::test_requests_made",
     "audit/test_forgetting.py::test_each_byte_taken_out",
+    "serve/people/test_keys.py::test_a_hundred_cards",
     "reading/test_rebuild.py::test_the_record_of_every_receipt",
     "feed/test_loop.py::test_a_server_that_hangs",
     "sources/test_analyst.py::test_two_thousand_messages",

@@ -24,13 +24,13 @@ from ..support.roots import installed
 from ..support.world import World, wait_for
 
 
-def _said(name: str, seconds: Sequence[float], more: str = "") -> None:
+def said(name: str, seconds: Sequence[float], more: str = "") -> None:
     ms = sorted(1000 * each for each in seconds)
     p95 = ms[min(len(ms) - 1, int(len(ms) * 0.95))]
     print(f"{name}: median {statistics.median(ms):.0f} ms, p95 {p95:.0f} ms, longest {ms[-1]:.0f} ms{more}", flush=True)
 
 
-def _fill(world: World, cards: int) -> None:
+def fill(world: World, cards: int) -> None:
     for start in range(0, cards, 1_000):
         lines = (
             {
@@ -54,8 +54,8 @@ def _decide(client: httpx.Client, world: World, count: int) -> None:
         began = time.perf_counter()
         address = form.send(client, action="approved").headers["location"]
         decisions.append(time.perf_counter() - began)
-    _said("a decision, synced", decisions)
-    _said("the card after it", cards)
+    said("a decision, synced", decisions)
+    said("the card after it", cards)
     wait_for(lambda: len(world.receipts()) >= count, 60)
     print(f"receipts: {len(world.receipts())}, all by the web: {all(r['via'] == 'web' for r in world.receipts())}")
 
@@ -89,8 +89,8 @@ def _live(page: Page, world: World, pages: int, drops: int) -> None:
             time.sleep(0.002)
         paces.append(time.perf_counter() - began)
     time.sleep(1.5)
-    _said(f"told to {pages} open pages after a drop", told, f" ({len(told)} events)")
-    _said("staged meanwhile", paces)
+    said(f"told to {pages} open pages after a drop", told, f" ({len(told)} events)")
+    said("staged meanwhile", paces)
 
 
 def main() -> None:
@@ -102,13 +102,13 @@ def main() -> None:
         world = World(installed(Path(folder) / "root", "alex"))
         print(f"load {os.getloadavg()}, {given.cards:,} cards", flush=True)
         with Daemon(world.root), Page(world.root, "--only", "people") as page, page.person() as client:
-            _fill(world, given.cards)
+            fill(world, given.cards)
             times, size = [], 0
             for _ in range(40):
                 began = time.perf_counter()
                 size = len(client.get("/").content)
                 times.append(time.perf_counter() - began)
-            _said("the list", times, f", {size / 1000:.0f} KB")
+            said("the list", times, f", {size / 1000:.0f} KB")
             _decide(client, world, 100)
             print(f"memory: {page.memory() / 1e6:.0f} MB", flush=True)
             _live(page, world, given.pages, 10)
