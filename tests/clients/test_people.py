@@ -36,6 +36,35 @@ def test_the_file_has_no_passphrase_and_is_nobody_elses(root: Root) -> None:
     assert os.stat(root.people).st_mode & 0o077 == 0
 
 
+def test_sign_out_ends_the_sessions_of_those_that_are_named(root: Root) -> None:
+    for name in ("anna", "bea"):
+        people.add(root, name, "correct horse")
+    before = {each.name: each.stamp for each in people.load(root)}
+    assert call(root, "sign-out", "anna").stdout == "account 'anna': signed out\n"
+    after = {each.name: each.stamp for each in people.load(root)}
+    assert after["anna"] != before["anna"]
+    assert after["bea"] == before["bea"]
+    assert people.People(root).check("anna", "correct horse") is not None, "the passphrase stays"
+    assert call(root, "sign-out", "--all").returncode == 0
+    assert all(each.stamp != after[each.name] for each in people.load(root))
+
+
+def test_sign_out_says_what_is_wrong_and_changes_nothing(root: Root) -> None:
+    people.add(root, "anna", "correct horse")
+    before = people.load(root)
+    done = call(root, "sign-out", "anna", "nobody")
+    assert (done.returncode, people.load(root)) == (1, before)
+    assert "no account 'nobody'" in done.stderr
+    assert call(root, "sign-out").returncode == 2
+    assert call(root, "sign-out", "anna", "--all").returncode == 2
+
+
+def test_sign_out_of_all_says_where_no_session_is_kept(root: Root) -> None:
+    done = call(root, "sign-out", "--all")
+    assert done.returncode == 1
+    assert "--state" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "ä", "x" * 65, "a\nb"])
 def test_a_name_that_could_not_stand_on_a_card_is_refused(root: Root, name: str) -> None:
     with pytest.raises(people.BadAccount):

@@ -46,7 +46,8 @@ class Door:
         command = [*self._program, "--root", str(self.root.path), "serve", *self._args]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **self._run_as)
         before = len(self.said)
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
         if not wait:
             return self
         ready = wait_for(lambda: self._is_ready(before), 30)
@@ -76,7 +77,9 @@ class Door:
         """SIGTERM; gives the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        status = self.process.wait(20)
+        self._reader.join(20)
+        return status
 
     def kill(self) -> None:
         assert self.process is not None

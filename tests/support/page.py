@@ -23,16 +23,23 @@ _LINK = re.compile(r"http://\S+/sign-in\?token=\S+")
 class Page(Door):
     """``recursion-gate serve --only people``, and people at it."""
 
+    def start(self, *, wait: bool = True) -> Door:
+        """Start it; the links of an earlier start are void."""
+        self._given = set(self._links())
+        return super().start(wait=wait)
+
+    def _links(self) -> list[str]:
+        return _LINK.findall("".join(self.said))
+
     def link(self) -> str:
         """A link that signs in, given once: the door prints the next one when it was used."""
-        given: set[str] = self.__dict__.setdefault("given", set())
 
         def newest() -> str:
-            found = _LINK.findall("".join(self.said))
-            return found[-1] if found and found[-1] not in given else ""
+            found = self._links()
+            return found[-1] if found and found[-1] not in self._given else ""
 
-        link: str = wait_for(newest, 10)
-        given.add(link)
+        link: str = wait_for(newest, 20)
+        self._given.add(link)
         return link
 
     def person(self, **headers: str) -> httpx.Client:

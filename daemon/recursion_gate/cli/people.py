@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -15,7 +16,7 @@ __all__ = ["people"]
 
 @click.group()
 def people() -> None:
-    """Make, list or remove the accounts of the people's page.
+    """Make, list, sign out or remove the accounts of the people's page.
 
     Without accounts 'serve' prints a link that signs in whoever runs it.
 
@@ -23,6 +24,7 @@ def people() -> None:
     Examples:
       recursion-gate people add anna
       recursion-gate people list
+      recursion-gate people sign-out anna
       recursion-gate people remove anna
     """
 
@@ -89,3 +91,38 @@ def remove(ctx: click.Context, name: str) -> None:
     check_person()
     accounts.remove(root_of(ctx), name)
     click.echo(f"account '{name}': removed")
+
+
+@people.command(name="sign-out")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everybody", is_flag=True, help="Everybody, also who came in by the link of 'serve'.")
+@click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="As 'serve' was told; else .doors/.")
+@click.pass_context
+def sign_out(ctx: click.Context, names: tuple[str, ...], everybody: bool, state: Path | None) -> None:
+    """End all sessions of some people, or of everybody: they must sign in again, in each browser.
+
+    For a browser that was lost or borrowed. It counts at once, whether 'serve' runs or not.
+
+    \b
+    Examples:
+      recursion-gate people sign-out anna
+      recursion-gate people sign-out --all
+    """
+    from ..clients import people as accounts
+    from ..clients import sessions
+    from ..clients.person import check_person
+
+    if bool(names) == everybody:
+        raise click.UsageError("Name those whose sessions are to end, or give --all.")
+    check_person()
+    root = root_of(ctx)
+    done = accounts.sign_out(root, None if everybody else names) if names or accounts.load(root) else []
+    for name in done:
+        click.echo(f"account '{name}': signed out")
+    if everybody:
+        folder = state or root.doors
+        if sessions.end_all(folder):
+            click.echo("all sessions have ended")
+        elif not done:
+            raise click.ClickException(f"no session is kept in {folder}: a 'serve' that keeps them in memory ends them "
+                                       "when it ends; if it was told --state, give the same here")  # fmt: skip

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from ..clients.keys import Keys
+    from ..clients.sessions import SessionFile
     from ..core.paths import Root
     from ..core.settings import Settings
     from ..mcp_door.late import LateEndpoint
@@ -45,7 +46,9 @@ def _parts(ctx: click.Context, param: click.Parameter, value: str | None) -> fro
 @click.option("--only", "parts", metavar="PARTS", callback=_parts, help="Of agents, readers, people.")
 @click.option("--host", "hosts", metavar="NAME", multiple=True, help="A name that a proxy passes on as Host.")
 @click.option("--rate", type=click.FloatRange(0), default=200, show_default=True, help="Requests a second of a token.")
-@click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="For used keys; .doors/ unless told.")
+@click.option(
+    "--state", metavar="DIR", type=click.Path(path_type=Path), help="For keys and sessions; .doors/ unless told."
+)
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -89,7 +92,7 @@ def serve(
     sockets = _sockets(port, uds)
     limits = Limits(rate=rate, burst=5 * rate or 1)
     door = Door(root, parts, settings, limits, frozenset(hosts), _keys(root, state, parts))
-    page, routes = _page(door) if "people" in parts else (None, [])
+    page, routes = _page(door, _sessions(root, state)) if "people" in parts else (None, [])
     endpoint = _mcp(door)
     mounts = [] if endpoint is None else [Route("/mcp", endpoint=endpoint, methods=["POST"])]
     lifespan = None if endpoint is None else endpoint.lifespan
@@ -118,7 +121,7 @@ def _served(settings: Settings, parts: frozenset[str] | None) -> frozenset[str]:
     return frozenset(_PARTS) - ({"people"} if settings.lanes else set())
 
 
-def _page(door: Door) -> tuple[Page, list[BaseRoute]]:
+def _page(door: Door, kept: SessionFile) -> tuple[Page, list[BaseRoute]]:
     try:
         from ..serve.people.routes import people
     except ModuleNotFoundError as err:
@@ -126,7 +129,7 @@ def _page(door: Door) -> tuple[Page, list[BaseRoute]]:
             f"the page needs the extra 'serve' ({err.name} is missing): pip install 'recursion-gate[serve]', or leave "
             "the page out with --only agents,readers"
         ) from err
-    return people(door)
+    return people(door, kept)
 
 
 def _mcp(door: Door) -> LateEndpoint | None:
@@ -157,14 +160,12 @@ def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:
 
 
 def _keys(root: Root, state: Path | None, parts: frozenset[str]) -> Keys:
-    """The used keys: where the service manager says, else in the root; in memory where this account may write in
-    neither."""
+    """The used keys; in memory where this account may write neither in the root nor where it was told to."""
     from ..clients.keys import Keys
 
     if "agents" not in parts:
         return Keys()
-    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    folder = state or (Path(given) if given else root.doors)
+    folder = _state(root, state)
     try:
         return Keys(folder)
     except OSError as err:
@@ -172,3 +173,26 @@ def _keys(root: Root, state: Path | None, parts: frozenset[str]) -> Keys:
             raise
         click.echo(f"used keys are kept in memory only: {folder}: {err.strerror}", err=True)
         return Keys()
+
+
+def _sessions(root: Root, state: Path | None) -> SessionFile:
+    """The page's sessions; in memory where this account may write neither in the root nor where it was told to."""
+    from ..clients.sessions import SessionFile
+
+    folder = _state(root, state)
+    try:
+        return SessionFile(folder)
+    except OSError as err:
+        if state is not None:
+            raise
+        words = (
+            f"people must sign in again after a restart: {folder}: {err.strerror} (--state DIR names another folder)"
+        )
+        click.echo(words, err=True)
+        return SessionFile()
+
+
+def _state(root: Root, given: Path | None) -> Path:
+    """The folder for what a door keeps: as told, else the service manager's, else in the root."""
+    managed = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return given or (Path(managed) if managed else root.doors)

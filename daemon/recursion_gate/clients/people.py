@@ -11,7 +11,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ from ..core.text import printable
 from ..disk.untrusted import stamp_at
 from .named_file import NamedFile
 
-__all__ = ["Account", "BadAccount", "People", "Slow", "add", "load", "remove"]
+__all__ = ["Account", "BadAccount", "People", "Slow", "add", "load", "remove", "sign_out"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: The shortest and the longest passphrase, in characters.
@@ -49,11 +49,12 @@ class Account(BaseModel):
     r: int = _COST["r"]
     p: int = _COST["p"]
     digest: str = Field(description="scrypt of the passphrase.", repr=False)
+    sign_outs: int = Field(default=0, description="How often all sessions of this person were ended.")
 
     @property
     def stamp(self) -> str:
-        """Changes with the passphrase."""
-        return hashlib.sha256(f"{self.salt} {self.digest}".encode()).hexdigest()[:16]
+        """Changes with the passphrase, and when all sessions are ended: those that have another one do not count."""
+        return hashlib.sha256(f"{self.salt} {self.digest} {self.sign_outs}".encode()).hexdigest()[:16]
 
     def is_passphrase(self, given: str) -> bool:
         """Whether `given` is it. Takes some 0.1 s."""
@@ -146,9 +147,27 @@ def remove(root: Root, name: str) -> None:
     with _FILE.changing(root, root.people) as accounts:
         kept = [each for each in accounts if each.name != name]
         if len(kept) == len(accounts):
-            there = ", ".join(each.name for each in accounts) or "none"
-            raise BadAccount(f"there is no account '{printable(name)}'. The accounts are: {there}.")
+            raise _no_account(name, [each.name for each in accounts])
         accounts[:] = kept
+
+
+def sign_out(root: Root, names: Collection[str] | None = None) -> list[str]:
+    """End all sessions of these accounts, or of all; gives their names. Raises BadAccount where there is no such
+    account, Parked, OSError."""
+    with _FILE.changing(root, root.people) as accounts:
+        there = [each.name for each in accounts]
+        if unknown := sorted(set(names or ()) - set(there)):
+            raise _no_account(unknown[0], there)
+        chosen = there if names is None else [name for name in there if name in names]
+        accounts[:] = [
+            each.model_copy(update={"sign_outs": each.sign_outs + 1}) if each.name in chosen else each
+            for each in accounts
+        ]
+    return chosen
+
+
+def _no_account(name: str, there: list[str]) -> BadAccount:
+    return BadAccount(f"there is no account '{printable(name)}'. The accounts are: {', '.join(there) or 'none'}.")
 
 
 def _digest(passphrase: str, salt: str, n: int, r: int, p: int) -> str:

@@ -220,7 +220,8 @@ class Root:
 
     @property
     def doors(self) -> Path:
-        """The doors' own folder where no service manager gives them one: the keys that were used."""
+        """The doors' own folder where no service manager gives them one: the keys that were used, and the
+        page's sessions."""
         return self.path / ".doors"
 
     @property

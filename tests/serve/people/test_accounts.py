@@ -69,6 +69,16 @@ def test_who_is_removed_is_out_at_once_and_so_is_who_has_another_passphrase(page
     assert client.get("/").status_code == 303
 
 
+def test_who_is_signed_out_everywhere_signs_in_again_with_the_same_passphrase(page: Page) -> None:
+    people.add(page.root, "dora", "passphrase of dora")
+    here, elsewhere, other = (sign_in(page, name) for name in ("dora", "dora", "bea"))
+    assert here.get("/").status_code == elsewhere.get("/").status_code == 200
+    people.sign_out(page.root, ["dora"])
+    assert here.get("/").status_code == elsewhere.get("/").status_code == 303
+    assert other.get("/").status_code == 200
+    assert sign_in(page, "dora").get("/").status_code == 200
+
+
 def test_a_wrong_passphrase_a_thousand_times_slows_that_name_and_no_other(page: Page) -> None:
     answers = []
     began = time.monotonic()

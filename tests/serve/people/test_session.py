@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
+from ...support.daemon import call
 from ...support.page import Page, forms
+from ...support.roots import make_root
 from ...support.world import World
 
 
@@ -115,3 +119,46 @@ def test_the_sign_in_page_leads_nowhere_else(person: httpx.Client, to: str) -> N
     answer = person.get("/sign-in", params={"next": to})
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
+
+
+def test_a_restart_signs_nobody_out_and_nobody_in(page: Page, world: World) -> None:
+    world.stage("after-restart")
+    with page.person() as person, page.person() as other:
+        form = next(form for form in forms(person.get("/card/alex/after-restart").text) if "/decide" in form.action)
+        gone = httpx.Cookies(other.cookies)
+        next(f for f in forms(other.get("/keys").text) if f.action == "/sign-out").send(other)
+        page.stop()
+        page.start()
+        for client in (person, other):
+            client.base_url = httpx.URL(f"http://127.0.0.1:{page.port}")
+        assert person.get("/").status_code == 200
+        other.cookies.update(gone)
+        assert other.get("/").status_code == 303, "who has signed out stays out, with a copy of the cookie"
+        assert form.send(person, action="rejected").status_code == 303, "a form that was open still counts"
+
+
+def test_sign_out_of_all_counts_at_once_and_after_a_restart(page: Page) -> None:
+    with page.person() as person:
+        assert person.get("/").status_code == 200
+        done = call(page.root, "people", "sign-out", "--all")
+        assert done.returncode == 0, done.stderr
+        assert person.get("/").status_code == 303
+        page.stop()
+        page.start()
+        person.base_url = httpx.URL(f"http://127.0.0.1:{page.port}")
+        assert person.get("/").status_code == 303
+    with page.person() as person:
+        assert person.get("/").status_code == 200
+
+
+def test_the_key_of_the_sessions_is_its_accounts_alone(page: Page) -> None:
+    with page.person():
+        assert (page.root.doors / "sessions.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_no_key_can_be_kept_serve_says_so_and_works(tmp_path: Path) -> None:
+    root = make_root(tmp_path, "alex")
+    root.doors.write_text("in the way")
+    with Page(root, "--only", "people") as page, page.person() as person:
+        assert person.get("/").status_code == 200
+        assert any("people must sign in again after a restart" in line for line in page.said)

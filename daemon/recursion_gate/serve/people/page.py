@@ -21,6 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from ...clients.decide import Changed, Waiting
 from ...clients.people import People, Slow
 from ...clients.person import NotAPerson
+from ...clients.sessions import SessionFile
 from ...core.errors import GateError, Parked, Refusal
 from ..door import Door
 from ..problems import Problem
@@ -65,6 +66,8 @@ class Page:
     """The page of one door."""
 
     door: Door
+    #: Where its sessions are kept.
+    kept: SessionFile = field(default_factory=SessionFile)
     #: Where the door is reached, for the link; "": nobody signs in by one.
     at: str = ""
     sessions: Sessions = field(init=False)
@@ -76,7 +79,7 @@ class Page:
     templates: Environment = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(str(self.door.root.path))
+        self.sessions = Sessions(str(self.door.root.path), self.kept)
         self.desk = Desk(self.door.root, self.door.settings)
         self.tallies = Tallies(self.door.root)
         self.pulse = Pulse(self.door.root)
@@ -145,6 +148,7 @@ class Call:
     def html(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page for this person."""
         known: dict[str, Any] = {"session": self.session, "users": self.page.users(), "path": self.path, **PLAIN}
+        known["part"] = next((part for start, part in _PARTS.items() if self.path.startswith(start)), "")
         if said := self.query.get("said"):
             known["notice"] = words.SAID.get(said, "")
             if said in ("approved", "rejected") and (of := self.query.get("of", "").partition("/"))[2]:
@@ -153,7 +157,12 @@ class Call:
 
 
 #: What a page has to say, beside what it shows.
-PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None}
+PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None, "part": ""}
+#: Which page of the navigation the others belong to, by how their address begins.
+_PARTS = {
+    "/card/": "/", "/several": "/", "/entry/": "/record", "/brief": "/record", "/receipts": "/activity",
+    "/verify": "/activity", "/put-back": "/status",
+}  # fmt: skip
 
 Handler = Callable[[Call], Response]
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
+from ...clients.sessions import SessionFile
 from ..door import Door
 from . import activity, edit, inbox, live, propose, record, several, signing_in, status, taking_back
 from .page import HEADERS, Call, Page, action, signed_in
@@ -22,9 +23,9 @@ _TYPES = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; ch
           "icon.svg": "image/svg+xml"}  # fmt: skip
 
 
-def people(door: Door) -> tuple[Page, list[BaseRoute]]:
-    """The page at `door`, and the routes that `create_app` takes."""
-    page = Page(door)
+def people(door: Door, kept: SessionFile) -> tuple[Page, list[BaseRoute]]:
+    """The page at `door`, whose sessions are `kept`, and the routes that `create_app` takes."""
+    page = Page(door, kept)
 
     def show(path: str, handler: Any) -> Route:
         return Route(path, signed_in(page, handler), methods=["GET"])

@@ -1,7 +1,8 @@
 """Who has signed in. By a link that `serve` prints, which works once (as Jupyter's); from then on by a signed cookie.
 
 A session is known by a random number that only the door gives out, in a cookie that only the door can sign, so that
-nobody can bring a session of their own. Each form carries a token that belongs to that number.
+nobody can bring a session of their own. Each form carries a token that belongs to that number. The key outlives the
+door where it has a place to keep it (`clients.sessions`).
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import sys
 import threading
-import time
 from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["Session", "Sessions"]
+from ...clients.sessions import LASTS, SessionFile
+from ...core import text
 
-#: Seconds that a session lasts.
-_LASTS = 30 * 24 * 3600
+__all__ = ["Session", "Sessions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,14 @@ class Session:
 
 
 class Sessions:
-    """The sessions of one door. `secret` signs them; a new one for each start unless given."""
+    """The sessions of one door; `kept` is where it keeps them."""
 
-    def __init__(self, root: str, secret: bytes | None = None) -> None:
-        self._secret = secret or secrets.token_bytes(32)
-        self._signer = URLSafeTimedSerializer(self._secret, salt="recursion-gate session")
+    def __init__(self, root: str, kept: SessionFile) -> None:
+        self._kept = kept
         # Cookies do not know of ports: two doors on one computer must not take each other's.
         self.cookie = f"recursion-gate-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
         self._lock = threading.Lock()
         self._link = secrets.token_urlsafe(32)
-        self._ended: dict[str, float] = {}
 
     # -- the link -----------------------------------------------------------------------------------------------------
 
@@ -66,29 +65,32 @@ class Sessions:
     def begin(self, response: Response, name: str | None, stamp: str = "", *, secure: bool = False) -> None:
         """Begin a session with a number of its own, whatever the browser had before. `stamp` changes with the person's
         passphrase, and ends the sessions that have the old one."""
-        value = self._signer.dumps([secrets.token_urlsafe(18), name, stamp])
+        value = _signer(self._kept.now().key).dumps([secrets.token_urlsafe(18), name, stamp])
         assert isinstance(value, str)
         response.set_cookie(
-            self.cookie, value, max_age=_LASTS, path="/", httponly=True, samesite="strict", secure=secure
+            self.cookie, value, max_age=LASTS, path="/", httponly=True, samesite="strict", secure=secure
         )
 
     def of(self, request: Request) -> tuple[Session, str] | None:
         """The session of a request and its stamp; None where it has none."""
+        known = self._kept.now()
         try:
-            number, name, stamp = self._signer.loads(request.cookies.get(self.cookie, ""), max_age=_LASTS)
+            number, name, stamp = _signer(known.key).loads(request.cookies.get(self.cookie, ""), max_age=LASTS)
         except (BadSignature, ValueError, TypeError):
             return None
-        if number in self._ended:
+        if number in known.ended:
             return None
-        return Session(number, name, self._csrf(number)), stamp
+        csrf = hmac.digest(known.key, b"form " + number.encode(), "sha256").hex()[:40]
+        return Session(number, name, csrf), stamp
 
     def end(self, session: Session, response: Response) -> None:
         """Sign out: the cookie works no longer, whoever has a copy of it."""
-        with self._lock:
-            now = time.time()
-            self._ended = {number: at for number, at in self._ended.items() if now - at < _LASTS}
-            self._ended[session.number] = now
+        try:
+            self._kept.end(session.number)
+        except OSError as err:  # it is ended here; a door that starts anew would not know
+            print(text.event("sign-out-not-kept", reason=err.strerror), file=sys.stderr, flush=True)
         response.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict")
 
-    def _csrf(self, number: str) -> str:
-        return hmac.digest(self._secret, b"form " + number.encode(), "sha256").hex()[:40]
+
+def _signer(key: bytes) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(key, salt="recursion-gate session")
