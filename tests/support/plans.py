@@ -10,10 +10,10 @@ from typing import Any
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.plans import claims
-from recursion_gate.plans.folder import STATES, PlanFolder
+from recursion_gate.plans.folder import STATES, SUFFIX, PlanFolder
 from recursion_gate.plans.keeper import Keeper
 from recursion_gate.plans.model import Plan, Task
-from recursion_gate.plans.parse import SUFFIX, dump
+from recursion_gate.plans.parse import dump
 
 __all__ = ["Plans", "codebase", "reading"]
 

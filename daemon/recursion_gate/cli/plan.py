@@ -101,7 +101,8 @@ def add(ctx: click.Context, file: Path, as_json: bool) -> None:
     from ..disk.deliver import deliver
     from ..disk.lock import is_surely_free
     from ..plans.drops import check as check_plan
-    from ..plans.parse import SUFFIX, name_of
+    from ..plans.folder import SUFFIX
+    from ..plans.parse import name_of
 
     root = root_of(ctx)
     data = _read(file)

@@ -101,7 +101,7 @@ def serve(
         say_what_is_wrong(door)
     if page is not None:
         page.at = listen.address_of(sockets[0])
-    listen.serve(app, door, sockets, uds, page.say_link if page else None, page.pulse.end if page else None)
+    listen.serve(app, door, sockets, uds, page.say_link if page else None, page.end if page else None)
 
 
 def _served(settings: Settings, parts: frozenset[str] | None) -> frozenset[str]:

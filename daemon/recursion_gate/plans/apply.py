@@ -13,7 +13,7 @@ from ..core.model import instant
 from ..core.paths import Root
 from ..disk import atomic
 from ..disk.untrusted import is_still, mark_at
-from .folder import PROBLEMS, PlanFolder, Standing
+from .folder import PROBLEMS, WHY, PlanFolder, Standing
 from .observe import attempts
 from .records import Note, read_note
 from .render import card
@@ -130,7 +130,7 @@ def set_aside(root: Root, path: Path, name: str, why: str) -> None:
     folder = root.plans / PROBLEMS
     atomic.make_folder(folder)
     target = free_name(folder, name)
-    reason = folder / f"{target.name}.why.txt"
+    reason = folder / f"{target.name}{WHY}"
     atomic.replace(reason, f"{path.name}: {why}\n".encode(errors="replace"))
     atomic.sync_folder(folder)
     try:
@@ -146,7 +146,7 @@ def set_aside(root: Root, path: Path, name: str, why: str) -> None:
 def free_name(folder: Path, name: str) -> Path:
     """A path in `folder` that is free, with its reason's: `name`, or one with a number."""
     target, number = folder / name, 1
-    while os.path.lexists(target) or os.path.lexists(folder / f"{target.name}.why.txt"):
+    while os.path.lexists(target) or os.path.lexists(folder / f"{target.name}{WHY}"):
         number += 1
         target = folder / f"{number}-{name}"
     return target

@@ -177,9 +177,8 @@ def plans_named(root: Root, plan: str | None) -> list[PlanFolder]:
     found = [folder for folder in folders if folder.name == plan]
     if not found:
         names = [folder.name for folder in folders]
-        raise NoTask(
-            f"there is no plan '{plan}'{did_you_mean(plan, names)}. The plans are: {', '.join(names) or 'none'}"
-        )
+        near = did_you_mean(plan, names) or "."
+        raise NoTask(f"there is no plan '{plan}'{near} The plans are: {', '.join(names) or 'none'}")
     return found
 
 

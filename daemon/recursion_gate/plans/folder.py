@@ -20,7 +20,18 @@ from typing import Literal, get_args
 from ..core.paths import Root, is_ignored
 from .model import valid_id
 
-__all__ = ["PROBLEMS", "STATES", "PlanFolder", "Standing", "State", "TaskName", "plan_folders"]
+__all__ = [
+    "PROBLEMS",
+    "STATES",
+    "SUFFIX",
+    "WHY",
+    "PlanFolder",
+    "Standing",
+    "State",
+    "TaskName",
+    "on_the_way",
+    "plan_folders",
+]
 
 State = Literal["waiting", "ready", "claimed", "done", "failed"]
 #: In the order in which workers move tasks.
@@ -28,6 +39,12 @@ STATES: tuple[State, ...] = get_args(State)
 
 #: The folder in ``plans/`` for what was refused; no plan has this name.
 PROBLEMS = "problems"
+
+#: The ending of the reason beside a file there.
+WHY = ".why.txt"
+
+#: The ending of a plan that is dropped into ``plans/``.
+SUFFIX = ".plan.yaml"
 
 _NAME = re.compile(r"([a-z0-9][a-z0-9_-]*)(?:\.([1-9][0-9]{0,8})(?:\.([A-Za-z0-9][A-Za-z0-9_-]*))?)?\.md")
 
@@ -75,6 +92,11 @@ class PlanFolder:
     @property
     def plan(self) -> Path:
         return self.path / "plan.yaml"
+
+    @property
+    def unfolded(self) -> Path:
+        """The whole plan as the daemon has read it; it can be made again."""
+        return self.path / ".plan.json"
 
     @property
     def notes(self) -> Path:
@@ -136,3 +158,13 @@ def plan_folders(root: Root) -> list[PlanFolder]:
     except FileNotFoundError:
         return []
     return [PlanFolder(root.plans / name) for name in names]
+
+
+def on_the_way(root: Root) -> list[str]:
+    """The names of the plans that lie in ``plans/`` and that the daemon has not looked at yet. Raises OSError when it
+    is there and cannot be listed."""
+    try:
+        names = os.listdir(root.plans)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if name.endswith(SUFFIX) and not is_ignored(name))

@@ -34,6 +34,11 @@ def repository(where: Path | str | None = None) -> Repository:
         top = _git(["rev-parse", "--show-toplevel"], Path(where or ".")).strip()
     except FileNotFoundError:
         raise GitError("git is not installed; codebase tasks need it") from None
+    except GitError as err:
+        if "not a git repository" not in str(err):
+            raise
+        here = Path(where or ".").absolute()
+        raise GitError(f"{here} is in no git repository: start this in one, or name it with --repo") from None
     return Repository(Path(top))
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .folder import PlanFolder, Standing
-from .model import Plan
+from .model import Plan, Task
 from .records import End, Note, end_of, read_note, read_record
 from .schedule import Observed
 
-__all__ = ["attempts", "claim_end", "observe"]
+__all__ = ["attempts", "claim_end", "handed_over", "observe"]
 
 _NUMBERED = re.compile(r"([a-z0-9][a-z0-9_-]*)\.([0-9]{1,9})\.(?:md|json)")
 
@@ -67,6 +67,13 @@ def attempts(folder: PlanFolder, task: str, generation: int) -> list[Note]:
         if note.outcome != "released":
             found.append(note)
     return found
+
+
+def handed_over(folder: PlanFolder, task: Task, done: Mapping[str, int]) -> list[Note]:
+    """The notes for whoever has `task`, of the tasks that it needs; those of all that are `done`, under which
+    generation."""
+    notes = (read_note(folder.note(need, done[need])) for need in task.needs if need in done)
+    return [note for note in notes if note is not None]
 
 
 def _tell_apart(found: list[Standing]) -> bool:

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.clock import now
 from ..core.model import instant
+from ..core.paths import Root, is_ignored
 from .book import BadPlan, read_plan
 from .check import order
-from .folder import STATES, PlanFolder, Standing
+from .folder import PROBLEMS, STATES, PlanFolder, Standing, on_the_way, plan_folders
 from .model import Plan, Task
 from .observe import claim_end
 from .records import read_note, read_record
 
-__all__ = ["plan_row", "task_rows"]
+__all__ = ["in_order", "is_used", "plan_row", "standings", "task_row", "task_rows", "tried"]
+
+
+def is_used(root: Root) -> bool:
+    """Whether anybody plans here: a plan, one on its way, or one that was refused. No where ``plans/`` cannot be
+    read."""
+    try:
+        if plan_folders(root) or on_the_way(root):
+            return True
+        with os.scandir(root.plans / PROBLEMS) as entries:
+            return any(not is_ignored(e.name) for e in entries)
+    except OSError:
+        return False
+
+
+def standings(folder: PlanFolder) -> dict[str, Standing]:
+    """Where each task stands, by its name: of several files the last, as the daemon has it. Raises OSError."""
+    found: dict[str, Standing] = {}
+    for standing in folder.listing():
+        known = found.get(standing.name.task)
+        if known is None or standing.name.generation >= known.name.generation:
+            found[standing.name.task] = standing
+    return found
+
+
+def in_order(plan: Plan) -> list[Task]:
+    """The tasks in the plan's order, each behind those that it needs."""
+    place = order(plan.tasks)
+    return sorted(plan.tasks, key=lambda task: place[task.id])
 
 
 def task_rows(folder: PlanFolder, plan: Plan) -> list[dict[str, Any]]:
     """Every task of the plan in the plan's order, as ``task list --json`` prints it. Raises OSError."""
-    standings: dict[str, Standing] = {}
-    for standing in folder.listing():
-        known = standings.get(standing.name.task)
-        if known is None or standing.name.generation >= known.name.generation:
-            standings[standing.name.task] = standing
-    place = order(plan.tasks)
-    return [_row(folder, task, standings) for task in sorted(plan.tasks, key=lambda task: place[task.id])]
+    found = standings(folder)
+    return [task_row(folder, task, found) for task in in_order(plan)]
 
 
-def _row(folder: PlanFolder, task: Task, standings: dict[str, Standing]) -> dict[str, Any]:
+def task_row(folder: PlanFolder, task: Task, standings: Mapping[str, Standing]) -> dict[str, Any]:
+    """One task of those that have these `standings`, as ``task list --json`` prints it. Raises OSError."""
     standing = standings.get(task.id)
     row: dict[str, Any] = {
         "plan": folder.name,
@@ -74,8 +100,13 @@ def _claim(folder: PlanFolder, standing: Standing) -> dict[str, Any]:
 
 def _why_waiting(task: Task) -> str:
     conditions = [str(condition) for condition in task.waits_for]
-    scope = ["no ready or claimed task with the same files"] if task.scope else []
-    return f"waits for {' and '.join([*conditions, *scope]) or 'the daemon'}"
+    scope = ["no ready or claimed task has the same files"] if task.scope else []
+    return f"waits until {' and '.join([*conditions, *scope]) or 'the daemon looks'}"
+
+
+def tried(standing: Standing | None) -> int:
+    """The last generation of a task whose attempt is over and was in vain; 0: none was tried."""
+    return standing.name.generation - (standing.state in ("claimed", "done")) if standing else 0
 
 
 def plan_row(folder: PlanFolder) -> dict[str, Any]:

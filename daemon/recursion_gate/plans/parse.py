@@ -9,12 +9,10 @@ from pydantic import ValidationError
 
 from ..core.errors import Refusal
 from ..core.text import did_you_mean, printable
+from .folder import SUFFIX
 from .model import Command, GateCheck, GateCondition, Plan, Task, valid_id
 
-__all__ = ["SUFFIX", "dump", "name_of", "parse"]
-
-#: The ending of a plan that is dropped into ``plans/``.
-SUFFIX = ".plan.yaml"
+__all__ = ["dump", "name_of", "parse"]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEPTH = 12

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from recursion_gate.plans import claims
 
 from ...support.axe import violations
 from ...support.page import Page
+from ...support.plans import Plans, codebase
 from ...support.world import World
 from .test_browser import opened
 
@@ -41,6 +43,16 @@ def paths(page: Page) -> list[str]:
         "/none",
         "/?q=nothing-like-it",
     ]
+    plans = Plans(page.root)
+    plans.add(
+        "voice", codebase("a", max_attempts=1), codebase("b", needs=["a"]), codebase("c"), codebase("d"), goal=LONG
+    )
+    claims.finish(plans.claim("ada"), "failed", LONG[:2_000])
+    plans.claim("bob")
+    plans.look()
+    plans.drop("broken.plan.yaml", f"tasks: [{{id: a, title: {'x' * 300}, need: b}}]")
+    plans.look()
+    rest += ["/plans", "/plans/voice", "/plans/voice?state=waiting", *(f"/plans/voice/{task}" for task in "abcd")]
     return ["/", *cards, "/card/alex/plain/edit", "/card/alex/gone", "/several", entry, f"{entry}/forget", *rest]
 
 
@@ -76,3 +88,13 @@ def test_everything_that_decides_works_without_script(browser: Any, page: Page, 
     tab.get_by_role("button", name="Undo").click()
     tab.get_by_text("Taken back: it waits again.").wait_for()
     world.reject("unscripted")
+
+
+def test_a_task_is_tried_again_without_script(browser: Any, page: Page, paths: list[str]) -> None:
+    tab = opened(browser, page, java_script_enabled=False)
+    tab.goto(f"http://127.0.0.1:{page.port}/plans/voice")
+    tab.get_by_role("link", name="A", exact=True).click()
+    tab.get_by_role("button", name="Try it again").click()
+    tab.get_by_text("It waits, and is tried again").wait_for()
+    tab.get_by_role("button", name="Take it out").click()
+    tab.get_by_role("button", name="Try it again").wait_for()

@@ -14,7 +14,9 @@ folders as a file manager has; it keeps nothing that matters, and could be delet
     propose     an entry typed by a person
     record      the Record, the story of an entry, and what may be done with it
     activity    decisions over time, receipts, verify
+    plans       the plans, a task, and what a person may do with it
     status      the daemon, refused files, the doctor
+    refused     what lies in problems/, for both
     tally       what the receipts say of each source and day
     pulse, live what has changed on disk, told to open pages
     signing_in  the link, accounts, and out again

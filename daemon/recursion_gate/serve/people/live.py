@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from .page import HEADERS, Page, page_session
-from .pulse import LOOK
+from .pulse import LOOK, Pulse
 
 __all__ = ["events"]
 
@@ -20,23 +20,26 @@ _QUIET = 15
 
 
 def events(page: Page) -> Any:
-    """GET /events"""
+    """GET /events: of what waits; ``?of=plans``: of the plans"""
 
     async def handle(request: Request) -> Response:
         if page_session(page, request) is None:
             return Response(status_code=204, headers=HEADERS)  # which tells a browser not to ask again
+        pulse = page.pulses.get(request.query_params.get("of", ""))
+        if pulse is None:
+            return Response(status_code=404, headers=HEADERS)
         headers = {**HEADERS, "X-Accel-Buffering": "no"}
-        return StreamingResponse(_stream(page, request), headers=headers, media_type="text/event-stream")
+        return StreamingResponse(_stream(page, pulse, request), headers=headers, media_type="text/event-stream")
 
     return handle
 
 
-async def _stream(page: Page, request: Request) -> AsyncIterator[str]:
-    last, said = await page.pulse.value(), time.monotonic()
+async def _stream(page: Page, pulse: Pulse, request: Request) -> AsyncIterator[str]:
+    last, said = await pulse.value(), time.monotonic()
     yield f"retry: 1000\ndata: {last}\n\n"
-    while not page.pulse.is_over and page_session(page, request) is not None:
+    while not pulse.is_over and page_session(page, request) is not None:
         await asyncio.sleep(LOOK)
-        now = await page.pulse.value()
+        now = await pulse.value()
         if now != last:
             last, said = now, time.monotonic()
             yield f"data: {now}\n\n"

@@ -23,9 +23,10 @@ from ...clients.people import People, Slow
 from ...clients.person import NotAPerson
 from ...clients.sessions import SessionFile
 from ...core.errors import GateError, Parked, Refusal
+from ...plans.overview import is_used
 from ..door import Door
 from ..problems import Problem
-from . import words
+from . import pulse, words
 from .desk import Desk
 from .pulse import Pulse
 from .session import Session, Sessions
@@ -73,7 +74,8 @@ class Page:
     sessions: Sessions = field(init=False)
     desk: Desk = field(init=False)
     tallies: Tallies = field(init=False)
-    pulse: Pulse = field(init=False)
+    #: By what an open page is told of: "" what waits, "plans" the plans.
+    pulses: Mapping[str, Pulse] = field(init=False)
     people: People = field(init=False)
     slow: Slow = field(init=False)
     templates: Environment = field(init=False)
@@ -82,7 +84,8 @@ class Page:
         self.sessions = Sessions(str(self.door.root.path), self.kept)
         self.desk = Desk(self.door.root, self.door.settings)
         self.tallies = Tallies(self.door.root)
-        self.pulse = Pulse(self.door.root)
+        root = self.door.root
+        self.pulses = {"": Pulse(lambda: pulse.inboxes(root)), "plans": Pulse(lambda: pulse.plans(root))}
         self.people, self.slow = People(self.door.root), Slow()
         self.templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -99,6 +102,11 @@ class Page:
             return self.door.root.users()
         except PermissionError:
             return self.door.root.inboxes()
+
+    def end(self) -> None:
+        """The door ends."""
+        for each in self.pulses.values():
+            each.end()
 
     def has_link(self) -> bool:
         """Whether whoever runs the door signs in by a link: where one account does everything, and no people have
@@ -149,6 +157,7 @@ class Call:
         """A page for this person."""
         known: dict[str, Any] = {"session": self.session, "users": self.page.users(), "path": self.path, **PLAIN}
         known["part"] = next((part for start, part in _PARTS.items() if self.path.startswith(start)), "")
+        known["has_plans"] = is_used(self.page.door.root)
         if said := self.query.get("said"):
             known["notice"] = words.SAID.get(said, "")
             if said in ("approved", "rejected") and (of := self.query.get("of", "").partition("/"))[2]:
@@ -159,7 +168,7 @@ class Call:
 #: What a page has to say, beside what it shows.
 PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None, "part": ""}
 #: Which page of the navigation the others belong to, by how their address begins.
-_PARTS = {
+_PARTS = {"/plans": "/plans", 
     "/card/": "/", "/several": "/", "/entry/": "/record", "/brief": "/record", "/receipts": "/activity",
     "/verify": "/activity", "/put-back": "/status",
 }  # fmt: skip
@@ -198,7 +207,7 @@ def action(page: Page, handler: Handler) -> Callable[[Request], Any]:
     return handle
 
 
-_MESSAGE: dict[str, Any] = {"session": None, "users": [], "path": "", **PLAIN}
+_MESSAGE: dict[str, Any] = {"session": None, "users": [], "path": "", "has_plans": False, **PLAIN}
 
 
 def page_session(page: Page, request: Request) -> Session | None:

@@ -1,10 +1,11 @@
-"""Whether something has changed on disk that the pages show."""
+"""Whether something has changed on disk that the pages show: of the users' folders, or of the plans."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,19 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from ...core.paths import Root
+from ...plans.folder import PROBLEMS, plan_folders
 
-__all__ = ["LOOK", "Pulse"]
+__all__ = ["LOOK", "Pulse", "inboxes", "plans"]
 
 #: Seconds between two looks, as long as a page is open.
 LOOK = 0.25
 
 
 class Pulse:
-    """A value that changes whenever a folder or file does that the pages show; looked at once for all open pages."""
+    """A value that changes whenever one of some places does; looked at once for all open pages."""
 
-    def __init__(self, root: Root) -> None:
-        self._root = root
+    def __init__(self, places: Callable[[], Iterable[Path]]) -> None:
+        self._places = places
         self._at = -1e9
         self._value = ""
         self._lock = asyncio.Lock()
@@ -44,11 +46,23 @@ class Pulse:
     def _look(self) -> str:
         seen = []
         with suppress(OSError):
-            for user in self._root.inboxes():
-                place = self._root.place(user)
-                states = (place.state(name) for name in ("pending", "approved", "rejected", "undo", "problems"))
-                seen += [_stamp(path) for path in (*states, place.gate, place.ledger)]
+            seen = [_stamp(path) for path in self._places()]
         return format(hash(tuple(seen)) & 0xFFFFFFFFFFFF, "x")
+
+
+def inboxes(root: Root) -> Iterable[Path]:
+    """The folders and files that tell what waits, and what was decided. Raises OSError."""
+    for user in root.inboxes():
+        place = root.place(user)
+        yield from (place.state(name) for name in ("pending", "approved", "rejected", "undo", "problems"))
+        yield from (place.gate, place.ledger)
+
+
+def plans(root: Root) -> Iterable[Path]:
+    """The folders and files that tell where tasks stand. Raises OSError."""
+    yield from (root.plans, root.plans / PROBLEMS)
+    for folder in plan_folders(root):
+        yield from (folder.path, folder.plan, *folder.folders())
 
 
 def _stamp(path: Path) -> Any:

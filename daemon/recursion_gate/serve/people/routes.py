@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from ...clients.sessions import SessionFile
 from ..door import Door
-from . import activity, edit, inbox, live, propose, record, several, signing_in, status, taking_back
+from . import activity, edit, inbox, live, plans, propose, record, several, signing_in, status, taking_back
 from .page import HEADERS, Call, Page, action, signed_in
 
 __all__ = ["people"]
@@ -60,6 +60,12 @@ def people(door: Door, kept: SessionFile) -> tuple[Page, list[BaseRoute]]:
         act("/verify", activity.verify),
         show("/status", status.status),
         act("/put-back", status.put_back),
+        show("/plans", plans.plans),
+        act("/plans/problems/put-back", plans.put_back),
+        show("/plans/{plan}", plans.plan),
+        show("/plans/{plan}/picture.svg", plans.picture),
+        show("/plans/{plan}/{task}", plans.task),
+        act("/plans/{plan}/{task}/move", plans.move),
         show("/keys", _keys),
         _Elsewhere("/{path:path}", signed_in(page, _nothing), methods=["GET"]),
     ]

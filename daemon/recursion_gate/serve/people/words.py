@@ -10,7 +10,7 @@ from ...core.text import count
 from ...core.words import CATEGORY_OF
 from ...formats.record_edit import clean, fold
 
-__all__ = ["CONTEXT", "DETAILS", "FILTERS", "SAID", "age", "section"]
+__all__ = ["CONTEXT", "DETAILS", "FILTERS", "SAID", "age", "left", "section"]
 
 #: What is said on the page that follows a form, by the word in its address: never words from the address itself.
 SAID = {
@@ -23,6 +23,10 @@ SAID = {
     "to-decide": "This is the card for it: approve it to have it carried out.",
     "forgotten": "It is forgotten.",
     "forget-asked": "Asked for: it is erased as soon as the daemon has done it.",
+    "moved-waiting": "It waits, and is tried again as soon as nothing is in its way.",
+    "moved-failed": "It is taken out: nobody works on it until somebody puts it back.",
+    "moved-done": "It counts as done: what needs it can go on.",
+    "plan-put-back": "Put back: the daemon makes its tasks.",
     "put-back": "Put back: the daemon reads it as a new drop.",
     "signed-out": "You are signed out.",
     "gone": "That card is decided or gone. This is the next one.",
@@ -72,6 +76,18 @@ def age(created_at: str, now: datetime | None = None) -> str:
     return "just now" if seconds > -60 else created_at[:10]
 
 
+def left(ends: str, now: datetime | None = None) -> str:
+    """``in 12 minutes``: how long until then, roughly; "now" where it is past."""
+    try:
+        seconds = (datetime.fromisoformat(ends).astimezone(UTC) - (now or datetime.now(UTC))).total_seconds()
+    except ValueError:
+        return ""
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size:
+            return f"in {count(int(seconds // size), name)}"
+    return "now"
+
+
 def section(value: str | None) -> str:
     """``IX-A knowledge``, or that it has none."""
     return f"{value} {CATEGORY_OF[value]}" if value in CATEGORY_OF else "evidence only"
@@ -97,6 +113,7 @@ def _moment(instant: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "age": age,
+    "left": left,
     "section": section,
     "short": short,
     "visible": clean,

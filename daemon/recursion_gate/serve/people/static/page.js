@@ -155,26 +155,43 @@
 
   const updateList = (old, made) => {
     const wanted = [...made.children];
+    const ids = new Set(wanted.map((item) => item.id));
     const known = new Map([...old.children].map((item) => [item.id, item]));
+    known.forEach((item) => { // first: what stays need not be moved then, which would take the focus from it
+      if (ids.has(item.id)) return;
+      const held = item.contains(document.activeElement);
+      const next = item.nextElementSibling ?? item.previousElementSibling;
+      item.remove();
+      if (held) next?.querySelector(".text")?.focus({ preventScroll: true });
+    });
     wanted.forEach((item, at) => {
       const mine = known.get(item.id);
-      known.delete(item.id);
       if (!mine) old.insertBefore(item, old.children[at] ?? null);
       else {
         if (old.children[at] !== mine) old.insertBefore(mine, old.children[at] ?? null);
         if (mine.innerHTML !== item.innerHTML && !mine.contains(document.activeElement)) mine.innerHTML = item.innerHTML;
       }
     });
-    known.forEach((item) => {
-      const held = item.contains(document.activeElement);
-      const next = item.nextElementSibling ?? item.previousElementSibling;
-      item.remove();
-      if (held) next?.querySelector(".text")?.focus({ preventScroll: true });
-    });
+  };
+
+  // Each [data-part] is put in its place by its id; where it says "hidden", only whether it is shown.
+  const updateParts = (page) => {
+    for (const mine of document.querySelectorAll("[data-part]")) {
+      const now = page.getElementById(mine.id);
+      if (!now) continue;
+      mine.hidden = now.hidden;
+      if (mine.dataset.part === "hidden") continue;
+      if (mine.matches("img")) { if (mine.getAttribute("src") !== now.getAttribute("src")) mine.src = now.getAttribute("src"); }
+      else if (mine.matches(".list")) updateList(mine, now);
+      else if (mine.innerHTML !== now.innerHTML && !mine.contains(document.activeElement)) mine.innerHTML = now.innerHTML;
+    }
+    const seen = document.querySelector("[data-shown]");
+    if (seen && seen.dataset.shown !== page.querySelector("[data-shown]")?.dataset.shown) sayChanged("This task has moved since you saw it.");
   };
 
   const update = (page) => {
     document.title = page.title;
+    updateParts(page);
     const old = document.getElementById("live");
     const made = page.getElementById("live");
     if (old && made) {
@@ -193,7 +210,8 @@
     }
   };
 
-  const isLive = document.body.hasAttribute("data-live") && (card || location.pathname === "/");
+  const events = document.body.dataset.live;
+  const isLive = events && (card || location.pathname === "/" || document.querySelector("[data-part], [data-shown]"));
   if (isLive && "EventSource" in window) {
     let last = null;
     let busy = false;
@@ -212,7 +230,7 @@
       } while (again);
       busy = false;
     };
-    const source = new EventSource("/events");
+    const source = new EventSource(events);
     source.addEventListener("message", (event) => {
       if (last !== null && event.data !== last) look();
       last = event.data;
