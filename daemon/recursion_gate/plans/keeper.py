@@ -17,7 +17,7 @@ from ..core.settings import Settings
 from ..disk import atomic
 from ..disk.untrusted import Mark
 from .apply import apply, make_folders, set_aside
-from .book import BadPlan, marks, read_plan
+from .book import BadPlan, marks, parse_plan
 from .check import conflicts_of, findings
 from .drops import take_drops
 from .folder import PlanFolder, TaskName, plan_folders
@@ -90,7 +90,7 @@ class Keeper:
         its = marks(folder)
         known = self._plans.get(folder.name)
         if known is None or known[0] != its:
-            plan = read_plan(folder)
+            plan = parse_plan(folder)
             if plan.plan != folder.name:
                 raise BadPlan(
                     f"plans/{folder.name}/plan.yaml", f"it names another plan, '{plan.plan}'", "Set it right."
