@@ -168,9 +168,9 @@ class Call:
 #: What a page has to say, beside what it shows.
 PLAIN: dict[str, Any] = {"notice": "", "error": "", "undo": None, "part": ""}
 #: Which page of the navigation the others belong to, by how their address begins.
-_PARTS = {"/plans": "/plans", 
+_PARTS = {
     "/card/": "/", "/several": "/", "/entry/": "/record", "/brief": "/record", "/receipts": "/activity",
-    "/verify": "/activity", "/put-back": "/status",
+    "/verify": "/activity", "/put-back": "/status", "/plans/": "/plans",
 }  # fmt: skip
 
 Handler = Callable[[Call], Response]
