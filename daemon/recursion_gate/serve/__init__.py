@@ -15,5 +15,5 @@
 Starlette and uvicorn come with the extra ``serve``.
 
 May import: core, disk, permissions, formats, store, clients,
-reading, service, schemas, sources, admin, audit, doctor.
+reading, service, schemas, sources, admin, audit, doctor, plans.
 """
