@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from recursion_gate.core.paths import TEMP_NAME
 from recursion_gate.disk import atomic
-from recursion_gate.disk.deliver import deliver
+from recursion_gate.disk.deliver import Delivery, deliver, deliver_all
 
 OLD, NEW = b"old bytes\n", b"new bytes, and more of them\n"
 
@@ -374,6 +374,39 @@ def test_a_delivery_that_fails_at_any_call_is_not_there_or_whole(
         for left in tmp_path.iterdir():
             assert left.name.startswith(".") or left.read_bytes() == NEW
             left.unlink()
+
+
+def test_of_several_each_is_synced_before_it_has_its_name_and_the_folder_once_after_all(
+    tmp_path: Path, story: Story
+) -> None:
+    made = deliver_all([Delivery(tmp_path, name, NEW) for name in ("a.md", "b.md", "c.md")])
+    assert made == [tmp_path / "a.md", tmp_path / "b.md", tmp_path / "c.md"]
+    assert [p.read_bytes() for p in made if isinstance(p, Path)] == [NEW] * 3
+    kept = [name for name in story.names if name in ("write", "fsync", "link")]
+    assert kept == ["write"] * 3 + ["fsync"] * 3 + ["link"] * 3 + ["fsync"]
+    assert sorted(os.listdir(tmp_path)) == ["a.md", "b.md", "c.md"]
+    assert deliver_all([Delivery(tmp_path, "a.md", OLD)] * 2) == [tmp_path / "a-2.md", tmp_path / "a-3.md"]
+
+
+def test_several_that_fail_at_any_call_are_not_there_or_whole_and_tell_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fds, folders = _fds(), [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    told: list[Path | OSError] = []
+
+    def run() -> None:
+        told[:] = deliver_all([Delivery(folder, "a.md", NEW) for folder in folders])
+
+    for _ in _errors(monkeypatch, run):
+        assert _fds() == fds
+        assert sum(isinstance(each, OSError) for each in told) == 1, told
+        for folder, outcome in zip(folders, told, strict=True):
+            assert isinstance(outcome, OSError) or outcome.read_bytes() == NEW
+            for left in folder.iterdir():
+                assert left.name.startswith(".") or left.read_bytes() == NEW
+                left.unlink()
 
 
 # -- folders, moving, removing --------------------------------------------------------------------------------------

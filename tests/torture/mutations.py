@@ -155,7 +155,7 @@ MUTATIONS = (
     Mutation(
         "the command `stage` returns before its drop has a durable name",
         "disk/deliver.py",
-        "    if sync:\n        _sync_name(target, folder)\n    return Path(target)\n",
+        "    if sync:\n        _sync_names([target], folder)\n    return Path(target)\n",
         "    return Path(target)\n",
         f"{_POWER}::test_a_drop_that_was_staged_is_on_disk_when_the_command_returns",
     ),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +24,24 @@ from ..core.model import Candidate, instant, short_hash
 from ..core.paths import Root
 from ..core.receipt import canonical
 from ..core.settings import Settings
-from ..disk.deliver import deliver
+from ..disk.deliver import Delivery, deliver_all
 from ..formats import drops
 from ..formats.drops import Proposal
 from ..formats.triggers import as_staged
 from .keys import Keys, Used
 from .stage import NoInbox, NotAllowed, source_slug
 
-__all__ = ["KeyTaken", "NotItsSource", "Proposed", "drop_name", "key_id", "propose"]
+__all__ = [
+    "KeyTaken",
+    "NotItsSource",
+    "Prepared",
+    "Proposed",
+    "drop_name",
+    "key_id",
+    "prepare",
+    "propose",
+    "propose_all",
+]
 
 #: The ids that are made here, of a proposal with a key and of one without; several in one proposal are numbered.
 _MADE = re.compile(r"((?:key|door)-[a-z0-9]{20})(-\d+)?")
@@ -63,6 +75,42 @@ class Proposed:
     again: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A proposal that was checked, and is to be put on disk."""
+
+    user: str
+    source: str
+    delivery: Delivery
+    read: Sequence[Proposal]
+    #: Of the candidates, in order.
+    ids: Sequence[str]
+    settings: Settings
+    #: Whether the same was proposed before, under the same key.
+    again: bool
+
+    def taken(self, path: Path) -> Proposed:
+        """What it is once its drop is on disk."""
+        at = self.delivery.mtime_ns or 0
+        moment = instant(datetime.fromtimestamp(at / 1e9, UTC))  # the daemon takes it from the drop's time
+        made = []
+        for proposal, candidate, each in zip(self.read, as_staged(self.read, self.settings), self.ids, strict=True):
+            fields = {"id": each, "source": self.source}
+            made.append(
+                candidate.model_copy(
+                    update=fields if "created_at" in proposal.given else fields | {"created_at": moment}
+                )
+            )
+        return Proposed(tuple(made), path, self.again)
+
+    def why_not(self, error: OSError) -> Exception:
+        """Why its drop could not be put on disk."""
+        inbox = str(self.delivery.folder)
+        if isinstance(error, PermissionError):
+            return NotAllowed(self.user, inbox)
+        return OSError(error.errno, error.strerror, inbox)  # not the temporary name, or none at all
+
+
 def propose(
     root: Root,
     user: str,
@@ -77,9 +125,37 @@ def propose(
     """Propose what the JSON `data` says: one entry, or with the form ``jsonl`` one on each line, all or none. It is on
     disk, as one drop, when this returns. Without `keys` nothing is remembered but by the ids: another proposal under an
     old key is refused by the daemon, not here. Raises Refusal, NotItsSource, KeyTaken, NoInbox, NotAllowed, OSError."""
-    place = root.place(user)
-    if not place.inbox.is_dir() or place.inbox.is_symlink():
-        raise NoInbox(user, str(place.inbox))
+    (made,) = propose_all([prepare(root, user, source, data, settings, keys, form=form, key=key)])
+    if isinstance(made, Exception):
+        raise made
+    return made
+
+
+def propose_all(prepared: Sequence[Prepared]) -> list[Proposed | Exception]:
+    """Put several proposals on disk, a drop each, in about the time that one of them takes. Of each what it is then, or
+    why it is not on disk: NotAllowed, OSError."""
+    found: list[Proposed | Exception] = []
+    for each, path in zip(prepared, deliver_all([each.delivery for each in prepared]), strict=True):
+        found.append(each.why_not(path) if isinstance(path, OSError) else each.taken(path))
+    return found
+
+
+def prepare(
+    root: Root,
+    user: str,
+    source: str,
+    data: bytes,
+    settings: Settings,
+    keys: Keys | None,
+    *,
+    form: Literal["json", "jsonl"] = "json",
+    key: str | None = None,
+) -> Prepared:
+    """Check what is to be proposed, and note its key. The arguments and errors are those of `propose`; nothing is
+    dropped yet."""
+    inbox = str(root.place(user).inbox)
+    if not _is_folder(inbox):
+        raise NoInbox(user, inbox)
     now = time.time_ns() // 1_000_000 * 1_000_000  # as an instant shows it
     read = drops.parse(f"door.{form}", data, now, settings)
     for proposal in read:
@@ -93,21 +169,8 @@ def propose(
     single = form == "json" and ids[0] != base and key is None
     name = drop_name(source, ids[0]) if single else f"{source_slug(source)}-{base}.{form}"
     used = _use(keys, user, source, read, key and base, name, now)
-    at = used.at if used else now
-    try:
-        path = deliver(place.inbox, name, _drop(read, ids, source), mtime_ns=at)
-    except PermissionError:
-        raise NotAllowed(user, str(place.inbox)) from None
-    except OSError as err:
-        raise OSError(err.errno, err.strerror, str(place.inbox)) from err  # not the temporary name, or none at all
-    moment = instant(datetime.fromtimestamp(at / 1e9, UTC))  # the daemon takes it from the drop's time
-    candidates = (
-        candidate.model_copy(
-            update={"id": each, "source": source} | ({} if "created_at" in proposal.given else {"created_at": moment})
-        )
-        for proposal, candidate, each in zip(read, as_staged(read, settings), ids, strict=True)
-    )
-    return Proposed(tuple(candidates), path, used is not None and used.again)
+    delivery = Delivery(inbox, name, _drop(read, ids, source), used.at if used else now)
+    return Prepared(user, source, delivery, read, ids, settings, used is not None and used.again)
 
 
 def key_id(source: str, key: str) -> str:
@@ -121,6 +184,14 @@ def drop_name(source: str, candidate_id: str) -> str:
     made = _MADE.fullmatch(candidate_id)
     stem = made[1] if made else f"id-{short_hash(candidate_id.encode(), 16)}"
     return f"{source_slug(source)}-{stem}.{'jsonl' if made and made[2] else 'json'}"
+
+
+def _is_folder(path: str) -> bool:
+    """Whether there is a folder, and no link to one, at `path`."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _use(

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..clients.propose import Proposed, propose
+from ..clients.propose import Prepared, Proposed, prepare
 from ..clients.tokens import Grant
 from ..schemas.registry import schema
 from .door import Door, user_of
@@ -18,10 +18,12 @@ from .guard import grant_of
 from .operations import Handler, Operation, Parameter
 from .problems import Problem
 
-__all__ = ["KEY", "USER", "operations"]
+__all__ = ["KEY", "USER", "operations", "propose"]
 
 _JSON, _LINES = "application/json", "application/x-ndjson"
 _FORMS: dict[str, Literal["json", "jsonl"]] = {_JSON: "json", _LINES: "jsonl", "application/jsonl": "jsonl"}
+#: From so many bytes on a body takes longer to read than to write.
+_LARGE = 16_384
 _KEY = re.compile(r"[!-~]{1,200}")
 
 USER = (
@@ -47,12 +49,24 @@ def operations(door: Door) -> list[Operation]:
         user = user_of(grant, request.query_params, request.headers)
         form, key = _form(request), _key(request)
         data = await request.body()
-        made: Proposed = await run_in_threadpool(
-            propose, door.root, user, grant.source, data, door.settings, door.keys, form=form, key=key
-        )
+        made = await propose(door, user, grant.source, data, form=form, key=key)
         return _created(made, form, door, user, grant)
 
     return [_described(propose_entries)]
+
+
+async def propose(
+    door: Door, user: str, source: str, data: bytes, *, form: Literal["json", "jsonl"] = "json", key: str | None = None
+) -> Proposed:
+    """Propose at `door`: on disk when this returns. Raises as `clients.propose.propose`."""
+
+    def checked() -> Prepared:
+        return prepare(door.root, user, source, data, door.settings, door.keys, form=form, key=key)
+
+    if len(data) > _LARGE:  # others do not wait until it is read
+        made = await run_in_threadpool(checked)
+        return await door.writer.propose(lambda: made)
+    return await door.writer.propose(checked)
 
 
 def _described(propose_entries: Handler) -> Operation:

@@ -16,6 +16,7 @@ from ..core.settings import Settings
 from ..disk.lock import is_held, is_surely_free
 from .pace import Pace
 from .problems import Problem
+from .writer import Writer
 
 __all__ = ["NOTICE", "NO_DAEMON", "Door", "Limits", "user_of"]
 
@@ -52,6 +53,7 @@ class Door:
     #: Names, beside those of this computer, under which the door is called, without a port.
     hosts: frozenset[str] = frozenset()
     keys: Keys = field(default_factory=Keys)
+    writer: Writer = field(default_factory=Writer)
     tokens: Tokens = field(init=False)
     pace: Pace = field(init=False)
     _daemon: tuple[float, bool] = field(init=False, default=(-1e9, True))

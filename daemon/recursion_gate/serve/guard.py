@@ -128,7 +128,8 @@ class Guard:
                 return await receive()
             left = min(limits.patience, began + limits.body_seconds - time.monotonic())
             try:
-                message = await asyncio.wait_for(receive(), max(left, 0.001))
+                async with asyncio.timeout(max(left, 0.001)):
+                    message = await receive()
             except TimeoutError:
                 raise Problem(408, "the body came too slowly", headers=close) from None
             come[0] += len(message.get("body", b""))
