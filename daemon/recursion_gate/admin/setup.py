@@ -8,23 +8,20 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from ..core.errors import GateError, Refusal
-from ..core.paths import NO_USERS, RECORD_FILES, STATES, Root, valid_user
+from ..core.errors import GateError
+from ..core.paths import NO_USERS, RECORD_FILES, SEED_RECEIPTS, STATES, Root, valid_user
 from ..core.settings import Lanes, load_settings
 from ..core.text import printable
 from ..disk import atomic
-from ..disk.untrusted import look
 from ..store import read_me
+from ..store.seed_receipts import as_lines
+from .brought import NotBrought, decisions_in, record_in
 
 __all__ = ["BadName", "BadUser", "add_user", "check_name", "make_root", "set_lanes"]
 
 
 #: Names that Windows keeps for devices, whatever stands behind a dot.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
-
-
-#: The most bytes of a Record file that is brought from elsewhere.
-_RECORD_LIMIT = 16 << 20
 
 
 @dataclass(eq=False)
@@ -80,36 +77,19 @@ def check_name(name: str) -> None:
         raise BadName(name, "cannot be a folder's name on Windows, where some may open the inbox through a share")
 
 
-def _record_in(folder: Path, name: str) -> dict[str, bytes]:
-    """The Record files in `folder`, as they are. Raises BadUser where there is none, or one is no text; OSError."""
-    found: dict[str, bytes] = {}
-    for file in RECORD_FILES:
-        try:
-            found[file] = look(folder / file, _RECORD_LIMIT).data
-            found[file].decode("utf-8")
-        except FileNotFoundError:
-            continue
-        except Refusal as err:
-            raise BadUser(name, f"cannot be added: {folder / file}: {err.problem}") from None
-        except UnicodeDecodeError:
-            raise BadUser(name, f"cannot be added: {folder / file} is not UTF-8 text") from None
-    if not found:
-        raise BadUser(name, f"cannot be added: there is no Record in {folder}, none of {', '.join(RECORD_FILES)}")
-    return found
-
-
 def add_user(root: Root, name: str, *, agents: str | None = None, record: Path | None = None) -> list[Path]:
     """Add the user `name` from ``users/_template/`` (contract: "Commands", `user add`): the Record, an inbox with its
     folders, a place for receipts. Gives what was made; an inbox that is there already is kept with what is in it.
 
     The user's folder appears in one step, whole and with the owners of the lanes, since a running daemon takes up a
     user as soon as it is there. `agents` is the group of this user's agents, where they are others than those of all
-    users. `record` is a folder with the Record that the user starts with, from another instance; a file that is not
-    there comes from the template. Raises BadUser, BadLanes, BadSettings, OSError.
+    users. `record` is a folder with the Record that the user starts with, from another instance, and perhaps that one's
+    receipts; a file of the Record that is not there comes from the template. Raises BadUser, BadLanes, BadSettings,
+    OSError.
     """
     check_name(name)
     place = root.place(name)
-    brought = _record_in(record, name) if record is not None else {}
+    brought = _brought(record, name) if record is not None else {}
     if os.path.lexists(place.home):
         raise BadUser(name, f"is there already: {place.display_path(place.home)}/")
     taken = [user for user in root.users() if user.casefold() == name.casefold()]
@@ -134,7 +114,7 @@ def add_user(root: Root, name: str, *, agents: str | None = None, record: Path |
     read_me.put(place)
     new = root.homes / f".{name}.new"  # left by a stop half-way, it is completed
     atomic.make_folder(new)
-    for file in RECORD_FILES:
+    for file in (*RECORD_FILES, SEED_RECEIPTS):
         source = root.template / file
         if file in brought:
             atomic.create(new / file, brought[file], sync=True)
@@ -149,6 +129,16 @@ def add_user(root: Root, name: str, *, agents: str | None = None, record: Path |
     atomic.move(new, place.home)
     atomic.sync_folder(root.homes)
     return [place.home, *made]
+
+
+def _brought(folder: Path, name: str) -> dict[str, bytes]:
+    """The files that a user starts with: the Record in `folder`, what its receipts tell. Raises BadUser, OSError."""
+    try:
+        found = record_in(folder)
+        decisions = decisions_in(folder, found)
+    except NotBrought as err:
+        raise BadUser(name, f"cannot be added: {err}") from None
+    return found | ({SEED_RECEIPTS: as_lines(decisions)} if decisions else {})
 
 
 def _with_agents(lanes: Lanes | None, user: str, group: str) -> Lanes:

@@ -51,7 +51,9 @@ def _print(found: Any) -> None:
             say(f"{name}: {one_line(value if isinstance(value, str) else str(value), 300)}", "  > ", "  > ")
     for decided in found.decisions:
         _print_decision(decided)
-    if found.decided is None:
+    for there in found.before:
+        say(f"{there.merged_at}  merged as {there.candidate_id}, where the Record was brought from")
+    if found.decided is None and not found.before:
         say("It waits at the gate: nobody has decided yet." if not found.decisions else "It waits at the gate again.")
     for other, what in ((found.supersedes, "it supersedes"), (found.retracts, "it retracts")):
         if other is not None:

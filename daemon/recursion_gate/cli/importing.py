@@ -13,9 +13,10 @@ from .options import complete_user, json_option, one_user
 from .output import one_line, print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
+    from ..core.paths import Root
     from ..sources.run import Line, Report, Request
 
-__all__ = ["import_", "instant_option"]
+__all__ = ["import_", "import_all", "instant_option"]
 
 #: So many entries a dry run shows, on a terminal and as JSON.
 _SHOWN, _LISTED = 200, 10_000
@@ -93,6 +94,20 @@ def import_(
         print_json(_answer(request, report, lines))
     else:
         _print(request, report, lines)
+
+
+def import_all(root: Root, file: Path, form: str, user: str, unsaid: str = "") -> None:
+    """Import a file of this form as it is, and say what came of it, but for one reason to leave something out. Raises
+    GateError, OSError."""
+    from ..core.settings import load_settings
+    from ..sources.entry import Options
+    from ..sources.file import SourceFile
+    from ..sources.run import Request, import_file
+
+    request = Request(SourceFile(file), form, user, Options())
+    report = import_file(request, root, load_settings(root))
+    report.reasons.pop(unsaid, None)
+    _print(request, report, [])
 
 
 def _run(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..core.paths import Root
+from ..core.text import count
 from . import root_of
 from .options import json_option
 from .output import print_json
@@ -104,14 +105,15 @@ def user() -> None:
     "--record",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Start with the Record in DIR, of a user of another instance, instead of the template's.",
+    help="Start as a user of another instance: with the Record in DIR, and what waits at the gate there.",
 )
 @click.pass_context
 def _add(ctx: click.Context, name: str, agents: str | None, record: Path | None) -> None:
     """Add a user from users/_template/.
 
     A daemon that runs takes the user up at once. The inbox may be there already: what was dropped into it is staged.
-    With --record the files self*.md in DIR are copied byte for byte; what waits there comes with 'import DIR'.
+    With --record the files self*.md in DIR are copied byte for byte, what waits at the gate there is proposed here, and
+    'history' knows what the receipts there tell (docs/sources.md). Nothing in DIR is changed.
 
     \b
     Examples:
@@ -124,6 +126,29 @@ def _add(ctx: click.Context, name: str, agents: str | None, record: Path | None)
     root = root_of(ctx)
     setup.add_user(root, name, agents=agents, record=record)
     click.echo(f"user {name}: added; agents drop into {root.place(name).inbox}/")
+    if record is not None:
+        _bring_what_waits(root, name, record)
+
+
+def _bring_what_waits(root: Root, name: str, record: Path) -> None:
+    """Propose what waits at the gate of the user whose Record was brought."""
+    from ..core.errors import GateError
+    from ..core.paths import GATE_NAME
+    from ..sources.companion_self import RECORD_STAYS
+    from ..store import seed_receipts
+    from .importing import import_all
+
+    known = len(seed_receipts.read(root.place(name)))
+    if known:
+        click.echo(f"  'history' knows {count(known, 'entry', 'entries')} from the receipts there")
+    if not (record / GATE_NAME).is_file():
+        return
+    try:
+        import_all(root, record, "companion-self", name, RECORD_STAYS)
+    except (GateError, OSError) as err:
+        raise click.ClickException(
+            f"the user is added, but not what waits there: {err}\nThen: recursion-gate import {record} --user {name}"
+        ) from err
 
 
 @user.command("remove")

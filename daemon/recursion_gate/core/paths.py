@@ -21,6 +21,7 @@ __all__ = [
     "NO_USERS",
     "READ_ME",
     "RECORD_FILES",
+    "SEED_RECEIPTS",
     "STATES",
     "TEMP_NAME",
     "Place",
@@ -43,6 +44,9 @@ GATE_NAME = "recursion-gate.json"
 
 #: The receipts of one user, in ``receipts/<user>/``.
 LEDGER_NAME = "merge-receipts.jsonl"
+
+#: What was decided about a Record before it came here, in ``users/<user>/``.
+SEED_RECEIPTS = "seed-receipts.jsonl"
 
 #: The name of a file while the daemon writes it. One for each folder is enough: there is one writer.
 TEMP_NAME = ".recursion-gate.tmp"
@@ -138,6 +142,11 @@ class Place:
     @property
     def gate(self) -> Path:
         return self.home / GATE_NAME
+
+    @property
+    def seed_receipts(self) -> Path:
+        """What was decided about the Record before it came here; only there where it was brought from elsewhere."""
+        return self.home / SEED_RECEIPTS
 
     @property
     def receipts(self) -> Path:

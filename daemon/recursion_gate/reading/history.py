@@ -12,7 +12,7 @@ from ..core.model import Candidate, act_key, id_hash, looks_like_act_id
 from ..core.receipt import Receipt
 from ..formats.record_change import standing
 from ..formats.record_edit import whole_lines
-from ..store import jsonl
+from ..store import jsonl, seed_receipts
 from .answer import Answer, AsOf
 from .snapshot import Snapshot
 
@@ -85,6 +85,13 @@ class Related(Answer):
     text: str | None = Field(description="null where it was forgotten.")
 
 
+class Before(Answer):
+    """What the instance that the Record was brought from tells of an entry."""
+
+    candidate_id: str
+    merged_at: str = Field(description="When it was merged there.")
+
+
 State = Literal["waiting", "approved", "rejected", "superseded", "retracted", "forgotten"]
 
 
@@ -104,6 +111,10 @@ class HistoryAnswer(Answer):
     retracts: Related | None = Field(description="The entry that it took out of the Record.")
     gone: list[Related] = Field(
         description="What superseded or retracted it, what superseded or retracted that, and so on; empty if it stands."
+    )
+    before: list[Before] = Field(
+        description="Of an entry that came with a Record from elsewhere: its decision there. (The companion-self app "
+        "could give one id twice.)"
     )
     lines: list[Line]
     linked: list[Related] = Field(description="Approved entries that rest on the same evidence.")
@@ -170,8 +181,7 @@ def history(snapshot: Snapshot, given: str) -> HistoryAnswer:
     if story.own:
         waiting = next((c for c in snapshot.gate if c.id == story.own[-1].candidate_id), None)
     elif waiting is None:
-        seed = any(e.id == given for e in (*snapshot.record.evidence, *snapshot.record.struck))
-        raise Unknown(given, snapshot.user, seed=seed)
+        return _brought(snapshot, given)
     decisions = [_decided(receipt) for receipt in story.own]
     last = story.own[-1] if story.own else None
     stands = last if last is not None and last.action != "undone" else None
@@ -195,8 +205,40 @@ def history(snapshot: Snapshot, given: str) -> HistoryAnswer:
         supersedes=_target(story, stands.supersedes) if stands and stands.supersedes else None,
         retracts=_target(story, stands.retracts) if stands and stands.retracts else None,
         gone=[_related(r) for r in gone],
+        before=[],
         lines=list(_lines(snapshot, stands, story.linked.values())) if stands and is_approved else [],
         linked=[_related(r) for r in story.linked.values()] if is_approved or forgotten else [],
+        as_of=AsOf.of(snapshot),
+    )
+
+
+def _brought(snapshot: Snapshot, given: str) -> HistoryAnswer:
+    """The story of an entry that came with the Record from elsewhere. Raises Unknown; Parked, OSError."""
+    before = [each for each in seed_receipts.read(snapshot.place) if given in (each.evidence_id, each.candidate_id)]
+    acts = {each.evidence_id for each in before if each.evidence_id} or {given}
+    named = [(e.id, e.line) for e in (*snapshot.record.evidence, *snapshot.record.struck) if e.id in acts]
+    if not before or not named:
+        raise Unknown(given, snapshot.user, seed=bool(named))
+    places = [("self-evidence.md", line) for _, line in named]
+    entries = [*snapshot.record.dimensions().values(), *snapshot.record.skills.values()]
+    places += [(each.file, each.line) for those in entries for each in those if acts & {*each.evidence_ids}]
+    return HistoryAnswer(
+        user=snapshot.user,
+        candidate_id=before[-1].candidate_id,
+        evidence_id=named[-1][0],
+        state="approved",
+        proposed=None,
+        decided=None,
+        decisions=[],
+        supersedes=None,
+        retracts=None,
+        gone=[],
+        before=[Before(candidate_id=each.candidate_id, merged_at=each.merged_at) for each in before],
+        lines=[
+            Line(file=file, line=snapshot.texts[file].splitlines()[number - 1], number=number, stands=True)
+            for file, number in places
+        ],
+        linked=[],
         as_of=AsOf.of(snapshot),
     )
 

@@ -13,9 +13,12 @@ from .entry import BadSource, Entry, Item, LeftOut, Options
 from .file import Empty, SourceFile
 from .json_items import from_lines, whole
 
-__all__ = ["ABOUT", "extract", "identify"]
+__all__ = ["ABOUT", "RECORD_STAYS", "extract", "identify"]
 
 ABOUT = "a companion-self user (folder users/NAME): the candidates at its gate"
+
+#: Why its Record is left out.
+RECORD_STAYS = "its Record is no proposal: a new user can start with it, 'recursion-gate user add NAME --record DIR'"
 
 _FIELDS = set(Drop.model_fields) - {"status"}
 
@@ -36,10 +39,7 @@ def extract(file: SourceFile, options: Options) -> Iterator[Item]:
     for number, each in enumerate(_gate(home), 1):
         yield _entry(each, f"candidate {number}", decided)
     if any((home / name).is_file() for name in RECORD_FILES):
-        yield LeftOut(
-            home.name,
-            "its Record is no proposal: a new user can start with it, 'recursion-gate user add NAME --record DIR'",
-        )
+        yield LeftOut(home.name, RECORD_STAYS)
 
 
 def _homes(path: Path) -> list[Path]:

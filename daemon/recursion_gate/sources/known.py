@@ -14,7 +14,7 @@ from ..core.errors import Parked
 from ..core.paths import Place, Root
 from ..core.receipt import Receipt
 from ..disk.untrusted import open_plain
-from ..store import gate_reader, jsonl
+from ..store import gate_reader, jsonl, seed_receipts
 from ..store.index import Decided, copied
 
 __all__ = ["FILE_NAME", "Known", "State", "known"]
@@ -37,6 +37,10 @@ class Known:
         self._waiting: set[str] = set()
         self.gate_size = 0
         self._size, self._head = 0, ""
+        #: When the candidates were merged that came with the Record, at the instance that it was brought from.
+        self._brought: dict[str, str] = {}
+        with self._or_unseen("the Record"):
+            self._brought = {each.candidate_id: each.merged_at for each in seed_receipts.read(place)}
         # In this order: an entry leaves the inbox only once it is at the gate, and the gate only once it is decided.
         with self._or_unseen("the inbox"):
             self._waiting.update(_in_inbox(place))
@@ -67,7 +71,7 @@ class Known:
             return "waits"
         receipt = self.receipt(entry_id)
         if receipt is None:
-            return "new"
+            return "approved" if entry_id in self._brought else "new"
         return "waits" if receipt.action == "undone" else receipt.action
 
     def receipt(self, entry_id: str) -> Receipt | None:
@@ -81,6 +85,15 @@ class Known:
         if found is None:
             raise Parked(self._place.display_path(self._place.ledger), "the receipts changed meanwhile", "Do it again")
         return found
+
+    def message(self, entry_id: str) -> str:
+        """What became of an entry that is not new, in words. Raises Parked, OSError."""
+        receipt = self.receipt(entry_id)
+        if receipt is not None:
+            return f"{receipt.action} on {receipt.at[:10]}" + (f": {receipt.reason}" if receipt.reason else "")
+        if entry_id in self._brought and entry_id not in self._waiting:
+            return f"merged on {self._brought[entry_id][:10]}, where the Record was brought from"
+        return "it waits already"
 
     def add(self, entry_id: str) -> None:
         """This one waits from now on."""

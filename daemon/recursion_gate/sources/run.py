@@ -251,10 +251,7 @@ def _looked_up(
         number += 1
     if state == "new":
         return line, drop
-    receipt = there.receipt(str(drop["id"]))
-    reason = f": {receipt.reason}" if receipt is not None and receipt.reason else ""
-    why = f"{receipt.action} on {receipt.at[:10]}{reason}" if receipt is not None else "it waits already"
-    return Line(state, line.where, line.candidate, why), None
+    return Line(state, line.where, line.candidate, there.message(str(drop["id"]))), None
 
 
 class _Room:

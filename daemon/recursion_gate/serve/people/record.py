@@ -112,7 +112,7 @@ def entry(call: Call, error: str = "", status: int = 200) -> Response:
         error=error, skills=SKILLS, sections=CATEGORY_OF,
         can_change=stands and found is not None and found.act is not None, now=found.receipt if found else None,
         can_undo=last is not None and last.action in ("approved", "rejected") and told.state != "waiting",
-        can_forget=told.state != "forgotten",
+        can_forget=told.state != "forgotten" and not told.before,
     )  # fmt: skip
 
 
