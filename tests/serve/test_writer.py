@@ -45,7 +45,12 @@ async def together(writer: Writer, *jobs: Callable[[], Prepared]) -> list[Propos
 def test_what_comes_together_is_synced_together(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     sync = atomic.sync_folder
-    monkeypatch.setattr(atomic, "sync_folder", lambda folder: (synced.append(str(folder)), sync(folder)))
+
+    def noted(folder: str) -> None:
+        synced.append(folder)
+        sync(folder)
+
+    monkeypatch.setattr(atomic, "sync_folder", noted)
     jobs = [proposal(root, f"Learned the {n}th letter.") for n in range(20)]
     made = asyncio.run(together(Writer(), *jobs))
     assert synced == [str(root.place("alex").inbox)]

@@ -179,6 +179,79 @@ def test_a_chat_in_its_archive_is_found_and_its_dates_are_asked_about(tmp_path: 
     assert 'in "WhatsApp Chat - Dad"' in found[0] or 'in "Dad"' in found[0]
 
 
+def whatsapp(tmp_path: Path, name: str, text: str) -> list[Line]:
+    return lines(put(tmp_path / name, text), day_first=True)
+
+
+def test_chats_of_other_languages_have_no_notices_pictures_or_deleted_messages_in_them(tmp_path: Path) -> None:
+    android = (
+        "24.11.26, 18:03 - Nachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt.\n24.11.26, 18:03 - Oma: Hallo!\n"
+        "24.11.26, 18:05 - Alex: Gut <Diese Nachricht wurde bearbeitet.>\n"
+        "24.11.26, 18:06 - Alex: <Medien ausgeschlossen>\n"
+        "24.11.26, 18:07 - Oma: Diese Nachricht wurde gelöscht.\n"
+    )
+    found = whatsapp(tmp_path, "WhatsApp Chat mit Oma.txt", android)
+    assert new(found) == ['Conversation of Oma, Alex in "Oma": 2 messages.']
+    (talk,) = [line.candidate for line in found if line.outcome == "new"]
+    assert talk is not None
+    assert talk.excerpt == "Oma: Hallo!\nAlex: Gut"
+    iphone = (
+        "\u200e[24.11.26, 18:03:12] Oma: \u200eNachrichten und Anrufe sind Ende-zu-Ende-verschlüsselt.\n"
+        "[24.11.26, 18:03:15] Oma: Hallo\n[24.11.26, 18:04:00] Alex: \u200eBild weggelassen\n"
+        "\u200e[24.11.26, 19:00:00] Alex: \u200e<Anhang: 00000012-PHOTO.jpg>\n"
+    )
+    assert new(whatsapp(tmp_path, "_chat.txt", iphone)) == ["Conversation of Oma: 1 message."]
+    french = (
+        "24/11/2026 à 18:03 - Papa: Tu as mangé ?\n24/11/2026 à 18:04 - Alex: Oui\n"
+        "24/11/2026, 18:05 - Alex: <Médias omis>\n"
+    )
+    found = whatsapp(tmp_path, "Discussion WhatsApp avec Papa.txt", french)
+    assert new(found) == ['Conversation of Papa, Alex in "Papa": 2 messages.']
+
+
+def test_an_export_that_comes_in_several_files_is_imported_whole(tmp_path: Path) -> None:
+    whole = json.loads((SAMPLES / "chatgpt" / "conversations.json").read_text())
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        for number, part in enumerate((whole[:20], whole[20:])):
+            archive.writestr(f"conversations-{number:03}.json", json.dumps(part))
+    found = lines(tmp_path / "export.zip")
+    assert new(found) == new(lines(SAMPLES / "chatgpt" / "conversations.json"))
+    assert found[-1].where.startswith("conversations-001.json, conversation ")
+    with zipfile.ZipFile(tmp_path / "tables.zip", "w") as archive:
+        archive.writestr("a.csv", "Task\nSwept\n")
+        archive.writestr("b.csv", "Name,Phone\nBo,1\n")  # it has nothing to do with the other
+    assert new(lines(tmp_path / "tables.zip")) == ["Swept"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.xlsx", r"Excel workbook\. Save it as CSV"),
+        ("a.docx", r"word processor\. Save it as plain text"),
+        ("a.pdf", "this is a PDF"),
+        ("a.ods", "spreadsheet of LibreOffice"),
+    ],
+)
+def test_a_file_of_an_office_program_is_called_what_it_is(tmp_path: Path, name: str, message: str) -> None:
+    for data in (b"PK\x03\x04 cut short", b"%PDF-1.7 \xe2\xe3"):
+        with pytest.raises(BadSource, match=message):
+            find(SourceFile(put(tmp_path / name, data)))
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    with pytest.raises(BadSource, match=message):
+        find(SourceFile(tmp_path / name))
+
+
+def test_notes_that_are_no_daily_ones_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "v" / "2026-11-24.md", "- Built a kite\n")
+    put(tmp_path / "v" / "Projects" / "Kite.md", "- bamboo\n")
+    found = lines(tmp_path / "v")
+    assert new(found) == ["Built a kite"]
+    assert [(line.where, line.why[:13]) for line in found if line.outcome == "left out"] == [
+        ("Projects/Kite.md", "no daily note")
+    ]
+
+
 def test_a_renamed_and_grown_chat_gives_the_same_days(tmp_path: Path) -> None:
     data = (SAMPLES / "whatsapp" / "_chat.txt").read_text()
     first = lines(put(tmp_path / "a.txt", data[: data.rindex("\n", 0, len(data) // 2)]), day_first=False)

@@ -76,8 +76,29 @@ def test_a_wrong_column_or_field_is_named(given: str, message: str) -> None:
 
 
 def test_a_table_without_a_column_for_the_text_asks_which_one() -> None:
-    with pytest.raises(WrongOption, match=r"--map text=COLUMN\. The columns are 'A', 'B'"):
+    with pytest.raises(WrongOption, match=r"The columns are 'A', 'B'\. For example --map text=A"):
         Mapper(["A", "B"], Options(), strict=True)
+    with pytest.raises(WrongOption, match=r"The columns are '7', 'B c'\. For example --map 'text=B c'"):
+        Mapper(["7", "B c"], Options(), strict=True)
+
+
+def test_a_table_without_heads_is_told_to_be_one() -> None:
+    with pytest.raises(WrongOption, match="looks like an entry: put a line above it"):
+        Mapper(["2026-11-24", "Washed the car", "5"], Options(), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("heads", "text", "at"),
+    [
+        (("Aufgabe", "Datum", "Kategorie"), "Aufgabe", "Datum"),
+        (("Fecha", "Tarea"), "Tarea", "Fecha"),
+        (("Titre", "Jour"), "Titre", "Jour"),
+        (("Tag", "Task", "Data"), "Task", None),  # English: neither is a date
+    ],
+)
+def test_the_heads_of_other_languages_are_known(heads: tuple[str, ...], text: str, at: str | None) -> None:
+    found = Mapper(heads, Options(), strict=True).fields
+    assert (found["text"], found.get("created_at")) == (text, at)
 
 
 def test_a_row_without_text_is_left_out_and_so_is_one_whose_date_cannot_be_read() -> None:

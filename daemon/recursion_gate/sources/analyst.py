@@ -26,7 +26,7 @@ from ..spec import context
 from . import rules
 from .analyst_answer import CONTRACT, Finding, Malformed, read_answer
 from .entry import Importer, Options
-from .exchanges import Exchange, exchanges, pieces, talks, who_speaks
+from .exchanges import Exchange, Talk, exchanges, pieces, talks, who_speaks
 from .file import SourceFile
 from .known import FILE_NAME, Known, known
 from .read_on import ReadOn
@@ -118,7 +118,7 @@ def analyse(
     with known(root, analysis.user) as there:
         reader = _Reader(analysis, root, settings, there, found, ask, who)
         try:
-            for talk in talks(analysis.importer, analysis.form, analysis.file, analysis.options):
+            for talk in _talks(analysis):
                 new = _counted(read_on.new(talk.key, exchanges(talk, who)), found)
                 for piece in pieces(new):
                     reader.read([each for each in piece if _is_in(each, analysis.options)])
@@ -142,9 +142,14 @@ def _counted(new: Iterator[Exchange], found: Found) -> Iterator[Exchange]:
         yield each
 
 
+def _talks(analysis: Analysis) -> Iterator[Talk]:
+    for part in analysis.file.parts():
+        yield from talks(analysis.importer, analysis.form, part, analysis.options)
+
+
 def _who(analysis: Analysis) -> str:
     conversations, messages = _NAMES_FROM
-    read = talks(analysis.importer, analysis.form, analysis.file, analysis.options)
+    read = _talks(analysis)
     names = [m.who for talk in islice(read, conversations) for m in islice(talk.messages, messages)]
     return who_speaks(names, analysis.who, analysis.user)
 
@@ -319,7 +324,7 @@ def _prompt(piece: Sequence[Exchange], who: str, user: str) -> str:
 def first_prompt(analysis: Analysis, root: Root) -> str:
     """What a command would be asked first, for a person to see. Raises as `analyse`."""
     who = _who(analysis)
-    for talk in talks(analysis.importer, analysis.form, analysis.file, analysis.options):
+    for talk in _talks(analysis):
         for piece in pieces(exchanges(talk, who)):
             return _pack(root, analysis) + "\n" + _prompt(piece, who, analysis.user)
     return ""

@@ -29,28 +29,43 @@ class Ambiguous(WrongOption):
         )
 
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            *("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august"),
-            *("sep sept september", "oct october", "nov november", "dec december"),
-        ),
-        1,
-    )
-    for name in names.split()
-}
-_TIME = (
-    r"(?:[T,\s]+(?:at\s+)?(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:[.,]\d{1,9})?)?"
-    r"[\s\u202f]*(?P<half>[ap]\.?[\s\u202f]?m\.?)?[\s]*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?)?"
+#: The names of the months as programs write them, in English, German, French, Spanish, Italian, Portuguese and Dutch.
+#: No name means two months.
+_NAMES = (
+    "jan january januar janvier janv enero ene gennaio gen janeiro januari",
+    "feb february februar février févr fevrier febrero febbraio fevereiro fev februari",
+    "mar march märz mär mrz mars marzo março marco maart mrt",
+    "apr april avril avr abril abr aprile",
+    "may mai mayo maggio mag maio mei",
+    "jun june juni juin junio giugno giu junho",
+    "jul july juli juillet juil julio luglio lug julho",
+    "aug august août aout agosto ago augustus",
+    "sep sept september septembre septiembre settembre set setembro",
+    "oct october oktober okt octobre octubre ottobre ott outubro out",
+    "nov november novembre noviembre novembro",
+    "dec december dezember dez décembre déc decembre diciembre dic dicembre dezembro",
 )
-_DAY_NAME = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
+_MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in names.split()}
+_DAYS = (
+    r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?",
+    r"(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|mo|di|mi|do|fr|sa|so",
+    r"(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|(?:lun|mart|miércol|juev|viern)es|sábado|sabado|domingo",
+    r"(?:lune|marte|mercole|giove|vener)d[iì]|sabato|domenica|(?:segunda|terça|quarta|quinta|sexta)(?:-feira)?",
+    r"(?:maan|dins|woens|donder|vrij|zater|zon)dag",
+)
+_AT = r"(?:at|um|à|a\s+las|alle(?:\s+ore)?|às|om)"
+_TIME = (
+    rf"(?:[T,\s]+(?:{_AT}\s+)?(?P<hour>\d{{1,2}})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:[.,]\d{{1,9}})?)?"
+    r"\s*(?P<half>[ap]\.?\s?m\.?)?(?:\s*uhr)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)?)?"
+)
+_DAY_NAME = rf"(?:(?:{'|'.join(_DAYS)})\.?,?\s+)?"
+_MONTH, _NTH = r"(?P<name>[a-zäûéç]{3,10})", r"(?:st|nd|rd|th|er|º|°)?"
 _SHAPES = tuple(
     re.compile(_DAY_NAME + shape + _TIME, re.IGNORECASE | re.ASCII)
     for shape in (
         r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
-        r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\.?[\s-]+(?P<name>[a-z]{3,9})\.?,?[\s-]+(?P<year>\d{4})",
-        r"(?P<name>[a-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})",
+        rf"(?P<day>\d{{1,2}}){_NTH}\.?[\s-]+(?:de\s+)?{_MONTH}\.?,?[\s-]+(?:de\s+)?(?P<year>\d{{4}})",
+        rf"{_MONTH}\.?\s+(?P<day>\d{{1,2}}){_NTH},?\s+(?P<year>\d{{4}})",
         r"(?P<first>\d{1,2})(?P<sign>[/.-])(?P<second_part>\d{1,2})(?P=sign)(?P<year>\d{4}|\d\d)",
     )
 )
@@ -61,13 +76,14 @@ _LIMIT = 80
 def parse(text: str, day_first: bool | None = None) -> str:
     """`text` as a drop's `created_at` has it: a date, or an instant; one without a zone stays without. Raises BadDate,
     Ambiguous."""
-    text = text.strip().strip("[]")
+    text = text.replace("\u202f", " ").replace("\xa0", " ").strip().strip("[]")
     if not text or len(text) > _LIMIT:
         raise BadDate
     if _EPOCH.fullmatch(text):
         return _epoch(float(text))
+    low = text.lower()
     for shape in _SHAPES:
-        found = shape.fullmatch(text)
+        found = shape.fullmatch(low)
         if found:
             return _written(text, found.groupdict(), day_first)
     try:

@@ -49,6 +49,11 @@ class SourceFile:
         #: Of the file on disk, in bytes.
         self.size = 0 if self.is_folder else found.st_size
         self._raw: IO[bytes] | None = None
+        self._end = 0
+        #: Other members of the archive that belong to the same export, in its order.
+        self.more: tuple[SourceFile, ...] = ()
+        self._current = self
+        self._members: list[SourceFile] | None = None  # known once somebody has asked
         if not self.is_folder and not self.head.strip():
             raise Empty(self.display, "the file is empty")
 
@@ -69,10 +74,19 @@ class SourceFile:
     @property
     def done(self) -> int:
         """How many bytes of the file on disk have been read."""
+        return self._current._position()
+
+    def _position(self) -> int:
         try:
             return self._raw.tell() if self._raw is not None else 0
-        except ValueError:  # closed: all of it
-            return self.size
+        except ValueError:  # closed: as far as it was read
+            return self._end
+
+    def parts(self) -> Iterator[SourceFile]:
+        """This file, and then each that belongs to the same export, as it is to be read."""
+        for part in (self, *self.more):
+            self._current = part
+            yield part
 
     @cached_property
     def head(self) -> bytes:
@@ -100,13 +114,15 @@ class SourceFile:
         """Its bytes. Raises BadSource where an archive is broken or too large, OSError."""
         with open(self.path, "rb", buffering=0) as raw:
             self._raw = raw
-            if not self.member:
-                with io.BufferedReader(raw, HEAD) as file:
-                    yield file
-                return
             try:
+                if not self.member:
+                    with io.BufferedReader(raw, HEAD) as file:
+                        yield file
+                    self._end = self.size
+                    return
                 with zipfile.ZipFile(raw) as archive, archive.open(_checked(archive, self.member, self)) as member:
                     yield member  # type: ignore[misc]
+                    self._end = raw.tell()
             except _BAD_ZIP as err:
                 raise BadSource(self.display, "the archive is damaged or locked", _AGAIN) from err
 
@@ -134,8 +150,11 @@ class SourceFile:
 
     def members(self) -> list[SourceFile]:
         """The files in an archive, in its order; none where it is not one. Raises BadSource where it is damaged."""
-        if not self.is_archive:
-            return []
+        if self._members is None:
+            self._members = self._look_into() if self.is_archive else []
+        return self._members
+
+    def _look_into(self) -> list[SourceFile]:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 names = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ ABOUT = "Kindle's My Clippings.txt: books with highlights and notes"
 
 _END = "=========="
 _TITLE = re.compile(r"(.*?)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*")
-_WHEN = re.compile(r"\|\s*(?:[^|\d]*?\bon\s+)?([^|]+)$")
 _NOTE = re.compile(r"\b(?:note|notiz|nota|remarque)\b", re.IGNORECASE)
 _STILL_READING = timedelta(days=14)
 #: Characters of a book's highlights that go on the card; lines that one clipping may have.
 _EXCERPT, _LINES = 2_000, 2_000
+#: The words that may stand before a date.
+_WORDS = 8
 
 
 @dataclass
@@ -80,13 +82,19 @@ def _add(books: dict[tuple[str, str], _Book], where: str, lines: list[str], opti
         book.highlights += 1
     if len(book.excerpt) < _EXCERPT:
         book.excerpt += ("\n\n" if book.excerpt else "") + clipped(" ".join(lines[2:]), 500)
-    when = _WHEN.search(lines[1])
-    try:
-        day = dates.parse(when[1], options.day_first) if when else ""
-    except dates.BadDate:  # in another language: the book stands without a date
-        return
+    day = _when(lines[1].rpartition("|")[2], options)
     if day:
         book.days = [min([day, *book.days]), max([day, *book.days])]
+
+
+def _when(text: str, options: Options) -> str:
+    """The date behind the words that come before it ("Added on", "Hinzugefügt am"); "" where it cannot be read: the
+    book stands without one then."""
+    words = text.split()
+    for first in range(min(len(words), _WORDS)):
+        with contextlib.suppress(dates.BadDate):
+            return dates.parse(" ".join(words[first:]), options.day_first)
+    return ""
 
 
 def _entry(book: _Book, options: Options) -> Item:

@@ -6,6 +6,7 @@ same for every entry. In JSON a COLUMN may be a path: ``result.score``, ``answer
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,17 +43,23 @@ _NAMES: dict[str, tuple[str, ...]] = {
             "subject",
         ),
         *("summary", "note", "notes", "description", "content", "message", "body", "comment", "project", "quiz"),
+        *("aufgabe", "tätigkeit", "aktivität", "eintrag", "titel", "beschreibung", "notiz"),
+        *("tâche", "activité", "titre", "tarea", "actividad", "título", "attività", "titolo", "tarefa", "atividade"),
     ),
     "created_at": (
         *("created_at", "completed_at", "completed", "date completed", "completed date", "done at", "finished"),
         *("finished at", "date", "day", "when", "datetime", "timestamp", "date read", "start date", "start", "started"),
         *("time", "created", "created on", "date created", "modified", "submitted at", "submission date"),
+        *("erledigt am", "datum", "zeitstempel", "fecha", "jour", "día"),
     ),
     "skill_tag": ("skill_tag", "skill"),
     "suggested_ix_section": ("suggested_ix_section", "section", "ix_section"),
     "source_id": ("source_id", "id", "uid", "uuid", "guid", "key"),
-    "topic": ("topic", "category", "course", "deck", "list", "project", "class"),
-    "score": ("score", "points", "grade", "result", "mark", "marks", "rating"),
+    "topic": (
+        *("topic", "category", "course", "deck", "list", "project", "class", "thema", "kategorie", "fach"),
+        *("catégorie", "categoría", "categoria", "tema", "sujet"),
+    ),
+    "score": ("score", "points", "grade", "result", "mark", "marks", "rating", "punkte", "puntos"),
     "activity_type": ("activity_type",),
     "url": ("url", "link", "uri", "permalink"),
     "tags": ("tags", "labels", "keywords"),
@@ -182,7 +189,7 @@ class Mapper:
                         f"The columns are {shown}"
                     )
         if "text" not in self._templates:
-            raise WrongOption(f"which column says what was done? --map text=COLUMN. The columns are {shown}")
+            raise WrongOption(f"which column says what was done? The columns are {shown}. {_advice(names)}")
 
     @property
     def fields(self) -> dict[str, str]:
@@ -222,6 +229,16 @@ class Mapper:
         if field == "confidence":
             return _share(as_text(value))
         return as_text(value)
+
+
+def _advice(names: Sequence[str]) -> str:
+    """What to do where no column is known to be the text."""
+    for name in names:
+        with contextlib.suppress(dates.BadDate):
+            dates.parse(name, True)
+            return "That looks like an entry: put a line above it that names the columns, such as Date,Task,Points"
+    first = next((name for name in names if re.search(r"[^\W\d_]", name)), "COLUMN")
+    return f"For example --map 'text={first}'" if re.search(r"\W", first) else f"For example --map text={first}"
 
 
 def _share(text: str) -> float | None:

@@ -16,6 +16,7 @@ __all__ = ["ABOUT", "extract", "identify"]
 ABOUT = "Obsidian daily notes (a folder, or one note): their list items"
 
 _DAY = re.compile(r"(?:.*?(?<!\d))?(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)(?!\d).*\.md")
+_NOT_DAILY = "no daily note: its name has no date such as 2026-11-24; a list in it can be imported by itself"
 _HIDDEN = {".obsidian", ".trash", ".git"}
 _LIMIT = 100_000
 
@@ -35,6 +36,9 @@ def extract(file: SourceFile, options: Options) -> Iterator[Item]:
         raise BadSource(
             file.display, "there are no daily notes in it", "Their names begin with the date: 2026-11-24.md"
         )
+    for path in _markdown(file.path):
+        if not _day(path.name):
+            yield LeftOut(path.relative_to(file.path).as_posix(), _NOT_DAILY)
     for path in notes:
         try:
             note = SourceFile(path)
@@ -58,9 +62,16 @@ def _day(name: str) -> str:
 
 
 def _notes(folder: Path) -> Iterator[Path]:
-    """The daily notes below `folder`; links are not followed. Raises OSError."""
+    """The daily notes below `folder`. Raises OSError."""
+    return (path for path in _markdown(folder) if _day(path.name))
+
+
+def _markdown(folder: Path) -> Iterator[Path]:
+    """The notes below `folder`; links are not followed. Raises OSError."""
     for number, (where, folders, names) in enumerate(os.walk(folder)):
         folders[:] = sorted(name for name in folders if name not in _HIDDEN and not name.startswith("."))
         if number > _LIMIT:
             return
-        yield from (Path(where, name) for name in names if _day(name) and not Path(where, name).is_symlink())
+        yield from (
+            Path(where, name) for name in sorted(names) if name.endswith(".md") and not Path(where, name).is_symlink()
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from typing import cast
@@ -40,6 +39,21 @@ FORMS = {
 }
 
 
+#: Forms of which an archive may hold files that have nothing to do with each other: the first one is imported.
+_ALONE = {"quiz", "transcript", "markdown-list", "json", "csv"}
+
+_TABLE = "Save it as CSV there ('CSV UTF-8', where you can choose), and import that."
+_TEXT = "Save it as plain text or Markdown there, with an entry for each list item, and import that."
+#: Files of programs that can save another form: what this is, and what to do.
+_OTHERS = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls"), ("this is an Excel workbook", _TABLE)),
+    ".ods": ("this is a spreadsheet of LibreOffice", _TABLE),
+    ".numbers": ("this is a spreadsheet of Numbers", _TABLE),
+    **dict.fromkeys((".docx", ".doc", ".odt", ".pages", ".rtf"), ("this is a document of a word processor", _TEXT)),
+    ".pdf": ("this is a PDF", "Export what it was made of as CSV, text or JSON, and import that."),
+}
+
+
 @cache
 def forms() -> dict[str, Importer]:
     """All forms by name: others' first, then our own in the order of `FORMS`. One that cannot be imported is left out
@@ -65,17 +79,23 @@ def importer(form: str) -> Importer:
 
 def find(file: SourceFile, form: str | None = None) -> tuple[str, SourceFile]:
     """The form that a file is of, `form` if the person said so, and the file to read: a member, where the file is an
-    archive that holds one of a known form. Raises WrongOption, BadSource where no form knows it."""
+    archive that holds one of a known form, with its `more`, where an export comes in several of them. Raises
+    WrongOption, BadSource where no form knows it."""
     if form is not None:
-        theirs = importer(form)
-        return form, next((each for each in _parts(file) if _knows(theirs, each)), file)
-    known, parts = forms(), list(_parts(file))
-    for name, each in known.items():  # the form first: an archive's other files may be of a form that knows little
-        for part in parts:
-            if _knows(each, part):
-                return name, part
+        return form, _member(file, form, importer(form)) or file
+    known, other = forms(), _OTHERS.get(file.ending)
+    try:
+        for name, each in known.items():
+            found = _member(file, name, each)  # the form first: other members may be of a form that knows little
+            if found is not None:
+                return name, found
+    except BadSource:
+        if other is None:
+            raise
     if file.is_folder:
         raise BadSource(file.display, "this is a folder of no known form", "Import the files in it one by one.")
+    if other is not None:
+        raise BadSource(file.display, *other)
     raise BadSource(
         file.display,
         f"the form of this file is not known (tried: {', '.join(known)})",
@@ -83,9 +103,14 @@ def find(file: SourceFile, form: str | None = None) -> tuple[str, SourceFile]:
     )
 
 
-def _parts(file: SourceFile) -> Iterator[SourceFile]:
-    yield file
-    yield from file.members()
+def _member(file: SourceFile, name: str, form: Importer) -> SourceFile | None:
+    """The file, or the first of its members, that the form knows, with the others of the same export."""
+    if _knows(form, file):
+        return file
+    found = [each for each in file.members() if _knows(form, each)]
+    if found and name not in _ALONE:
+        found[0].more = tuple(found[1:])
+    return found[0] if found else None
 
 
 def _knows(each: Importer, file: SourceFile) -> bool:

@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -119,7 +119,9 @@ def proposals(request: Request, settings: Settings) -> Iterator[tuple[Line, dict
 def _items(request: Request) -> Iterator[Item]:
     """What the importer finds; whatever it raises beside the errors it may is an error of its own."""
     try:
-        yield from importer(request.form).extract(request.file, request.options)
+        for part in request.file.parts():
+            for item in importer(request.form).extract(part, request.options):
+                yield replace(item, where=f"{part.name}, {item.where}") if request.file.more else item
     except (GateError, OSError):
         raise
     except Exception as err:

@@ -19,17 +19,32 @@ ABOUT = "WhatsApp chat export: the days that people wrote to each other"
 _KEPT, _CHARS = 5_000, 20_000
 
 _MARKS = "\u200e\u200f\u202a-\u202e\ufeff"
+_MARK = re.compile(f"[{_MARKS}]")
 _START = re.compile(
-    rf"[{_MARKS}]*\[?(?P<date>\d{{1,4}}[/.-]\d{{1,2}}[/.-]\d{{1,4}}),?[\s\u202f]+"
+    rf"[{_MARKS}]*\[?(?P<date>\d{{1,4}}[/.-]\d{{1,2}}[/.-]\d{{1,4}}),?[\s\u202f]+(?:à[\s\u202f]+)?"
     r"(?P<time>\d{1,2}[:.]\d\d(?:[:.]\d\d)?(?:[\s\u202f]*[ap]\.?[\s\u202f]?m\.?)?)"
     r"(?:\][\s\u202f]*|[\s\u202f]+-[\s\u202f]+)(?P<rest>.*)",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 _WHO = re.compile(rf"[{_MARKS}]*~?[\s\u202f]*(?P<who>[^:\n]{{1,80}}?):(?:\s(?P<text>.*)|\Z)", re.DOTALL)
 _NO_WORDS = re.compile(
-    r"<[^<>]{3,40}>|(?:image|video|audio|sticker|GIF|document|Contact card) omitted|"
-    r"(?:This message was deleted|You deleted this message)\.?|null",
+    r"<[^<>]{3,40}>|(?:image|video|audio|sticker|GIF|document|Contact card) omitted|null|(?:"
+    r"This message was deleted|You deleted this message|"
+    r"Diese Nachricht wurde gelöscht|Du hast diese Nachricht gelöscht|"
+    r"Ce message a été supprimé|Vous avez supprimé ce message|"
+    r"Se eliminó este mensaje|Eliminaste este mensaje|"
+    r"Questo messaggio è stato eliminato|Hai eliminato questo messaggio|"
+    r"(?:Esta m|M)ensagem (?:foi )?apagada|Você apagou esta mensagem|"
+    r"Dit bericht is verwijderd|(?:U|Je) hebt dit bericht verwijderd"
+    r")\.?",
     re.IGNORECASE,
+)
+#: Behind a message that was changed later, in whatever language.
+_EDITED = re.compile(r"\s*\u200e?<[^<>]*(?:edited|bearbeitet|modifié|editó|modificato|editada|bewerkt)\.?>\Z")
+#: The name of the file before that of the chat.
+_TITLE = re.compile(
+    r"(?i)^_chat$|^(?:whatsapp[ -]chat (?:with|mit|met|avec|-)|chat (?:de )?whatsapp con|conversa do whatsapp com"
+    r"|discussion whatsapp avec) |\s*\(\d+\)$"
 )
 
 
@@ -46,7 +61,7 @@ def extract(file: SourceFile, options: Options) -> Iterator[Item]:
 
 def conversations(file: SourceFile, options: Options) -> Iterator[Conversation | LeftOut]:
     name = file.path.stem if file.name == "_chat.txt" else file.name.removesuffix(".txt")
-    title = re.sub(r"(?i)^_chat$|^whatsapp chat (?:with|-) |\s*\(\d+\)$", "", name).strip()
+    title = _TITLE.sub("", name).strip()
     day: Conversation | None = None
     for where, message in _messages(file, options):
         if isinstance(message, str):
@@ -87,13 +102,14 @@ def _message(start: re.Match[str], text: str, options: Options) -> Message | str
     said = _WHO.match(text)
     if said is None:
         return "a notice of WhatsApp's own"
-    words = re.sub(f"[{_MARKS}]", "", said["text"] or "").strip()
-    if not words or _NO_WORDS.fullmatch(words):
+    text = said["text"] or ""
+    words = _MARK.sub("", _EDITED.sub("", text)).strip()
+    if not words or text.startswith("\u200e") or _NO_WORDS.fullmatch(words):  # so an iPhone marks what is not typed
         return "a picture or another message without words"
     try:
         at = dates.parse(f"{start['date']}, {start['time']}", options.day_first)
     except dates.BadDate:
         return "a date that cannot be read"
-    who = re.sub(f"[{_MARKS}]", "", said["who"]).strip()
+    who = _MARK.sub("", said["who"]).strip()
     key = hashlib.sha256(f"{at}\0{who}\0{words}".encode("utf-8", "replace")).hexdigest()[:20]
     return Message(key, who, words[:_CHARS], at)
