@@ -60,6 +60,7 @@ _LONG = (
     "serve/people/test_keys.py::test_a_hundred_cards",
     "reading/test_rebuild.py::test_the_record_of_every_receipt",
     "feed/test_loop.py::test_a_server_that_hangs",
+    "feed/test_docs.py::test_the_line_in_go",
     "sources/test_analyst.py::test_two_thousand_messages",
     "engine/test_forget.py::test_killed_at_any_call",
     "benchmarks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -55,6 +56,54 @@ def test_a_producers_line_becomes_a_candidate(queue: Queue, language: str) -> No
     command = [program, option, around.format(port=queue.server.port, line=line)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+    _is_staged(queue)
+
+
+#: Go's client, of a version that Debian's Go can build.
+_GO_CLIENT = "github.com/redis/go-redis/v9@v9.7.0"
+_GO = """
+package main
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+)
+
+func main() {{
+	ctx := context.Background()
+	client := redis.NewClient(&redis.Options{{Addr: "127.0.0.1:{port}"}})
+	if err := {line}.Err(); err != nil {{
+		panic(err)
+	}}
+}}
+"""
+
+
+def test_the_line_in_go_becomes_a_candidate(queue: Queue, tmp_path: Path) -> None:
+    """Its client is a module, which `go get` brings; with GO111MODULE=off it is looked for in $GOPATH."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("needs Go")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([go, *words], cwd=folder, capture_output=True, text=True, timeout=600)
+
+    folder = tmp_path / "producer"
+    folder.mkdir()
+    line = LINES["Go"].replace("entries", queue.name)
+    (folder / "main.go").write_text(_GO.format(port=queue.server.port, line=line))
+    if os.environ.get("GO111MODULE") != "off":
+        assert run("mod", "init", "example.org/producer").returncode == 0
+        brought = run("get", _GO_CLIENT)
+        if brought.returncode:
+            pytest.skip(f"the Go client cannot be had here: {brought.stderr.strip()[-200:]}")
+    done = run("run", "main.go")
+    assert done.returncode == 0, done.stderr
+    _is_staged(queue)
+
+
+def _is_staged(queue: Queue) -> None:
     queue.once()
     assert queue.texts() == ["Learned to whistle."]
     assert queue.world.gate()[0]["source"] == "tutor"
