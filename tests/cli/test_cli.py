@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,42 @@ def test_the_table_of_commands_is_true_and_each_has_help(name: str) -> None:
         result = run(None, *words, "--help")
         assert result.exit_code == 0
         assert "Example" in result.output, f"{words} --help shows no example"
+
+
+def _options() -> list[tuple[str, click.Option]]:
+    """Each option of each command, behind the words that call it."""
+    found: list[tuple[str, click.Option]] = []
+    for name in cli.COMMANDS:
+        command = cli.main.get_command(click.Context(cli.main), name)
+        assert command is not None
+        inner = getattr(command, "commands", {})
+        for words, each in [(name, command), *((f"{name} {word}", it) for word, it in inner.items())]:
+            found += [(f"{words} {p.opts[0]}", p) for p in each.params if isinstance(p, click.Option) and not p.hidden]
+    return found
+
+
+def test_each_option_says_what_it_does_and_what_it_takes() -> None:
+    context = click.Context(cli.main)
+    taken: dict[str, set[str]] = {}
+    for words, option in _options():
+        assert option.help, f"{words} has no help"
+        if not option.is_flag:
+            taken.setdefault(option.opts[0], set()).add(option.make_metavar(context))
+            assert "RANGE" not in option.make_metavar(context), f"{words} does not say what it takes"
+    assert taken["--user"] == {"NAME"}
+    assert taken["--source"] == {"NAME", "TEXT"}  # a filter takes a part of the name
+    assert {words.rpartition(" ")[0] for words, o in _options() if o.metavar == "TEXT" and o.name == "source"} <= {
+        "pending",
+        "review",
+        "receipts",
+    }
+
+
+def test_the_help_lists_each_command_under_a_heading() -> None:
+    lists = run(None, "--help").output.partition("Options:")[2].partition("\n\n")[2]
+    headings = re.findall(r"^[A-Z].*:$", lists, re.MULTILINE)
+    assert len(headings) >= 6
+    assert re.findall(r"^  ([a-z]+(?:-[a-z]+)*) ", lists, re.MULTILINE) == [*cli.COMMANDS]
 
 
 def test_a_misspelt_command_names_the_nearest() -> None:

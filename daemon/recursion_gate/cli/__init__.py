@@ -21,53 +21,71 @@ from ..core.paths import Root
 
 __all__ = ["COMMANDS", "main"]
 
-#: name: (module in this package, what it does). In the order of the help text.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("setup", "Make a root, or complete one; safe to repeat."),
-    "user": ("setup", "Add or remove a user, or list the users there are."),
-    "run": ("daemon", "The daemon, in the foreground."),
-    "once": ("daemon", "Do all waiting work, then exit."),
-    "status": ("daemon", "Show the daemon's state, the waiting work and the last decisions."),
-    "stage": ("staging", "Propose an entry: write a drop into the inbox."),
-    "import": ("importing", "Propose what is in a file of another program."),
-    "analyse": ("analyse", "Propose what a conversation says about a person."),
-    "pending": ("deciding", "List the candidates that wait for a person."),
-    "show": ("deciding", "Show one candidate and the lines that approving it adds."),
-    "approve": ("deciding", "Approve one candidate."),
-    "reject": ("deciding", "Reject one candidate."),
-    "review": ("review", "Decide card by card."),
-    "undo": ("undo", "Take a decision back."),
-    "correct": ("correct", "Correct an entry of the Record."),
-    "retract": ("correct", "Retract an entry of the Record."),
-    "forget": ("forget", "Erase an entry, for good."),
-    "receipts": ("receipts", "List the decisions that were carried out."),
-    "history": ("history", "Tell where an entry comes from and what became of it."),
-    "verify": ("proof", "Prove that Record, gate and receipts agree."),
-    "serve": ("serve", "The HTTP door: agents propose, readers read, with tokens; people decide on their page."),
-    "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
-    "mcp": ("mcp", "An MCP server on standard input and output: propose and read."),
-    "notify": ("notify", "Tell people that cards wait: mail, phone, chat, desktop."),
-    "people": ("people", "Make, list or remove the accounts of the people's page."),
-    "hooks": ("hooks", "Try the settings of a webhook."),
-    "token": ("token", "Make, list or remove the tokens of agents and readers."),
-    "doctor": ("proof", "Report problems of this root and their remedies."),
-    "check": ("checking", "Run regression cases on this program."),
-    "snapshot": ("reading", "Gate, Record and receipts as of one moment."),
-    "record": ("reading", "The approved entries."),
-    "edge": ("reading", "The next focus for THINK, WRITE, WORK and STEWARD."),
-    "brief": ("reading", "A summary before a review."),
-    "export": ("reading", "The curriculum profile, or everything as an archive."),
-    "voice": ("voice", "Speak from the Record, and only from it."),
-    "spec": ("spec", "Print the specification: one part, or all."),
-    "context": ("context", "Print the instructions for an agent of a role."),
-    "plan": ("plan", "Split work into tasks: check, add, show, list plans."),
-    "task": ("task", "Claim a task, and finish it."),
-    "scope": ("scope", "Hold a task's scope: check what changed, or give rights."),
-    "work": ("work", "Work: claim tasks, and run COMMAND for each."),
-    "import-archive": ("reading", "Restore an archive of 'export --all'."),
-    "schema": ("schemas", "Print a JSON Schema."),
-    "completion": ("setup", "Print the set-up for completion in a shell."),
+#: Headings of the help text; under each: name: (module in this package, what it does).
+_GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Set up and run": {
+        "init": ("setup", "Make a root, or complete one; safe to repeat."),
+        "user": ("setup", "Add or remove a user, or list the users there are."),
+        "run": ("daemon", "Run the daemon, in the foreground."),
+        "once": ("daemon", "Do all waiting work, then exit."),
+        "status": ("daemon", "Show the daemon's state, the waiting work and the last decisions."),
+        "doctor": ("proof", "Report problems of this root and their remedies."),
+    },
+    "Propose": {
+        "stage": ("staging", "Propose an entry: write a drop into the inbox."),
+        "import": ("importing", "Propose what is in a file of another program."),
+        "analyse": ("analyse", "Propose what a conversation says about a person."),
+    },
+    "Decide": {
+        "pending": ("deciding", "List the candidates that wait for a person."),
+        "show": ("deciding", "Show one candidate and the lines that approving it adds."),
+        "review": ("review", "Decide card by card."),
+        "approve": ("deciding", "Approve one candidate."),
+        "reject": ("deciding", "Reject one candidate."),
+        "undo": ("undo", "Take a decision back."),
+        "correct": ("correct", "Correct an entry of the Record."),
+        "retract": ("correct", "Retract an entry of the Record."),
+        "forget": ("forget", "Erase an entry, for good."),
+    },
+    "Read the Record": {
+        "record": ("reading", "Print the approved entries."),
+        "brief": ("reading", "Print a summary before a review."),
+        "edge": ("reading", "Print the next focus for THINK, WRITE, WORK and STEWARD."),
+        "export": ("reading", "Print the curriculum profile, or write everything into an archive."),
+        "import-archive": ("reading", "Restore an archive of 'export --all'."),
+        "snapshot": ("reading", "Print gate, Record and receipts as of one moment."),
+        "voice": ("voice", "Speak from the Record, and only from it."),
+    },
+    "Check what was decided": {
+        "receipts": ("receipts", "List the decisions that were carried out."),
+        "history": ("history", "Tell where an entry comes from and what became of it."),
+        "verify": ("proof", "Prove that Record, gate and receipts agree."),
+    },
+    "Doors": {
+        "serve": ("serve", "Serve HTTP: agents propose, readers read, with tokens; people decide on their page."),
+        "mcp": ("mcp", "Serve MCP on standard input and output: propose and read."),
+        "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
+        "token": ("token", "Make, list or remove the tokens of agents and readers."),
+        "people": ("people", "Make, list or remove the accounts of the people's page."),
+        "hooks": ("hooks", "Try the settings of a webhook."),
+        "notify": ("notify", "Tell people that cards wait: mail, phone, chat, desktop."),
+    },
+    "Agents": {
+        "context": ("context", "Print the instructions for an agent of a role."),
+        "spec": ("spec", "Print the specification: one part, or all."),
+        "schema": ("schemas", "Print a JSON Schema."),
+        "plan": ("plan", "Split work into tasks: check, add, show, list plans."),
+        "task": ("task", "Claim a task, and finish it."),
+        "scope": ("scope", "Hold a task's scope: check what changed, or give rights."),
+        "work": ("work", "Claim tasks, and run COMMAND for each."),
+    },
+    "This program": {
+        "check": ("checking", "Run regression cases on this program."),
+        "completion": ("setup", "Print the set-up for completion in a shell."),
+    },
 }
+#: All commands, in the order of the help text.
+COMMANDS: dict[str, tuple[str, str]] = {name: command for group in _GROUPS.values() for name, command in group.items()}
 
 
 class _Commands(click.Group):
@@ -94,8 +112,10 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for heading, group in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), about) for name, (_, about) in group.items()])
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         try:

@@ -9,7 +9,7 @@ import click
 
 from . import root_of
 from .importing import instant_option
-from .options import complete_user, json_option, one_user
+from .options import json_option, one_user, one_user_option
 from .output import print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["analyse"]
 @click.command(context_settings={"ignore_unknown_options": False})
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--user", metavar="NAME", shell_complete=complete_user, help="Whose. May be left out if there is one.")
+@one_user_option
 @click.option("--rules", "by_rules", is_flag=True, help="Without a model: what people say of themselves, in English.")
 @click.option("--who", metavar="NAME", help="Whose words count, as the conversation calls them.")
 @click.option("--form", metavar="FORM", help="The form of the file, if it is not recognised.")
@@ -29,8 +29,15 @@ __all__ = ["analyse"]
 @click.option("--until", metavar="DATE", callback=instant_option, help="Only exchanges before this date.")
 @click.option("--day-first/--month-first", default=None, help="What 3/4/2026 means, where the file has such dates.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stage at most N proposals.")
-@click.option("--source", metavar="TEXT", default="analyst", show_default=True, help="Who proposes.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=300, show_default=True, help="Seconds an answer has.")
+@click.option("--source", metavar="NAME", default="analyst", show_default=True, help="Who proposes.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(1),
+    default=300,
+    show_default=True,
+    help="How long COMMAND has.",
+)
 @click.option("--budget", type=click.IntRange(min=1), metavar="N", help="At most N tokens of rules and Record.")
 @click.option("--from-start", is_flag=True, help="Read all again; what was proposed is not proposed twice.")
 @click.option("--dry-run", is_flag=True, help="Show what would be staged, and write nothing.")

@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 #: How long, in seconds, a command waits for the daemon unless told.
-WAIT = 15.0
+WAIT = 15
 #: A wait that takes longer than this, in seconds, is said.
 _SAID_AFTER = 1.0
 
@@ -28,7 +28,7 @@ _SAID_AFTER = 1.0
 def wait_option(command: _F) -> _F:
     """``--wait SECONDS``, for the commands that wait for the daemon."""
     option = click.option(
-        "--wait", metavar="SECONDS", type=click.FloatRange(0), default=WAIT, show_default="15",
+        "--wait", metavar="SECONDS", type=click.FloatRange(0), default=WAIT, show_default=True,
         help="How long to wait for the daemon.",
     )  # fmt: skip
     return option(command)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.paths import Root
-from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
 from .card import change_lines, whole_card
 from .carrying_out import CarryingOut, wait_option
 from .deciding import complete_decided
 from .keys import key, line
-from .options import LeftOut, json_option, user_option, users_of
+from .options import LeftOut, json_option, section_choice, skill_choice, user_option, users_of
 from .output import one_line, print_json, say
 
 if TYPE_CHECKING:
@@ -36,12 +35,8 @@ _stage_option = click.option("--stage", "only_stage", is_flag=True, help="Only p
 @click.command()
 @_act_argument
 @click.argument("text", required=False)
-@click.option("--skill", type=click.Choice(SKILLS, case_sensitive=False), help="Else that of the entry.")
-@click.option(
-    "--section",
-    type=click.Choice([*CATEGORY_OF, "none"], case_sensitive=False),
-    help="Else that of the entry. IX-A knowledge, IX-B curiosity, IX-C personality, none: evidence only.",
-)
+@skill_choice("That of the entry unless told.")
+@section_choice("That of the entry unless told.")
 @click.option("--reason", metavar="TEXT", help="Why; it is kept in the receipt.")
 @_yes_option
 @_stage_option

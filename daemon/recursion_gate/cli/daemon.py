@@ -59,7 +59,7 @@ _COUNTED = ("staged", "refused", "approved", "rejected", "undone", "forgotten", 
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 @click.pass_context
 def run(ctx: click.Context, poll: bool, verbose: bool) -> None:
-    """The daemon, in the foreground.
+    """Run the daemon, in the foreground.
 
     Stages what agents drop, carries out what a person decides, and logs one line an event on stderr. Ctrl-C or
     SIGTERM ends it after the work in hand. There can be only one at a root. On a terminal the last line says how much

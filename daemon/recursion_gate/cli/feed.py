@@ -35,7 +35,7 @@ def _name(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
 @click.option("--consumer", metavar="NAME", callback=_name, help="The name in the group; this computer's unless told.")
 @click.option(
     "--source",
-    metavar="TEXT",
+    metavar="NAME",
     callback=_name,
     help="Stage under this source only; else what each entry names, or the stream.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import root_of
-from .options import complete_user, json_option, one_user
+from .options import json_option, one_user, one_user_option
 from .output import one_line, print_json, progress_bar, say, table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def instant_option(ctx: click.Context, param: click.Parameter, value: str | None
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), required=False)
-@click.option("--user", metavar="NAME", shell_complete=complete_user, help="Whose. May be left out if there is one.")
+@one_user_option
 @click.option("--form", metavar="FORM", help="The form of the file, if it is not recognised: see --forms.")
 @click.option(
     "--map",
@@ -51,7 +51,7 @@ def instant_option(ctx: click.Context, param: click.Parameter, value: str | None
 @click.option("--until", metavar="DATE", callback=instant_option, help="Only entries before this date.")
 @click.option("--day-first/--month-first", default=None, help="What 3/4/2026 means, where the file has such dates.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stage at most N entries.")
-@click.option("--source", metavar="TEXT", help="Who proposes, as the cards say it. Else the form.")
+@click.option("--source", metavar="NAME", help="Who proposes, as the cards say it; the form unless told.")
 @click.option("--again", is_flag=True, help="Propose once more what was rejected.")
 @click.option("--dry-run", is_flag=True, help="Show what would be staged, and write nothing.")
 @click.option("--forms", is_flag=True, help="List the forms that can be imported.")

@@ -16,7 +16,7 @@ __all__ = ["mcp"]
 @click.option("--only", type=click.Choice(["agents", "readers"]), help="Only propose, or only read.")
 @click.pass_context
 def mcp(ctx: click.Context, user: str | None, source: str, only: str | None) -> None:
-    """An MCP server on standard input and output: propose and read, nothing else.
+    """Serve MCP on standard input and output: propose and read, nothing else.
 
     For the configuration of an agent's program, which starts it and speaks to it: docs/doors.md has the lines for some.
     It reads as far as this account may. Whatever is proposed becomes a drop; no tool approves.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
 from .trouble import in_words
 
@@ -23,6 +24,8 @@ __all__ = [
     "json_option",
     "one_user",
     "one_user_option",
+    "section_choice",
+    "skill_choice",
     "snapshot_of",
     "user_option",
     "users_of",
@@ -34,6 +37,20 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def json_option(command: _F) -> _F:
     """``--json``, for every command that prints data."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def skill_choice(help: str) -> Callable[[_F], _F]:
+    """``--skill``, of a command that makes an entry."""
+    return click.option("--skill", type=click.Choice(SKILLS, case_sensitive=False), help=help)
+
+
+def section_choice(help: str) -> Callable[[_F], _F]:
+    """``--section``, of a command that makes an entry."""
+    return click.option(
+        "--section",
+        type=click.Choice([*CATEGORY_OF, "none"], case_sensitive=False),
+        help=f"IX-A knowledge, IX-B curiosity, IX-C personality, none: evidence only. {help}",
+    )
 
 
 # -- users ------------------------------------------------------------------------------------------------------------

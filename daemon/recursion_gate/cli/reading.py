@@ -28,7 +28,7 @@ _WHOLE = 1_000_000
 @json_option
 @click.pass_context
 def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
-    """Gate, Record and receipts as of one moment, also while merges run.
+    """Print gate, Record and receipts as of one moment, also while merges run.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def snapshot(ctx: click.Context, user: str | None, as_json: bool) -> None:
 )
 @click.pass_context
 def record(ctx: click.Context, user: str | None, as_json: bool, at: int | None) -> None:
-    """The approved entries: knowledge, curiosity, personality, skills, evidence.
+    """Print the approved entries: knowledge, curiosity, personality, skills, evidence.
 
     The JSON has the shape of the companion-self app's GET /api/record, with more beside it. What was superseded or
     retracted is left out; 'history' tells of it.
@@ -94,7 +94,7 @@ def record(ctx: click.Context, user: str | None, as_json: bool, at: int | None) 
 @json_option
 @click.pass_context
 def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
-    """The next focus for THINK, WRITE, WORK and STEWARD, by rules from the Record.
+    """Print the next focus for THINK, WRITE, WORK and STEWARD, by rules from the Record.
 
     \b
     Examples:
@@ -118,7 +118,7 @@ def edge(ctx: click.Context, user: str | None, as_json: bool) -> None:
 )
 @click.pass_context
 def export(ctx: click.Context, user: str | None, as_json: bool, file: Path | None) -> None:
-    """The curriculum profile, or everything as an archive.
+    """Print the curriculum profile, or write everything into an archive.
 
     The profile is always JSON. FILE must end in .tar.gz, .tgz or .zip; nobody but your account can read it. It is
     laid out as a root is, and 'import-archive' restores it elsewhere.
@@ -179,10 +179,12 @@ def import_archive(ctx: click.Context, file: Path, as_json: bool) -> None:
 @click.command()
 @one_user_option
 @json_option
-@click.option("--most", default=10, show_default=True, type=click.IntRange(1), help="The most items in each list.")
+@click.option(
+    "--most", metavar="N", type=click.IntRange(1), default=10, show_default=True, help="At most N items in each list."
+)
 @click.pass_context
 def brief(ctx: click.Context, user: str | None, as_json: bool, most: int) -> None:
-    """A summary before a review, readable in a minute.
+    """Print a summary before a review, readable in a minute.
 
     Lists the waiting candidates, oldest first; near-duplicates and possible contradictions; the latest merges; and
     the next focus. It compares words and understands nothing: these are hints.

@@ -41,11 +41,20 @@ def _parts(ctx: click.Context, param: click.Parameter, value: str | None) -> fro
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), help=f"On 127.0.0.1; {_PORT} unless told, 0 is any free one.")
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65535), help=f"On 127.0.0.1; {_PORT} unless told, 0 is any free one."
+)
 @click.option("--uds", metavar="PATH", type=click.Path(path_type=Path), help="A unix socket in place of a port.")
 @click.option("--only", "parts", metavar="PARTS", callback=_parts, help="Of agents, readers, people.")
 @click.option("--host", "hosts", metavar="NAME", multiple=True, help="A name that a proxy passes on as Host.")
-@click.option("--rate", type=click.FloatRange(0), default=200, show_default=True, help="Requests a second of a token.")
+@click.option(
+    "--rate",
+    metavar="N",
+    type=click.FloatRange(0),
+    default=200,
+    show_default=True,
+    help="Requests a second of a token.",
+)
 @click.option(
     "--state", metavar="DIR", type=click.Path(path_type=Path), help="For keys and sessions; .doors/ unless told."
 )
@@ -59,7 +68,7 @@ def serve(
     rate: float,
     state: Path | None,
 ) -> None:
-    """The HTTP door: agents propose, readers read, with tokens; people decide on their page.
+    """Serve HTTP: agents propose, readers read, with tokens; people decide on their page.
 
     On this computer only: for others put a proxy with TLS in front, and name it with --host. A token is made with
     'token add'; what comes in by one becomes a drop, and decides nothing. The page opens by a link that is printed.

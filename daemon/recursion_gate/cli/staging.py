@@ -8,23 +8,18 @@ import sys
 import click
 
 from ..core.paths import Place, Root
-from ..core.words import CATEGORY_OF, SKILLS
 from . import root_of
-from .options import complete_user
+from .options import one_user_option, section_choice, skill_choice
 
 __all__ = ["stage"]
 
 
 @click.command()
 @click.argument("text")
-@click.option("--user", metavar="NAME", shell_complete=complete_user, help="Whose. May be left out if there is one.")
-@click.option("--skill", type=click.Choice(SKILLS, case_sensitive=False))
-@click.option(
-    "--section",
-    type=click.Choice([*CATEGORY_OF, "none"], case_sensitive=False),
-    help="IX-A knowledge, IX-B curiosity, IX-C personality, none: evidence only. Else it follows from the words.",
-)
-@click.option("--source", metavar="TEXT", help="Which agent or tool proposes this.")
+@one_user_option
+@skill_choice("THINK unless told.")
+@section_choice("Follows from the words unless told.")
+@click.option("--source", metavar="NAME", help="Which agent or tool proposes this.")
 @click.option("--supersedes", metavar="ACT", help="The entry that this one corrects: its ACT id.")
 @click.option("--retracts", metavar="ACT", help="The entry that no longer stands; TEXT says why.")
 @click.pass_context

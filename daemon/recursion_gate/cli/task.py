@@ -41,8 +41,12 @@ def task() -> None:
 @click.option("--worker", metavar="NAME", required=True, envvar="RECURSION_GATE_WORKER", help="Who claims it.")
 @click.option("--plan", "plan_name", metavar="PLAN", help="Only tasks of this plan.")
 @click.option("--lane", type=click.Choice(_LANES), help="Only tasks of this lane.")
-@click.option("--for", "seconds", type=click.FloatRange(1, 604_800), metavar="SECONDS", help="How long; else 900 s.")
-@click.option("--pid", type=click.IntRange(1), help="The claim also ends when this process is gone ($$ in a shell).")
+@click.option(
+    "--for", "seconds", type=click.FloatRange(1, 604_800), metavar="SECONDS", help="For so long; 900 unless told."
+)
+@click.option(
+    "--pid", metavar="N", type=click.IntRange(1), help="The claim also ends when this process is gone ($$ in a shell)."
+)
 @json_option
 @click.pass_context
 def next_(
@@ -243,7 +247,9 @@ def _finish(claim: Claim, outcome: Any, text: str, as_json: bool) -> None:
 @task.command("list")
 @click.option("--plan", "plan_name", metavar="PLAN", help="Only tasks of this plan.")
 @click.option("--lane", type=click.Choice(_LANES), help="Only tasks of this lane.")
-@click.option("--state", type=click.Choice(("waiting", "ready", "claimed", "done", "failed")))
+@click.option(
+    "--state", type=click.Choice(("waiting", "ready", "claimed", "done", "failed")), help="Only tasks in this state."
+)
 @click.option("--worker", metavar="NAME", help="Only those that NAME has, or had last.")
 @json_option
 @click.pass_context

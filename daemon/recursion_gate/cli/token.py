@@ -29,7 +29,7 @@ def token() -> None:
 @click.argument("name")
 @click.option("--user", "users", metavar="NAME", multiple=True, required=True, shell_complete=complete_user,
               help="For whom it stages or reads; may be given again.")  # fmt: skip
-@click.option("--source", metavar="TEXT", help="The source that it stages under; NAME unless told.")
+@click.option("--source", metavar="NAME", help="The source that it stages under; the token's name unless told.")
 @click.option("--read", is_flag=True, help="It may read gate, Record and decisions, too.")
 @click.option("--read-only", is_flag=True, help="It may read, and not stage.")
 @click.pass_context

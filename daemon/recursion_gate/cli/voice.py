@@ -46,7 +46,7 @@ def _prompt(ctx: click.Context, user: str | None, budget: int | None, as_json: b
 @voice.command("ask")
 @click.argument("question")
 @one_user_option
-@click.option("--most", default=3, show_default=True, type=click.IntRange(1), help="At most this many lines.")
+@click.option("--most", metavar="N", type=click.IntRange(1), default=3, show_default=True, help="At most N lines.")
 @json_option
 @click.pass_context
 def _ask(ctx: click.Context, question: str, user: str | None, most: int, as_json: bool) -> None:

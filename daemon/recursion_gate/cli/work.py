@@ -35,7 +35,7 @@ _LANES = ("staging", "reading", "codebase")
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 604_800),
-    default=3_600.0,
+    default=3_600,
     show_default=True,
     metavar="SECONDS",
     help="The command gets so long for a task; then it is ended, and the task has failed.",
@@ -65,7 +65,7 @@ def work(
     as_json: bool,
     command: tuple[str, ...],
 ) -> None:
-    """Work: claim tasks, and run COMMAND for each.
+    """Claim tasks, and run COMMAND for each.
 
     COMMAND gets the task on standard input, and its claim in $RECURSION_GATE_TASK. A codebase task has a git work
     tree and a branch of its own. Where COMMAND exits with 0, all it changed is within the scope and what 'accept'
