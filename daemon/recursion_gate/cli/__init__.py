@@ -66,7 +66,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "mcp": ("mcp", "Serve MCP on standard input and output: propose and read."),
         "feed": ("feed", "Take entries from a Redis Stream into the inbox."),
         "token": ("token", "Make, list or remove the tokens of agents and readers."),
-        "people": ("people", "Make, list or remove the accounts of the people's page."),
+        "people": ("people", "Make, list, sign out or remove the accounts of the people's page."),
         "hooks": ("hooks", "Try the settings of a webhook."),
         "notify": ("notify", "Tell people that cards wait: mail, phone, chat, desktop."),
     },
