@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "621ed47ef845d951a177fbc6247811e7a08e3769697240d4aaaf5f6e4fa38af2",
+    "1.2": "1f850fd0e2cbfbb51f1c22a1bcbfe48b00a7ec107c3c4d842f0097b473b1f3ee",
 }
 
 

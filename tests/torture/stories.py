@@ -310,6 +310,17 @@ _AFTERWARDS = (
             _forget("secret"),
         ),
     ),
+    Story(
+        "forget-again",
+        (
+            *_KEPT,
+            _approve(SECRET),
+            _forget("secret"),
+            lambda place: _drop(
+                place, "again.jsonl", f'{{"id": "secret", "text": "{SECRET}"}}\n{{"id": "x", "text": "Not this."}}\n'
+            ),
+        ),
+    ),
     Story("undo-garbage", (*_MOON, lambda place: _ask(place, "x.txt", b"hello"), _forget("nobody"), _undo("moon"))),
 )
 

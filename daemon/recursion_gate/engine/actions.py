@@ -57,6 +57,8 @@ class Refuse:
     what: str = "could not be staged"
     #: Whether the reason says that nothing of it is in the Record.
     record_too: bool = True
+    #: The forgotten candidates that it names: it is kept without their texts.
+    forgotten: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from .forget import forget
 from .merge import merge
 from .observe_cards import is_unchanged, note_on
 from .record_files import RecordFiles
-from .refuse import discard, numbered, refuse
+from .refuse import discard, numbered, refuse, refuse_forgotten
 from .undo import undo
 from .user_state import UserState
 
@@ -202,7 +202,10 @@ def _file(state: UserState, action: FileCard) -> None:
 
 
 def _refuse(state: UserState, action: Refuse) -> None:
-    refuse(state, action.path, action.mark, action.refusal, action.what, record_too=action.record_too)
+    if action.forgotten:
+        refuse_forgotten(state, action)
+    else:
+        refuse(state, action.path, action.mark, action.refusal, action.what, record_too=action.record_too)
 
 
 def _discard(state: UserState, action: Discard) -> None:

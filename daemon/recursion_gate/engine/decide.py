@@ -16,7 +16,7 @@ from ..core.settings import Settings
 from ..formats import card_hints, cards, record_edit
 from ..formats.fields import PUT_BACK
 from ..formats.gate_json import element
-from ..formats.triggers import expanded
+from ..formats.triggers import expanded, line_id
 from .actions import (
     Action,
     Decision,
@@ -30,7 +30,19 @@ from .actions import (
     Stage,
     Undo,
 )
-from .observations import Card, Drop, EntryCards, Leftover, Odd, Preview, Request, Strange, Torn, Unreadable
+from .observations import (
+    Card,
+    Drop,
+    EntryCards,
+    Forgotten,
+    Leftover,
+    Odd,
+    Preview,
+    Request,
+    Strange,
+    Torn,
+    Unreadable,
+)
 
 __all__ = ["Known", "drops", "entry", "hint", "odd", "renew", "undo"]
 
@@ -84,8 +96,31 @@ def drops(
                 raise drop.refusal
             stages.append(taken.stage(drop, at_once))
         except Refusal as err:
-            refusals.append(Refuse(drop.path, drop.mark, err))
+            refusals.append(_refused(drop, err, known, settings))
     return stages + refusals
+
+
+def _refused(drop: Drop, why: Refusal, known: Known, settings: Settings) -> Refuse:
+    """That it names a forgotten candidate comes before every other reason: then its text is not kept."""
+    own = {proposal.candidate.id for proposal in drop.proposals} or drop.ids
+    gone: dict[str, Receipt] = {}
+    for candidate_id in sorted(own | {p.candidate.id for p in expanded(drop.proposals, settings)}):
+        receipt = known.receipt(candidate_id)
+        if receipt is not None and receipt.is_erased:
+            gone[candidate_id] = receipt
+    named = frozenset(i for i in own if i in gone or line_id(i) in gone)
+    return Refuse(drop.path, drop.mark, is_forgotten(next(iter(gone.values()))) if named else why, forgotten=named)
+
+
+def is_forgotten(receipt: Receipt) -> Refusal:
+    """Why nothing with the id of a forgotten candidate is taken. What such a file says is not kept: it may be what was
+    forgotten, which cannot be told any more (contract, promise 11)."""
+    when = f"on {receipt.at[:10]}" if receipt.action == "forgotten" else f"with {receipt.target}"
+    return Refusal(
+        f"the id '{receipt.candidate_id}' was forgotten {when}: nothing with it is staged again, and what this file "
+        "said of it is not kept, since it may be what was forgotten",
+        "Delete this file. If it was another entry, drop that again with another id, or none.",
+    )
 
 
 class _Taken:
@@ -116,10 +151,7 @@ class _Taken:
                 continue
             receipt = self._known.receipt(candidate.id)
             if receipt is not None and receipt.is_erased:
-                raise Refusal(
-                    f"the id '{candidate.id}' was forgotten on {receipt.at[:10]}: nothing with it is staged again",
-                    "Delete this file; or, if it is another entry, give it another id, or none, and put it back.",
-                )
+                raise is_forgotten(receipt)
             if receipt is not None:
                 if not proposal.says_the_same_as(self._known.as_staged(receipt)):
                     raise Refusal(
@@ -197,6 +229,10 @@ def odd(found: Iterable[Odd]) -> Iterator[Action]:
                 yield _leftover(each)
             case Torn():
                 yield Discard(each.path, each.mark, "it is torn")
+            case Forgotten():  # a sync program, or a person, has kept a copy
+                ids = frozenset({each.receipt.candidate_id})
+                why, what = is_forgotten(each.receipt), "was not carried out"
+                yield Refuse(each.path, each.seen.mark, why, what, record_too=False, forgotten=ids)
             case Strange():
                 message = f"{each.who}, so neither what it says nor where it lay is a person's decision"
                 refusal = Refusal(message, "Move the card that is in pending/.")
@@ -224,6 +260,7 @@ def _leftover(left: Leftover) -> Action:
 
 def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
     """The answer to a file in undo/. A decision can be taken back as long as no later one rests on it."""
+    last: Receipt | None = None
     try:
         if request.named is None and request.forget:
             raise Refusal(
@@ -247,7 +284,9 @@ def undo(request: Request, known: Known) -> Undo | Forget | Refuse | Discard:
         gone = entry.gone if entry else None
         return Undo(request, check_undo(candidate_id, last, gone, linked, waits=waits))
     except Refusal as err:
-        return Refuse(request.path, request.seen.mark, err, "was not carried out", record_too=False)
+        forgotten = frozenset({last.candidate_id}) if last is not None and last.is_erased else frozenset[str]()
+        mark = request.seen.mark
+        return Refuse(request.path, mark, err, "was not carried out", record_too=False, forgotten=forgotten)
 
 
 def _instead(field: str, entry: Entry) -> str:

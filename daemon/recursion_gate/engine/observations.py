@@ -19,6 +19,7 @@ __all__ = [
     "Drop",
     "EntryCards",
     "Folder",
+    "Forgotten",
     "Leftover",
     "Odd",
     "Preview",
@@ -40,6 +41,8 @@ class Drop:
     size: int
     proposals: tuple[Proposal, ...] = ()
     refusal: Refusal | None = None
+    #: The ids that it names, where it cannot be read.
+    ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,16 @@ class Torn:
     mark: Mark
 
 
-Odd = Unreadable | Strange | Leftover | Torn
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A card of a candidate that was forgotten."""
+
+    path: str
+    seen: Seen
+    receipt: Receipt
+
+
+Odd = Unreadable | Strange | Leftover | Torn | Forgotten
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ..core.errors import NotYet, Refusal
 from ..core.paths import DROP_FORMS, STATES, is_aside, is_ignored, original_name
 from ..disk import untrusted
 from ..formats import drops
+from ..formats.without_text import ids_in
 from .observations import Drop
 from .refuse import may_not_be_moved
 from .user_state import UserState
@@ -101,7 +102,7 @@ def _read_drop(state: UserState, path: str) -> Drop | None:
             if seen is None:
                 seen = untrusted.Seen(b"", err.stat or os.lstat(path), False)
             settling.check(path, seen, whole=False, cut_short=err.maybe_unfinished, foreign=foreign)
-            return Drop(path, seen.mark, len(seen.data), refusal=err)
+            return Drop(path, seen.mark, len(seen.data), refusal=err, ids=frozenset(ids_in(seen.data)))
     except NotYet as err:
         settling.note_due(err.seconds)
         if seen is not None:

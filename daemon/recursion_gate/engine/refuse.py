@@ -11,9 +11,11 @@ from ..core.errors import Refusal
 from ..core.paths import Place, original_name
 from ..core.text import printable
 from ..disk import aside, atomic, untrusted
+from ..formats.without_text import without_text
+from .actions import Refuse
 from .user_state import UserState
 
-__all__ = ["discard", "is_being_refused", "may_not_be_moved", "numbered", "refuse"]
+__all__ = ["discard", "is_being_refused", "may_not_be_moved", "numbered", "refuse", "refuse_forgotten"]
 
 #: In how many seconds to look again at a file that came under the name of another while that was being removed.
 _AGAIN = 0.05
@@ -71,6 +73,36 @@ def refuse(
     state.events.say("refused", place.display_path(path), why=refusal.problem)
 
 
+def refuse_forgotten(state: UserState, action: Refuse) -> None:
+    """As `refuse`, for a file that names forgotten candidates: in problems/ it stands without their texts (contract,
+    promise 11). What is kept is on disk before the file goes; a stop in between leaves both, and the same name is found
+    again. Raises OSError."""
+    place, path, mark, refusal = state.place, action.path, action.mark, action.refusal
+    name = original_name(os.path.basename(path))
+    if state.settling.is_stuck(path, mark):
+        return
+    limit = state.settings.max_card_bytes
+    try:
+        seen = untrusted.look(path, limit)
+    except (Refusal, FileNotFoundError):
+        seen = None
+    if seen is None or seen.mark != mark:
+        state.settling.note_due(_AGAIN)
+        return
+    why = _why(name, place, refusal, action.what, action.record_too).encode()
+    left = without_text(seen.data, action.forgotten)
+    number = _free_number(place, name)
+    before = place.problems / _nth(name, number - 1)
+    if number and (_read(before, limit), _read(before.with_name(before.name + _WHY), limit)) == (left, why):
+        number -= 1
+    kept = _nth(name, number)
+    atomic.replace(place.problems / (kept + _WHY), why)
+    atomic.replace(place.problems / kept, left)
+    atomic.sync_folder(place.problems)
+    discard(state, path, mark, refusal.problem)
+    state.events.say("refused", place.display_path(path), why=refusal.problem)
+
+
 def discard(state: UserState, path: Path | str, mark: untrusted.Mark, why: str) -> None:
     """Remove a file that is done with, and was seen with this `mark`; another file under its name stays for the next
     look. One that is not ours to remove is left, and tried again later. Raises OSError."""
@@ -110,13 +142,17 @@ def is_being_refused(place: Place, path: Path | str) -> bool:
 def _free_pair(place: Place, name: str) -> str:
     """`name`, or ``stem-2.ext`` and so on: what is free in problems/ together with the name of its reason. A reason
     that stands there alone was left by a stop, or by a person who took the file away: it is replaced."""
+    return _nth(name, _free_number(place, name))
+
+
+def _free_number(place: Place, name: str) -> int:
     low, top = -1, 0  # a name that is refused again and again is not counted through each time
     while not _is_free(place, _nth(name, top)):
         low, top = top, max(1, 2 * top)
     while top - low > 1:
         middle = (low + top) // 2
         low, top = (low, middle) if _is_free(place, _nth(name, middle)) else (middle, top)
-    return _nth(name, top)
+    return top
 
 
 def _is_free(place: Place, kept: str) -> bool:
@@ -127,10 +163,14 @@ def _is_free(place: Place, kept: str) -> bool:
 
 def _is_why(path: Path) -> bool:
     """Whether this is a reason that `refuse` has written, not a refused file that happens to have such a name."""
+    return (_read(path, 100_000) or b"").decode(errors="replace").endswith(_LAST_WORDS)
+
+
+def _read(path: Path, limit: int) -> bytes | None:
     try:
-        return untrusted.look(path, 100_000).data.decode(errors="replace").endswith(_LAST_WORDS)
+        return untrusted.look(path, limit).data
     except (Refusal, FileNotFoundError):
-        return False
+        return None
 
 
 def _nth(name: str, taken: int) -> str:
