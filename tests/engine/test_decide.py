@@ -321,7 +321,7 @@ def test_a_card_is_renewed_only_where_it_shows_what_is_no_longer_so_and_nobody_h
 def test_a_card_that_shows_lines_that_no_longer_go_is_renewed() -> None:
     correction = candidate("b", supersedes="ACT-2026-11-24-aaaaaaaaaaaaaaaa")
     line = "- • Slept. — ACT-2026-11-24-aaaaaaaaaaaaaaaa"
-    old = {"self-skill-think.md": line}
+    old = {"self-skill-think.md": (line, line)}
     before = record_edit.changes(correction, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", old, linked=False)
     after = record_edit.changes(correction, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", {}, linked=False)
     data = cards.render(correction, before)

@@ -107,6 +107,107 @@ def test_a_drop_with_its_id_that_lies_in_the_inbox(world: World, whole: bool) ->
     assert left(world, SECRET, EXCERPT) == []
 
 
+@pytest.mark.parametrize("name", ["again.json", "again.md", "broken.json", "not-a-field.json", "several.jsonl"])
+def test_a_drop_of_a_forgotten_id_is_refused_and_its_text_is_not_kept(world: World, name: str) -> None:
+    approve(world, "a", SECRET, excerpt=EXCERPT)
+    forget(world, "a")
+    other = '{"id": "other", "raw_text": "Fed the goldfish."}'
+    world.settings = replace(world.settings, patience_seconds=0.0, settle_seconds=0.0)
+    world.restart()
+    texts = {
+        "again.json": f'{{"id": "a", "raw_text": "{SECRET}", "excerpt": "{EXCERPT}"}}',
+        "again.md": f"---\nid: a\n---\n\n{SECRET}\n",
+        "broken.json": f'{{"id": "a", "raw_text": "{SECRET}"',
+        "not-a-field.json": f'{{"id": "a", "raw_txt": "{SECRET}"}}',
+        "several.jsonl": f'{{"id": "a", "raw_text": "{SECRET}"}}\n{other}\n',
+    }
+    world.drop(name, texts[name])
+    world.reconcile()
+    assert left(world, SECRET, EXCERPT) == []
+    assert "the id 'a' was forgotten on" in world.why(name)
+    kept = (world.place.problems / name).read_text()
+    assert cards.id_of(kept.encode()) == "a" or '{"id": "a"}' in kept
+    assert ("Fed the goldfish." in kept) == (name == "several.jsonl")
+    assert (world.gate_ids(), world.names()) == ([], [])
+    world.drop(name, texts[name])  # its tool tries again
+    world.reconcile()
+    assert world.names("problems") == [name, f"{name}.why.txt"]
+    assert faults(look(world)) == []
+
+
+def test_what_a_forgotten_trigger_has_suggested_comes_again(world: World) -> None:
+    quiz = {"id": "q", "raw_text": SECRET, "activity_type": "quiz", "topic": SECRET}
+    world.drop("q.json", quiz)
+    world.reconcile()
+    for named in ("q-line", "q"):
+        forget(world, named)
+    world.drop("q.json", quiz)
+    world.reconcile()
+    assert left(world, SECRET) == []
+    assert world.gate_ids() == []
+
+
+@pytest.mark.parametrize("state", ["approved", "rejected", "pending", "undo"])
+def test_a_copy_of_its_card_that_a_sync_program_brings_back(world: World, state: str) -> None:
+    card = world.stage("a", SECRET, excerpt=EXCERPT)
+    copy = card.read_bytes()
+    world.approve("a")
+    forget(world, "a")
+    (world.place.state(state) / "a.md").write_bytes(copy)
+    world.reconcile()
+    assert world.reconciler.problems == {}
+    assert left(world, SECRET, EXCERPT) == []
+    assert "forgotten" in world.why("a.md")
+    assert (world.place.problems / "a.md").read_text() == "---\nid: a\n---\n"
+    assert world.names(state) == []
+    assert faults(look(world)) == []
+
+
+def test_killed_at_any_call_a_drop_of_a_forgotten_id_is_refused_once(tmp_path: Path) -> None:
+    base = World(make_root(tmp_path / "base", "alex"))
+    approve(base, "a", SECRET)
+    forget(base, "a")
+    base.reconciler.close()
+    number, killed = 0, True
+    while killed:
+        number, killed = number + 1, False
+        shutil.rmtree(tmp_path / "root", ignore_errors=True)
+        shutil.copytree(base.root.path, tmp_path / "root")
+        world = World(Root(tmp_path / "root"))
+        world.drop("again.json", {"id": "a", "raw_text": SECRET})
+        atomic.calls = StopsBefore(number)
+        try:
+            world.reconcile()
+        except Stop:
+            killed = True
+        finally:
+            atomic.calls = atomic.Calls()
+        world.restart()
+        world.reconcile()
+        assert world.names("problems") == ["again.json", "again.json.why.txt"], f"killed at call {number}"
+        assert left(world, SECRET) == [], f"killed at call {number}"
+        assert world.names() == []
+        world.reconciler.close()
+    assert number > 15
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_its_lines_as_a_person_has_edited_them_on_the_card_of_a_correction(world: World, decided: bool) -> None:
+    approve(world, "a", SECRET)
+    knowledge, new = world.place.home / "self-knowledge.md", "Hates every room without a window."
+    knowledge.write_text(knowledge.read_text().replace(SECRET, new))
+    skill = world.place.home / "self-skill-think.md"
+    skill.write_text(skill.read_text().replace(SECRET, new))
+    assert new in knowledge.read_text() + skill.read_text()
+    card = world.stage("b", "I know him now.", supersedes=act(world, "a"))
+    assert new in card.read_text()
+    if decided:
+        world.approve("b")
+    forget(world, "a")
+    assert left(world, SECRET, new) == []
+    assert (world.gate_ids(), faults(look(world))) == ([] if decided else ["b"], [])
+
+
 def test_one_that_links_to_it_and_waits(world: World) -> None:
     world.stage("a", SECRET)
     world.stage("b", "I know it.", link_to_evidence_id="a")

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.engine import apply, observe_drops, turn
-from recursion_gate.engine.actions import Decision, ReturnWithNote
+from recursion_gate.engine import apply, observe_cards, observe_drops, turn
+from recursion_gate.engine.actions import Action, Decision, Discard, ReturnWithNote
 from recursion_gate.engine.reconcile import Reconciler
 from recursion_gate.engine.user_state import UserState
 from recursion_gate.service.daemon import Service
@@ -347,3 +348,43 @@ def test_the_service_manager_is_fed_within_a_turn(root: Root, monkeypatch: pytes
     monkeypatch.setattr(Reconciler, "reconcile", noting)
     service.run()
     assert max(within) >= 29
+
+
+@pytest.mark.parametrize("limit", ["number", "time to read", "time to apply"])
+def test_a_torn_card_that_a_turn_does_not_come_to_is_replaced_by_the_next_one(
+    root: Root, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """A machine under load may stop the daemon anywhere for longer than a part of a turn may take."""
+    world = World(root, Settings(max_per_turn=1 if limit == "number" else 100, patience_seconds=0, settle_seconds=0))
+    names = sorted(world.stage(name, f"Looked at the moon, {name}.").name for name in ("aa", "bb", "cc"))
+    for name in names:
+        card = world.place.pending / name
+        card.write_bytes(bytes(len(card.read_bytes())))
+    world.restart()
+    read, carry_out = observe_cards.pending_strays, apply.apply
+
+    def only_one(state: UserState, actions: Sequence[Action], *args: Any, **more: Any) -> list[Action]:
+        these = actions[:1] if any(isinstance(action, Discard) for action in actions) else actions
+        return [*carry_out(state, these, *args, **more), *actions[len(these) :]]
+
+    if limit == "time to read":
+        monkeypatch.setattr(
+            observe_cards, "pending_strays", lambda state, paths, held, until: read(state, paths, held, 0)
+        )
+    elif limit == "time to apply":
+        monkeypatch.setattr(turn, "apply", only_one)
+    world.reconcile()
+    assert world.names("pending") == names
+    assert world.names("problems") == []
+    assert all(world.card(name).read_bytes().endswith(b"\n") for name in ("aa", "bb", "cc"))
+
+
+def test_a_torn_card_that_a_stop_left_taken_aside_beside_its_whole_one_is_removed(root: Root) -> None:
+    world = World(root, Settings(patience_seconds=0, settle_seconds=0))
+    card = world.stage("a", "Looked at the moon.")
+    whole = card.read_bytes()
+    (card.parent / f".recursion-gate.0.{card.name}").write_bytes(bytes(len(whole)))
+    world.restart()
+    world.reconcile()
+    assert (world.names("pending"), card.read_bytes()) == ([card.name], whole)
+    assert world.names("problems") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,102 @@ def test_a_line_that_was_edited_by_hand_is_dealt_with_and_said(world: World) -> 
     old = world.receipts()[-1]["old"]["removed"]
     assert old["self-knowledge.md"] == [f"- • I learned that barn owls sleep. — {a}"]
     assert "self-skill-think.md" not in old
+
+
+def edit_record(world: World, file: str, old: str, new: str) -> None:
+    path = world.place.home / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def remove_line(world: World, file: str, words: str) -> None:
+    path = world.place.home / file
+    lines = path.read_text().splitlines(True)
+    path.write_text("".join(line for line in lines if words not in line))
+    assert path.read_text().count("\n") < len(lines)
+
+
+def test_a_card_shows_the_lines_that_go_as_they_stand_now(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    a = act(world, "a")
+    card = world.stage("b", "I learned that owls hunt.", supersedes=a)
+    card.write_text(card.read_text().replace("owls hunt.", "owls hunt at night.", 1))  # what a person typed stays
+    edit_record(world, "self-knowledge.md", "owls sleep", "barn owls sleep")
+    edit_record(world, "self-evidence.md", "owls sleep", "owls snore")
+    remove_line(world, "self-skill-think.md", a)
+    world.reconcile()
+    text = world.card("b").read_text()
+    goes = f"    - • I learned that barn owls sleep. — {a}\n"
+    struck = f"    - {a} — ~~I learned that owls snore.~~ (superseded by "
+    assert "owls hunt at night." in text
+    assert re.search(
+        rf'"Topics / Understanding", taken out, as it was edited by hand \[\w+\]:\n\n{re.escape(goes)}', text
+    )
+    assert re.search(rf'"Activity Log", struck out, as it was edited by hand \[\w+\]:\n\n{re.escape(struck)}', text)
+    assert f'self-skill-think.md, "Activity", no longer there:\n\n    - • I learned that owls sleep. — {a}\n' in text
+    world.approve("b")
+    assert actions(world)[-1] == ("b", "approved")
+    old = world.receipts()[-1]["old"]["removed"]
+    assert old["self-knowledge.md"] == [goes.strip()]
+    assert sorted(old) == ["self-evidence.md", "self-knowledge.md"]
+    assert world.names("problems") == []
+    assert holds(world)
+
+
+@pytest.mark.parametrize("fields", [{"supersedes": "ACT"}, {"retracts": "ACT"}])
+def test_where_the_record_was_edited_since_the_card_returns_and_shows_it(world: World, fields: dict[str, str]) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    card = world.stage("b", "It was a joke.", **dict.fromkeys(fields, act(world, "a")))
+    edit_record(world, "self-knowledge.md", "owls sleep", "barn owls sleep")
+    world.move(card, "approved")
+    world.reconcile()
+    assert actions(world) == [("a", "approved")]
+    assert "barn owls sleep" in world.record()["self-knowledge.md"].decode()
+    assert "edited in the Record" in (cards.note_in(world.card("b").read_bytes()) or "")
+    assert "- • I learned that barn owls sleep." in world.card("b").read_text()
+    assert world.names("problems") == []
+    world.approve("b")
+    assert actions(world)[-1] == ("b", "approved")
+    assert "barn owls" not in world.record()["self-knowledge.md"].decode()
+
+
+def test_however_often_the_record_is_edited_only_what_a_person_typed_counts_as_typed(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    a = act(world, "a")
+    world.stage("b", "I learned that owls hunt.", supersedes=a)
+    words = "owls sleep"
+    for new in ("barn owls sleep", "tawny owls doze", "owls sleep"):
+        edit_record(world, "self-knowledge.md", words, new)
+        words = new
+        world.restart()
+        world.reconcile()
+        assert f"    - • I learned that {new}. — {a}\n" in world.card("b").read_text()
+    remove_line(world, "self-knowledge.md", a)
+    world.restart()
+    world.reconcile()
+    assert "no longer there" in world.card("b").read_text()
+    edit_record(world, "self-skill-think.md", "owls sleep", "snow owls sleep")
+    world.reconcile()
+    card = world.card("b")
+    card.write_text(card.read_text().replace("snow owls sleep", "no owl sleeps"))
+    world.move(card, "approved")
+    world.reconcile()
+    assert actions(world) == [("a", "approved")]
+    assert "no owl sleeps" in (world.place.problems / card.name).read_text()
+    assert "below the line" in (cards.note_in(world.card("b").read_bytes()) or "")
+
+
+def test_a_line_of_another_entry_that_links_to_it_is_not_taken_for_its_own(world: World) -> None:
+    approve(world, "a", "I learned that owls sleep.")
+    a = act(world, "a")
+    approve(world, "c", "I know where they sleep.", link_to_evidence_id=a)
+    remove_line(world, "self-knowledge.md", "that owls sleep")
+    text = world.stage("b", "It was a joke.", retracts=a).read_text()
+    assert "where they sleep" not in text
+    assert '"Topics / Understanding", no longer there:' in text
+    world.approve("b")
+    assert "where they sleep" in world.record()["self-knowledge.md"].decode()
 
 
 # -- forgetting -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
@@ -79,13 +80,17 @@ OLD = {
 }
 
 
+def _as_merged() -> dict[str, tuple[str, str | None]]:
+    return {file: (line, line) for file, line in OLD.items()}
+
+
 def _below(card: bytes) -> list[str]:
     return [line.partition(", ")[2] for line in card.decode().split("\n") if line.startswith("self-")]
 
 
 def test_a_correction_shows_file_by_file_what_goes_and_what_comes() -> None:
     made = candidate(supersedes="ACT-2026-11-20-aaaaaaaaaaaaaaaa")
-    lines = changes(made, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", OLD, linked=False)
+    lines = changes(made, "ACT-2026-11-24-bbbbbbbbbbbbbbbb", _as_merged(), linked=False)
     card = cards.render(made, lines)
     assert _below(card) == [
         '"Activity Log", struck out:',
@@ -103,10 +108,39 @@ def test_a_correction_shows_file_by_file_what_goes_and_what_comes() -> None:
 
 def test_a_retraction_shows_what_goes() -> None:
     made = candidate(retracts="ACT-2026-11-20-aaaaaaaaaaaaaaaa")
-    card = cards.render(made, changes(made, "", OLD, linked=False))
+    card = cards.render(made, changes(made, "", _as_merged(), linked=False))
     assert _below(card) == ['"Activity Log", struck out:', '"Interests", taken out:', '"Activity", taken out:']
     assert card.startswith(b"---\n# This takes an entry out of the Record.")
     assert cards.ends_whole(card)
+
+
+def test_lines_that_a_person_edited_or_removed_are_shown_as_they_stand_now() -> None:
+    made = candidate(supersedes="ACT-2026-11-20-aaaaaaaaaaaaaaaa")
+    act, evidence = "ACT-2026-11-24-bbbbbbbbbbbbbbbb", OLD["self-evidence.md"].replace("Owls", "Barn owls")
+    stands = _as_merged() | {
+        "self-evidence.md": (OLD["self-evidence.md"], evidence),
+        "self-curiosity.md": (OLD["self-curiosity.md"], OLD["self-curiosity.md"].replace("Owls", "Barn owls")),
+        "self-skill-work.md": (OLD["self-skill-work.md"], None),
+    }
+    lines = changes(made, act, stands, linked=False)
+    card = cards.render(made, lines)
+    assert [re.sub(r"\[\w{8}\]", "[]", line) for line in _below(card)] == [
+        '"Activity Log", struck out, as it was edited by hand []:',
+        '"Activity Log", added:',
+        '"Interests", taken out, as it was edited by hand []:',
+        '"Topics / Understanding", added:',
+        '"Activity", no longer there:',
+        '"Activity", added:',
+    ]
+    assert b"~~Barn owls sleep.~~ (superseded by " + act.encode() in card
+    assert cards.ends_whole(card)
+    assert cards.shows(card, lines)
+    now = changes(made, act, _as_merged(), linked=False)
+    assert cards.is_outdated(card, made, made, now, now)
+    assert not cards.typed_below(card, made, [now])  # known as the daemon's, though nothing stands so any more
+    typed = card.replace(b"    - \xe2\x80\xa2 Barn owls sleep.", b"    - \xe2\x80\xa2 Not the barn owls.")
+    assert typed != card
+    assert cards.typed_below(typed, made, [now])
 
 
 @given(candidates(), st.none() | said)

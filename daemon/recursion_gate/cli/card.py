@@ -131,11 +131,12 @@ def print_screen(item: Any, candidate: Any, keys: int, hints: Sequence[Any] = ()
     below = [*_details(item, candidate), *_first(_context(candidate), 6), *_hints(hints)]
     effect = item.effect(candidate)
     places = [f"- {a.file}, {a.heading}: {a.line}" for a in effect if a.goes]
-    places += [f"+ {a.file}, {a.heading}" for a in effect if not a.goes]
+    places += [f"  {a.file}, {a.heading}, no longer there: {a.line}" for a in effect if a.by_hand == "removed"]
+    places += [f"+ {a.file}, {a.heading}" for a in effect if a.comes]
     room = max(3, terminal_size()[1] - len(below) - len(places) - keys - 3)
     click.echo("\n".join([*_first(_text(candidate), room), "", *below]))
     for place in places:
-        colour = "green" if place[0] == "+" else "red"
+        colour = {"+": "green", "-": "red"}.get(place[0])
         click.secho(one_line(place, terminal_size()[0]) if sys.stdout.isatty() else place, fg=colour)
 
 

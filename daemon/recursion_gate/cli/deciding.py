@@ -144,13 +144,16 @@ def show(ctx: click.Context, candidate_id: str, user: str | None, as_json: bool)
     found = Hints().on(item)
     taken_back = _taken_back(item)
     if as_json:
-        adds, goes = ([{"file": a.file, "heading": a.heading, "line": a.line} for a in item.effect(candidate)
-                       if a.goes is gone] for gone in (False, True))  # fmt: skip
+        effect = item.effect(candidate)
+        adds, goes, gone = ([{"file": a.file, "heading": a.heading, "line": a.line} for a in these] for these in (
+            [a for a in effect if a.comes], [a for a in effect if a.goes],
+            [a for a in effect if a.by_hand == "removed"]))  # fmt: skip
         edited = candidate.as_json() if candidate != item.candidate else None
         print_json(
             {"user": item.place.user, "candidate": item.candidate.as_json(), "edited": edited, "adds": adds,
-             "goes": goes, "card": _shown(item), "state": item.state, "hints": [hint.as_json() for hint in found],
-             "rejected_before": Rejected().as_json(item), "taken_back": taken_back}
+             "goes": goes, "gone": gone, "card": _shown(item), "state": item.state,
+             "hints": [hint.as_json() for hint in found], "rejected_before": Rejected().as_json(item),
+             "taken_back": taken_back}
         )  # fmt: skip
         return
     if taken_back:

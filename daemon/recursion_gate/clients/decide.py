@@ -104,9 +104,21 @@ class Waiting:
         """The lines that approving `candidate` would add."""
         return record_edit.effect(candidate, self.gate.get, self._decided_as, self.evidence_of, self._standing)
 
-    def _standing(self, named: str) -> Receipt | None:
+    def _standing(self, named: str) -> record_edit.OldLines:
         entry = entries.find(self.place, named)
-        return entry.receipt if entry and entry.problem is None else None
+        if entry is None or entry.problem is not None:
+            return {}
+        try:
+            return record_change.old_lines(entry.receipt, lambda: entry.linked, self._text)
+        except OSError:  # an account that may not read the Record
+            return {file: (lines[-1], lines[-1]) for file, lines in entry.receipt.lines.items()}
+
+    def _text(self, file: str) -> bytes:
+        try:
+            with untrusted.open_plain(self.place.home / file) as there:
+                return there.read()
+        except FileNotFoundError:
+            return b""
 
     def _decided_as(self, candidate_id: str) -> str | None:
         start = b'"candidate_id":"%s"' % candidate_id.encode()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..core.clock import now
 from ..core.errors import Refusal
-from ..core.model import instant
+from ..core.model import act_key, id_hash, instant
 from ..core.paths import STATES, TEMP_NAME, is_ignored, original_name
 from ..core.receipt import line_digest
 from ..disk import atomic, untrusted
@@ -157,7 +157,9 @@ def _sweep_file(state: UserState, path: Path, candidate_id: str, filed_as: Colle
             atomic.remove(f"{path}.why.txt")
         discard(state, path, seen.mark, "it is forgotten")
         return True
-    without = _redacted(seen.data, pieces) if path.parent != place.inbox else None
+    target = cards.target_in(seen.data)
+    about = target is not None and act_key(target) == id_hash(candidate_id)
+    without = _redacted(seen.data, pieces, about=about) if path.parent != place.inbox else None
     if without is not None:
         atomic.replace(path, without, still=untrusted.is_still(seen.mark))
     return without is not None
@@ -176,10 +178,11 @@ def _is_a_drop_of(data: bytes, candidate_id: str, pieces: _Pieces, *, by_text: b
     return by_text and pieces.whole_in(text)
 
 
-def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:
+def _redacted(card: bytes, pieces: _Pieces, *, about: bool) -> bytes | None:
     """Somebody else's card without the lines below its marker that have a piece of the text, unless its own entry says
-    that, too; None where none has."""
-    if not pieces.are_in(card):
+    that, too; None where none has. Where it is `about` the entry, also without the lines of it that go: a person may
+    have edited them in the Record, so that no piece is left."""
+    if not (about or pieces.are_in(card)):
         return None
     plain = card_hints.without_hints(card)  # they are made anew
     text = plain.decode(errors="surrogateescape")
@@ -188,6 +191,7 @@ def _redacted(card: bytes, pieces: _Pieces) -> bytes | None:
         return None
     above, below = text[: markers[-1].end()], text[markers[-1].end() :]
     own = record_edit.fold(above)
+    below = cards.LINE_THAT_GOES.sub(rf"\1{_FORGOTTEN}", below) if about else below
     lines = [f"    {_FORGOTTEN}" if pieces.in_line(line, own) else line for line in below.split("\n")]
     made = (above + "\n".join(lines)).encode(errors="surrogateescape")
     return made if made != card else None

@@ -147,15 +147,20 @@ def names(evidence: bytes, link: str) -> bool:
     return re.search(rb"^- %b(?![\w\x80-\xff-])" % re.escape(link.encode()), evidence, re.MULTILINE) is not None
 
 
-def shows_what_it_adds(action: Approve | Reject, effect: Callable[[Candidate], Sequence[record_edit.Change]]) -> bool:
+def shows_what_it_adds(
+    action: Approve | Reject,
+    effect: Callable[[Candidate], Sequence[record_edit.Change]],
+    old_lines: Callable[[Entry], record_edit.OldLines] = lambda entry: {},
+) -> bool:
     """Whether an entry that links to another one, or supersedes or retracts it, would be merged as its card shows it.
-    Not so when that has come to mean something, or something else, since the card was made, or saved. `effect`: the
-    lines that approving a candidate would add and take out."""
+    Not so when that has come to mean something, or something else, or was edited in the Record, since the card was
+    made, or saved. `effect`: the lines that approving a candidate would add and take out; `old_lines`: those of the
+    entry that it supersedes or retracts, as they stand. Raises what these raise."""
     if isinstance(action, Reject) or not (action.decision.link or action.decision.target):
         return True
     card, staged = action.decision.cards[0], action.decision.staged
     candidate = card.verdict.candidate
-    old = {file: lines[-1] for file, lines in action.old.receipt.lines.items()} if action.old else {}
+    old = old_lines(action.old) if action.old else {}
     evidence = action.linked_to or act_id(staged)
     adds = record_edit.changes(candidate, evidence, old, linked=action.linked_to is not None)
     return not cards.is_outdated(card.seen.data, staged, candidate, adds, effect(staged))

@@ -24,7 +24,19 @@ from ..formats.card_hints import without_hints
 from ..formats.card_name import file_name
 from ..permissions import ownership
 from .filing import filed
-from .observations import Card, DecidedCards, EntryCards, Folder, Leftover, Odd, Preview, Strange, Torn, Unreadable
+from .observations import (
+    Card,
+    DecidedCards,
+    EntryCards,
+    Folder,
+    Forgotten,
+    Leftover,
+    Odd,
+    Preview,
+    Strange,
+    Torn,
+    Unreadable,
+)
 from .refuse import is_being_refused
 from .user_state import UserState
 
@@ -35,6 +47,9 @@ _BYTES_LIMIT = 8_000_000
 
 #: The number in a card's name where another one had its name.
 _NUMBER = re.compile(r"-(\d{1,4})\.md\Z")
+
+#: The same of one that a stop had left taken aside, when another had its name already: see `apply`.
+_RESTORED = re.compile(r"-\d{16,20}(?=\.md\Z)")
 
 
 # -- cards in approved/ and rejected/ -----------------------------------------------------------------------------
@@ -216,8 +231,10 @@ def read_anew(state: UserState, these: Sequence[Card]) -> tuple[Card, ...] | Non
     return tuple(anew)
 
 
-def _leftover(state: UserState, path: Path | str, seen: untrusted.Seen, receipt: Receipt) -> Leftover | None:
+def _leftover(state: UserState, path: Path | str, seen: untrusted.Seen, receipt: Receipt) -> Odd | None:
     """A card of a candidate that has been decided; None while it may still be being written."""
+    if receipt.is_erased:
+        return Forgotten(os.fspath(path), seen, receipt)
     carried_out = (state.as_staged(receipt), state.as_approved(receipt))
     very_card = hashlib.sha256(seen.data).hexdigest() == receipt.sha256
     try:
@@ -250,16 +267,16 @@ def _came_since(state: UserState, path: Path | str, seen: untrusted.Seen, receip
 
 def pending_strays(
     state: UserState, paths: Sequence[Path], held: set[str], until: float
-) -> tuple[list[Odd], list[Path]]:
-    """The files in pending/ that are no card of a waiting candidate, and those of them that are to be staged from
-    there, as any drop. Adds to `held` whose card may be being saved just now."""
+) -> tuple[list[Odd], list[Path], Sequence[Path]]:
+    """The files in pending/ that are no card of a waiting candidate, those of them that are to be staged from there, as
+    any drop, and those that it has not come to. Adds to `held` whose card may be being saved just now."""
     odd: list[Odd] = []
-    found = []
+    found: list[Path] = []
     torn = _TornCards(state)
     for number, path in enumerate(paths):
-        if number and state.late(until):
+        if number and (number >= state.settings.max_per_turn or state.late(until)):
             state.has_more = True
-            break
+            return odd, found, paths[number:]
         try:
             seen = untrusted.look(path, state.settings.max_card_bytes, ask_writers=True)
         except FileNotFoundError:
@@ -283,7 +300,7 @@ def pending_strays(
             state.cards.note(path.name, candidate_id)  # it is whole by now
         else:
             found.append(path)
-    return odd, found
+    return odd, found, ()
 
 
 class _TornCards:
@@ -299,6 +316,9 @@ class _TornCards:
         return candidate if self._state.cards.is_torn(data, candidate) else None
 
     def _by_name(self, name: str) -> Candidate | None:
+        own = _RESTORED.sub("", name)
+        if own != name:  # its candidate has another card by now
+            return next((c for c in self._state.gate if file_name(c) == own), None)
         if self._names is None:
             missing = self._state.cards.missing()
             self._names = {file_name(c): c for i in missing if (c := self._state.gate.get(i))}

@@ -6,16 +6,21 @@ What a turn does not come to is left for the next one: the folders say it again,
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.clock import now
+from ..core.entry import Entry
 from ..core.errors import NotYet
 from ..core.model import instant
+from ..formats.card_name import file_name
+from ..formats.record_change import old_lines
+from ..formats.record_edit import OldLines
 from . import decide, links, observe_cards, observe_drops, observe_undo
-from .actions import Action, Approve, CreateCard, Decision, Refuse, Reject, RestoreName, ReturnWithNote, Wait
+from .actions import Action, Approve, CreateCard, Decision, Discard, Refuse, Reject, RestoreName, ReturnWithNote, Wait
 from .apply import apply, own_names, remove_staged, wait
 from .observations import DecidedCards
 from .record_files import BeingSaved, RecordFiles
@@ -34,8 +39,8 @@ _BYTES_LIMIT = 8_000_000
 _COMING_SECONDS = 0.5
 
 _NOT_AS_SHOWN = (
-    "the entry it links to, supersedes or retracts was decided or came after this card was made, and what it does is "
-    "now as shown below"
+    "the entry it links to, supersedes or retracts was decided, was edited in the Record, or came after this card was "
+    "made, and what it does is now as shown below"
 )
 
 
@@ -76,15 +81,15 @@ def turn(state: UserState) -> Outcome:
     decisions = _decisions(state, look)
     until = time.monotonic() + _PART_SECONDS
     _stage(state, look.strays[:limit], until, at_once=True)
-    odd, found = observe_cards.pending_strays(state, strays[:limit], look.held, until)
-    _apply_in_time(state, list(decide.odd(odd)))
+    odd, found, unread = observe_cards.pending_strays(state, strays, look.held, until)
+    torn = [a.path for a in _apply_in_time(state, list(decide.odd(odd))) if isinstance(a, Discard)]
     _stage(state, found, until, at_once=True)
     state.cards.forget_gone(strays)
     state.hooks.found(sum(d.staged.id not in state.waiting for d in decisions))
     # Where so many cards lie there that to look takes the turn's time, fewer are carried out in it.
     seconds = _PART_SECONDS if time.monotonic() < began + _TURN_SECONDS else _PART_SECONDS / 3
     left = _carry_out(state, decisions, seconds)
-    missing = state.cards.missing(look.held)
+    missing = _without_a_card(state, look.held, {os.path.basename(path) for path in [*map(str, unread), *torn]})
     until = max(began + _TURN_SECONDS, time.monotonic() + _PART_SECONDS / 2)
     batch = [CreateCard(candidate_id) for candidate_id in missing[: 2 * limit]]
     state.without_card = len(missing) - len(batch) + len(apply(state, batch, until, fewest=_FEWEST))
@@ -99,9 +104,11 @@ def turn(state: UserState) -> Outcome:
     return Outcome(state.settling.due, more)
 
 
-def _apply_in_time(state: UserState, actions: Sequence[Action]) -> None:
-    """Apply them, in the time of one part; the rest is found again by the next turn."""
-    state.has_more |= bool(apply(state, actions, time.monotonic() + _PART_SECONDS))
+def _apply_in_time(state: UserState, actions: Sequence[Action]) -> list[Action]:
+    """Apply them, in the time of one part; the rest, which this gives, is found again by the next turn."""
+    left = apply(state, actions, time.monotonic() + _PART_SECONDS)
+    state.has_more |= bool(left)
+    return left
 
 
 # -- drops --------------------------------------------------------------------------------------------------------
@@ -124,6 +131,16 @@ def _stage(state: UserState, paths: Sequence[str | Path], until: float, *, at_on
 
 
 # -- cards --------------------------------------------------------------------------------------------------------
+
+
+def _without_a_card(state: UserState, held: set[str], names: set[str]) -> list[str]:
+    """The candidates for which a card is to be created. Not yet those whose card may be among the files in pending/
+    with these `names`, which this turn has not come to: a torn one would be taken for a drop once its candidate had
+    another."""
+    missing = state.cards.missing(held)
+    if not names:
+        return missing
+    return [i for i in missing if (c := state.gate.get(i)) is not None and file_name(c) not in names]
 
 
 def _look_at_pending(state: UserState) -> list[Path] | None:
@@ -181,7 +198,7 @@ def _carry_out(state: UserState, decisions: Sequence[Decision], seconds: float) 
     texts = RecordFiles(state)
     today = instant(now())[:10]
     order = links.Order(decisions, state, lambda link: links.names(texts.text("self-evidence.md"), link), today)
-    plan = _Plan(state, order, seconds)
+    plan = _Plan(state, order, texts, seconds)
     left = 0
     try:
         try:
@@ -203,8 +220,8 @@ class _Plan:
     """The next decisions in order: as many as a turn may carry out, by their number, their bytes and the time, of which
     the rest is for carrying them out."""
 
-    def __init__(self, state: UserState, order: links.Order, seconds: float) -> None:
-        self._state, self._order, self._seconds = state, order, seconds
+    def __init__(self, state: UserState, order: links.Order, texts: RecordFiles, seconds: float) -> None:
+        self._state, self._order, self._texts, self._seconds = state, order, texts, seconds
         self.taken: list[Approve | Reject] = []
         self.returns: list[ReturnWithNote] = []
         self.waits: list[Wait] = []
@@ -235,16 +252,20 @@ class _Plan:
         if these is None:
             return False
         decision.cards = these
-        if links.shows_what_it_adds(action, self._state.cards.effect):
+        if links.shows_what_it_adds(action, self._state.cards.effect, self._old_lines):
             return True
         self.returns.append(ReturnWithNote(decision.staged, these, _NOT_AS_SHOWN))
         return False
 
+    def _old_lines(self, entry: Entry) -> OldLines:
+        """Raises BeingSaved, Parked, OSError."""
+        return old_lines(entry.receipt, lambda: self._state.ledger.linked(entry.receipt), self._texts.text)
+
 
 def _renew_linked(state: UserState, until: float) -> bool:
     """Make anew, in pending/, the previews of those that link to what has come to the gate or left it since, and of
-    corrections and retractions; what a person has written above the marker stays. Gives whether some are left for the
-    next turn. Raises OSError."""
+    corrections and retractions, also where the Record was edited; what a person has written above the marker stays.
+    Gives whether some are left for the next turn. Raises OSError."""
     before = state.linked_at
     now = (state.gate.mark, state.ledger.size)
     if before is None or before[1:] != now:
@@ -252,14 +273,17 @@ def _renew_linked(state: UserState, until: float) -> bool:
         linked = {c.id: c.link_to_evidence_id for c in state.gate if c.link_to_evidence_id}
         changed = linked.values() if before is None else before[0] ^ there
         state.stale |= links.linked_to_any(changed, linked, state.cards.links)
-        state.stale |= {c.id for c in state.gate if c.supersedes or c.retracts}
+        state.corrections = {c.id for c in state.gate if c.supersedes or c.retracts}
+        state.stale |= state.corrections
         state.linked_at = (there, *now)
     state.stale |= state.cards.take_linked()
-    while state.stale:
-        if time.monotonic() > until:
-            return True
+    about_entries = state.corrections | state.cards.targets
+    if about_entries and state.cards.has_record_changed():
+        state.stale |= about_entries
+    while state.stale and time.monotonic() <= until:
         card = observe_cards.preview(state, state.stale.pop())
         action = decide.renew(card, state.cards.previews, state.settings) if card else None
         if action is not None:
             apply(state, [action])
-    return False
+    state.cards.release_texts()
+    return bool(state.stale)

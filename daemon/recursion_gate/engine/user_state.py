@@ -85,6 +85,8 @@ class UserState:
         self.linked_at: tuple[set[str], object, int] | None = None
         #: Candidates that link to others which have come or gone: their cards may be outdated.
         self.stale: set[str] = set()
+        #: The candidates at the gate that supersede or retract an entry.
+        self.corrections: set[str] = set()
         #: Cards in approved/ that wait for another one, and why; for `status`.
         self.waiting: dict[str, str] = {}
         #: The receipts whose lines the Record lacks (see `recover`); for `status`.

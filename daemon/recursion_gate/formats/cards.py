@@ -25,6 +25,7 @@ from .marker import MARKER_LINE, as_typed, on_a_card
 from .record_edit import Change, clean, fold
 
 __all__ = [
+    "LINE_THAT_GOES",
     "Verdict",
     "context",
     "ends_whole",
@@ -51,16 +52,31 @@ __all__ = [
 
 MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
 
-_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+"(?:, (?:taken out|added))?:\n\n    - [^\n]*\n\Z')
+#: How a card says that a line goes, or would.
+_HOW = r"(?:taken|struck) out(?:, as it was edited by hand(?: \[[0-9a-f]{8}\])?)?|no longer there"
+
+_END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+"(?:, (?:%b|added))?:\n\n    [^\n]+\n\Z' % _HOW.encode())
 
 _LINK = re.compile(rb"""^['"]?link_to_evidence_id['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE)
 
-#: Ends the place of a line that goes, on a card.
-_GOES = re.compile(r", (?:taken|struck) out:\n\n    ")
+#: Ends the place of a line that goes, or would go, on a card.
+_GOES = re.compile(rf", (?:{_HOW}):\n\n    ")
+
+#: A line that goes, or would go, and what stands before it.
+LINE_THAT_GOES = re.compile(rf"(, (?:{_HOW}):\s*\n[ \t]*).*")
+
+#: The same of a line that a person had edited in the Record when the card was made: with a digest, by which it is known
+#: as the daemon's whatever has become of it since.
+_BY_HAND = re.compile(
+    r"^(.*, (?:taken|struck) out, as it was edited by hand) \[([0-9a-f]{8})\]:\n\n    (.*)$", re.MULTILINE
+)
 
 _TARGET = re.compile(
     rb"""^['"]?(?:supersedes|retracts)['"]?[ \t]*:[ \t]*['"]?([\w.-]+)""", re.MULTILINE | re.IGNORECASE
 )
+
+#: What a card says of a line behind its place; see `_parts`.
+_LABELS = ("", ", added", ", taken out", ", struck out", ", no longer there")
 
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
@@ -141,16 +157,34 @@ def _preview(lines: Sequence[Change]) -> str:
 def _parts(lines: Sequence[Change]) -> list[str]:
     """Each line with its place. Where lines go each says what becomes of it; evidence that is struck out is shown once,
     as it will stand."""
-    some_go = any(a.goes for a in lines)
+    some_go = any(not a.comes for a in lines)
     made, struck = [], False
     for a in lines:
         if a.goes and a.file == "self-evidence.md":
             struck = True
             continue
-        how = "" if not some_go else ", taken out" if a.goes else ", struck out" if struck else ", added"
-        made.append(f'{a.file}, "{a.heading}"{how}:\n\n    {a.line}')
+        how = ", added" if a.comes else ", taken out" if a.goes else ", no longer there"
+        place = f'{a.file}, "{a.heading}"{", struck out" if struck else how if some_go else ""}'
+        if a.by_hand == "edited":
+            place += f", as it was edited by hand [{_digest_by_hand(place, a.line)}]"
+        made.append(f"{place}:\n\n    {a.line}")
         struck = False
     return made
+
+
+def _digest_by_hand(place: str, line: str) -> str:
+    return hashlib.sha256(f"{place}\n{fold(line)}".encode()).hexdigest()[:8]
+
+
+def _made_by_us(below: str) -> set[str]:
+    """Of the text below a card's marker line what shows lines that were edited by hand, folded: the lines are the
+    daemon's where their digest is right."""
+    found = set()
+    for shown in _BY_HAND.finditer(below):
+        place = shown[1].removesuffix(", as it was edited by hand")
+        if _digest_by_hand(place, shown[3]) == shown[2]:
+            found |= {fold(f"{shown[1]} [{shown[2]}]:"), fold(shown[3])}
+    return found
 
 
 def with_preview(card: bytes, staged: Candidate, lines: Sequence[Change]) -> bytes:
@@ -174,7 +208,9 @@ def shows_what_goes(card: bytes, lines: Sequence[Change]) -> bool:
     text = frontmatter.unix(decode(card))
     below = text[[0, *(m.end() for m in MARKER_LINE.finditer(text))][-1] :]
     wanted = [part for part in _parts(lines) if _GOES.search(part)]
-    wanted = [part.rpartition("~~ (")[0] if ", struck out:" in part else part for part in wanted]
+    wanted = [part.rpartition("~~ (")[0] if ", struck out" in part else part for part in wanted]
+    digest = re.compile(r" \[[0-9a-f]{8}\](?=:\n)")  # that of a line that is struck out covers why
+    below, wanted = digest.sub("", below), [digest.sub("", part) for part in wanted]
     return len(_GOES.findall(below)) == len(wanted) and all(part in below for part in wanted)
 
 
@@ -334,9 +370,11 @@ def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Chan
     Raises Refusal."""
     text = frontmatter.unix(decode(card_hints.without_hints(card)))
     *_, marker = MARKER_LINE.finditer(text)
-    ours = {fold(line) for lines in previews for line in _below(staged, lines).split("\n")}
+    below = text[marker.end() :]
+    ours = {fold(line) for lines in previews for line in _below(staged, lines).split("\n")} | _made_by_us(below)
+    ours |= {f'{a.file}, "{a.heading}"{how}:' for lines in previews for a in lines for how in _LABELS}
     links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}
-    *typed, last = [said for line in text[marker.end() :].split("\n") if (said := fold(line))] or [""]
+    *typed, last = [said for line in below.split("\n") if (said := fold(line))] or [""]
     if any(line.startswith(last) for line in ours | links):  # cut short by a power cut: nobody has typed that
         last = ""
     return any(line not in ours and line.rpartition(" — ")[0] not in links for line in (*typed, last))
@@ -344,7 +382,7 @@ def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Chan
 
 def _is_linked(lines: Sequence[Change]) -> bool:
     """Whether no evidence is added: as many lines go from that file as come."""
-    return sum(1 if not a.goes else -1 for a in lines if a.file == "self-evidence.md") == 0
+    return sum(a.comes - a.goes for a in lines if a.file == "self-evidence.md") == 0
 
 
 def is_torn(data: bytes, whole: bytes) -> bool:

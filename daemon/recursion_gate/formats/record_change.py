@@ -21,6 +21,7 @@ __all__ = [
     "Digest",
     "Step",
     "apply",
+    "old_lines",
     "preview",
     "spot_of",
     "standing",
@@ -100,7 +101,7 @@ def preview(text: bytes, changes: Sequence[Change]) -> bytes:
     """`text` as it would be after these changes of one file: a line that comes takes the place of one that goes."""
     goes = [change.line for change in changes if change.goes]
     for change in changes:
-        if not change.goes:
+        if change.comes:
             text = apply(text, Step(change.file, tuple(goes[:1]), change.line), lambda line: "")[0]
             goes = goes[1:]
     for line in goes:
@@ -220,6 +221,14 @@ def standing_lines(
         if line is not None:
             found[file] = line
     return found
+
+
+def old_lines(
+    receipt: Receipt, linked: Callable[[], Sequence[Receipt]], text: Callable[[str], bytes]
+) -> dict[str, tuple[str, str | None]]:
+    """The lines of an entry as they were merged, and as they stand in the Record. As `standing_lines`."""
+    found = standing_lines(receipt, linked, text)
+    return {file: (lines[-1], found.get(file)) for file, lines in receipt.lines.items()}
 
 
 def taken_back(

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..core.model import Candidate, act_id
-from ..core.receipt import Receipt
 from ..core.unseen import without_unseen
 from ..core.words import ACT_ID, FILE_OF, HEADINGS, SKILLS
 from .outline import SECTION_LEVEL, outline, starts_line, title
@@ -19,6 +18,7 @@ from .outline import SECTION_LEVEL, outline, starts_line, title
 __all__ = [
     "HEADINGS",
     "Change",
+    "OldLines",
     "additions",
     "changes",
     "clean",
@@ -54,6 +54,18 @@ class Change(NamedTuple):
     line: str
     #: Whether it is taken out.
     goes: bool = False
+    #: Of an old entry's line, what a person has done with it since it was merged: "edited", or "removed". One that was
+    #: removed neither goes nor comes.
+    by_hand: Literal["", "edited", "removed"] = ""
+
+    @property
+    def comes(self) -> bool:
+        """Whether it is added."""
+        return not self.goes and self.by_hand != "removed"
+
+
+#: The lines of an old entry, by file: as each was merged, and as it stands now; None where it stands no longer.
+OldLines = Mapping[str, tuple[str, str | None]]
 
 
 def effect(
@@ -61,12 +73,12 @@ def effect(
     waiting: Callable[[str], Candidate | None],
     decided: Callable[[str], str | None],
     known: dict[str, str] | None = None,
-    entry: Callable[[str], Receipt | None] = lambda named: None,
+    old: Callable[[str], OldLines] = lambda named: {},
 ) -> list[Change]:
     """The lines that approving `candidate` would add and take out, as far as is known now.
 
-    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved, `entry` the
-    receipt of an entry that stands, by its ACT id. `known` is filled here: the evidence that each link means in the
+    `waiting` gives a candidate at the gate by its id, `decided` the ACT id under which one was approved, `old` the
+    lines of an entry that stands, by its ACT id. `known` is filled here: the evidence that each link means in the
     end. It is true as long as gate and receipts do not change.
     """
     link = candidate.link_to_evidence_id
@@ -74,23 +86,26 @@ def effect(
     own = "" if link else act_id(waiting(candidate.id) or candidate)
     evidence = own or _evidence(str(link), waiting, decided, {} if known is None else known)
     target = candidate.supersedes or candidate.retracts
-    old = entry(target) if target else None
-    return changes(candidate, evidence, {f: lines[-1] for f, lines in old.lines.items()} if old else {}, linked=not own)
+    return changes(candidate, evidence, old(target) if target else {}, linked=not own)
 
 
 #: The evidence first, the skills last, the dimensions between.
 _RANK = {"self-evidence.md": 0, **{FILE_OF[skill]: 2 for skill in SKILLS}}
 
 
-def changes(candidate: Candidate, evidence_id: str, old: Mapping[str, str], *, linked: bool) -> list[Change]:
+def changes(candidate: Candidate, evidence_id: str, old: OldLines, *, linked: bool) -> list[Change]:
     """The lines that approving `candidate` takes out and adds, file by file: the evidence, the dimension, the skill; in
-    each what goes before what comes. `old`: the lines of the entry that it supersedes or retracts, by file."""
+    each what goes before what comes. `old`: the lines of the entry that it supersedes or retracts."""
     goes, comes = [], []
-    for file, line in old.items():
+    for file, (merged, line) in old.items():
         heading = HEADINGS[file]
-        goes.append(Change(file, heading, line, goes=True))
+        if line is None:
+            goes.append(Change(file, heading, merged, by_hand="removed"))
+            continue
+        how: Literal["", "edited"] = "" if line == merged else "edited"
+        goes.append(Change(file, heading, line, goes=True, by_hand=how))
         if file == "self-evidence.md":
-            comes.append(Change(file, heading, strike(line, gone_as(candidate, evidence_id))))
+            comes.append(Change(file, heading, strike(line, gone_as(candidate, evidence_id)), by_hand=how))
     comes += [] if candidate.retracts else additions(candidate, evidence_id, linked=linked)
     return sorted([*goes, *comes], key=lambda change: _RANK.get(change.file, 1))
 

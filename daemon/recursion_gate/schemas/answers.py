@@ -83,6 +83,7 @@ def show() -> _Json:
         "edited": {"anyOf": [candidate, {"type": "null"}], "description": "As its card was edited."},
         "adds": _list(line) | {"description": "The lines that approving it adds to the Record."},
         "goes": _list(line) | {"description": "The lines that approving it takes out."},
+        "gone": _list(line) | {"description": "Lines of the entry that is to go which the Record no longer has."},
         "card": _CARD,
         "state": _STATE,
         "hints": _list(Hint.model_json_schema()) | {"description": "What to know before deciding; advisory."},
