@@ -22,7 +22,7 @@ from recursion_gate.reading import snapshot
 from recursion_gate.store import gate
 
 from ..support.roots import add_user, make_root
-from ..support.world import World
+from ..support.world import PATIENCE, World
 from .conftest import of_user, packed
 
 
@@ -109,7 +109,7 @@ def test_exports_at_the_same_time_into_one_folder_keep_apart(
     rename = atomic.Calls.rename
 
     def late(self: atomic.Calls, old: str, new: str) -> None:
-        together.wait(30)
+        together.wait(PATIENCE)
         rename(self, old, new)
 
     monkeypatch.setattr(atomic.Calls, "rename", late)

@@ -15,7 +15,7 @@ from recursion_gate.core.paths import Root
 
 from ..support.daemon import call
 from ..support.terminal import Terminal
-from ..support.world import World
+from ..support.world import PATIENCE, World
 
 
 class Screen(io.StringIO):
@@ -117,7 +117,7 @@ def test_once_and_run_show_a_backlog_on_a_terminal(backlog: World) -> None:
         backlog.drop(f"{number}.json", {"id": f"c{number}", "text": f"I learned {number}."})
     terminal = Terminal(backlog.root, "run")
     terminal.type_until("", "event=ready")
-    terminal.type_until("\x03", "event=stopped")
+    terminal.type_until("\x03", "event=stopped", every=PATIENCE)
     code, said = terminal.end()
     assert code == 0
     assert re.search(r"event=staged .*\n\d+ done, \d+ to go", said)

@@ -86,7 +86,7 @@ def test_an_edited_card_is_carried_out_when_the_grace_time_is_over(root: Root, k
             once(root, world.settings)
         return bool(world.receipts())
 
-    wait_for(carried_out, 5)
+    wait_for(carried_out)
     assert world.receipts()[0]["raw_text"] == "Looked at the moon."
 
 
@@ -137,7 +137,7 @@ def _comes_back(world: World, *ids: str) -> None:
         world.reconcile()
         return all(world.cards(i) for i in ids)
 
-    wait_for(there, 5)
+    wait_for(there)
 
 
 def test_a_deleted_card_comes_back_where_times_are_coarse(queue: World) -> None:

@@ -16,7 +16,7 @@ from recursion_gate.core.paths import Root
 from ..support.daemon import PROGRAM, Daemon, call
 from ..support.mcp_client import Agent, over_stdio
 from ..support.roots import make_root, mounted
-from ..support.world import World, wait_for
+from ..support.world import PATIENCE, World, wait_for
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -54,7 +54,7 @@ def test_standard_output_carries_the_protocol_and_nothing_else(root: Root) -> No
         if isinstance(sent, dict) and "id" in sent:
             while not answered or answered[-1].get("id") != sent["id"]:
                 answered.append(json.loads(process.stdout.readline()))  # each line is a message
-    out, err = process.communicate(timeout=30)  # the end of its input ends it
+    out, err = process.communicate(timeout=PATIENCE)  # the end of its input ends it
     assert (process.returncode, out) == (0, b"")
     assert all(each["jsonrpc"] == "2.0" for each in answered)
     assert b"Said on a pipe" not in err
@@ -150,7 +150,11 @@ def test_without_the_extra_one_sentence_names_it_and_serve_does_without(root: Ro
     without = "import sys; sys.modules['mcp'] = None; from recursion_gate.cli import main; main()"
     start = [sys.executable, "-c", without, "--root", str(root.path)]
     done = subprocess.run(
-        [*start, "mcp", "--user", "alex", "--source", "x"], capture_output=True, text=True, timeout=60, check=False
+        [*start, "mcp", "--user", "alex", "--source", "x"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 1
     assert "pip install 'recursion-gate[mcp]'" in done.stderr
@@ -160,7 +164,7 @@ def test_without_the_extra_one_sentence_names_it_and_serve_does_without(root: Ro
         lines = iter(served.stderr)
         assert any(line.startswith("event=ready") for line in lines)
         served.terminate()
-        served.wait(30)
+        served.wait(PATIENCE)
 
 
 def test_the_older_handshake_works_too(root: Root) -> None:

@@ -6,6 +6,7 @@ import email
 import email.message
 import email.policy
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -23,7 +24,7 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.notify.sender import NoAddress, addresses, text_of
 
 from ..support.daemon import PROGRAM
-from ..support.world import World, wait_for
+from ..support.world import PATIENCE, World, wait_for
 
 
 class Receiver:
@@ -62,32 +63,44 @@ def world(root: Root) -> World:
     return World(root)
 
 
+class Said(list[str]):
+    """The lines that a process has logged."""
+
+    process: subprocess.Popen[str]
+
+
 @contextmanager
-def notifying(root: Root, urls: str, settings: str = "") -> Iterator[list[str]]:
+def notifying(root: Root, urls: str, settings: str = "") -> Iterator[Said]:
     """The process, and what it logs."""
     (root.path / "recursion-gate-notify.txt").write_text(urls)
     root.settings.write_text(f"[notify]\nevery_minutes = 0\nrest_seconds = 0.5\nagain_seconds = 0.5\n{settings}")
     command = [*PROGRAM, "--root", str(root.path), "notify"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    said: list[str] = []
+    said = Said()
+    said.process = process
     assert process.stderr is not None
-    threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True).start()
+    reader = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+    reader.start()
     try:
-        wait_for(lambda: any("event=ready" in line for line in said) or process.poll() is not None, 30)
+        wait_for(lambda: any("event=ready" in line for line in said) or process.poll() is not None)
         yield said
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(PATIENCE) == 0
+        reader.join(PATIENCE)
 
 
 def test_a_digest_comes_by_http_without_the_text(root: Root, world: World) -> None:
     world.stage("before", "Was there before.")
     receiver = Receiver()
     with notifying(root, f"# mine\n{receiver.url}\n") as said:
+        said.process.send_signal(signal.SIGSTOP)  # that they come within its time to rest, however busy it is here
         for number in range(40):
             world.drop(f"n{number}.json", {"id": f"n{number}", "raw_text": f"A private thought {number}."})
         world.reconcile()
-        wait_for(lambda: receiver.got, 30)
+        said.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: receiver.got)
     assert len(receiver.got) == 1
     assert receiver.got[0]["message"] == "alex: 40 new cards, 41 in all"
     assert "private thought" not in json.dumps(receiver.got) + "".join(said)
@@ -110,7 +123,7 @@ def mail_server(mailbox: Mailbox) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mail = Controller(mailbox, hostname="127.0.0.1", port=port)
+    mail = Controller(mailbox, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE)
     mail.start()
     try:
         yield port
@@ -124,7 +137,7 @@ def test_a_digest_comes_by_mail(root: Root, world: World) -> None:
         url = f"mailto://127.0.0.1:{port}/?from=gate@example.org&to=anna@example.org&mode=insecure"
         with notifying(root, url):
             world.stage("mailed", "A private thought.")
-            wait_for(lambda: inbox.got, 30)
+            wait_for(lambda: inbox.got)
     assert inbox.got[0].rcpt_tos == ["anna@example.org"]
     assert b"A private thought" not in inbox.got[0].content
 
@@ -133,12 +146,14 @@ def test_a_digest_has_the_texts_where_they_are_asked_for(root: Root, world: Worl
     world.stage("before", "Was there before.")
     receiver = Receiver()
     with notifying(root, receiver.url, "include_text = true\n") as said:
+        said.process.send_signal(signal.SIGSTOP)
         for number in range(12):
             world.drop(
                 f"n{number:02}.json", {"id": f"n{number:02}", "raw_text": f"Thought {number:02}. <b>{'x' * 300}"}
             )
         world.reconcile()
-        wait_for(lambda: receiver.got, 30)
+        said.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: receiver.got)
     first, *lines, last = receiver.got[0]["message"].split("\n")
     assert (first, last) == ("alex: 12 new cards, 13 in all", "- and 2 more")
     assert [line[:14] for line in lines] == [f"- Thought {number:02}. " for number in range(10)]
@@ -152,7 +167,7 @@ def test_a_text_in_a_mail_is_text_and_no_markup(root: Root, world: World) -> Non
         url = f"mailto://127.0.0.1:{port}/?from=gate@example.org&to=anna@example.org&mode=insecure"
         with notifying(root, url, "include_text = true\n"):
             world.stage("marked", "Likes <img src=http://evil.example/x> tea.")
-            wait_for(lambda: inbox.got, 30)
+            wait_for(lambda: inbox.got)
     message = email.message_from_bytes(inbox.got[0].content, policy=email.policy.default)
     assert isinstance(message, email.message.EmailMessage)
     parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
@@ -181,7 +196,7 @@ def test_a_failure_is_logged_without_the_address_and_tried_again(root: Root, wor
     receiver = Receiver(failing=2)
     with notifying(root, receiver.url) as said:
         world.stage("later")
-        wait_for(lambda: receiver.got, 40)
+        wait_for(lambda: receiver.got)
     assert receiver.failed == 2
     assert sum("event=failed kind=json" in line for line in said) == 2
     assert "secret-word" not in "".join(said)
@@ -195,7 +210,7 @@ def test_in_quiet_hours_nobody_is_told(root: Root, world: World) -> None:
         world.stage("at-night")
         with notifying(root, loud.url):
             world.stage("at-day")
-            wait_for(lambda: loud.got, 30)
+            wait_for(lambda: loud.got)
     assert quiet.got == []
 
 

@@ -52,7 +52,7 @@ def test_one_that_never_ends_is_ended_also_if_it_ignores_the_signal() -> None:
     began = time.monotonic()
     done = run(_python("import time; time.sleep(600)"), timeout=0.2)
     assert (done.status, done.ended) == (None, "was ended after 0.2 s")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     assert run(_python(code), timeout=1).status is None
 
@@ -62,7 +62,7 @@ def test_what_it_leaves_in_the_background_is_ended_and_not_waited_for(tmp_path: 
     began = time.monotonic()
     done = run(["/bin/sh", "-c", f"sleep 600 & echo $! > {tmp_path}/pid; echo left"])
     assert (done.status, done.output) == (0, "left\n")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     pid = int((tmp_path / "pid").read_text())
     wait_for(lambda: not _runs(pid))
 

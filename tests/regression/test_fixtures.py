@@ -43,12 +43,14 @@ def test_a_case_ends_as_expected_through_once(folder: Path) -> None:
 @each_case
 def test_a_case_ends_as_expected_under_a_live_daemon(folder: Path, tmp_path: Path) -> None:
     """After each group of steps the tree comes to be the one that `once` leaves, byte for byte, receipts included;
-    nothing but file events tells the daemon, since its periodic look comes later than the test gives up."""
+    nothing but file events tells the daemon, since its periodic look comes once an hour."""
     case = read_case(folder)
     with stopped_clock():
         wanted = _as_once_leaves_it(case, Root(tmp_path / "once"))
         root = Root(tmp_path / "live")
         start = lay_out(case, root)
+        with root.settings.open("a") as settings:
+            settings.write("look_seconds = 3600\n")
         with Daemon(root) as daemon:
             coming = iter(wanted)
             for _ in play(case, root, lambda: _comes_to_be(root, next(coming)), lambda group: _paused(daemon, group)):
@@ -66,7 +68,7 @@ def _as_once_leaves_it(case: Case, root: Root) -> list[Tree]:
 
 def _comes_to_be(root: Root, wanted: Tree) -> None:
     try:
-        wait_for(lambda: tree(root) == wanted, 15)
+        wait_for(lambda: tree(root) == wanted)
     except AssertionError:
         pytest.fail(_how_they_differ(wanted, tree(root)) or "it came too late")
 

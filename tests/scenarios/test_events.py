@@ -23,7 +23,7 @@ from recursion_gate.service.watcher import Watch
 
 from ..support.daemon import PROGRAM, Daemon, call
 from ..support.roots import add_user
-from ..support.world import World, wait_for
+from ..support.world import PATIENCE, World, take_away, wait_for
 
 
 def _watching(root: Root) -> str:
@@ -226,7 +226,7 @@ def test_a_users_inbox_replaced_by_another_is_watched(rare: Root) -> None:
         wait_for(world.place.pending.is_dir)
         for number in range(3):
             world.place.inbox.rename(rare.path / f"old-{number}")
-            world.place.inbox.mkdir()
+            world.place.inbox.mkdir(exist_ok=True)  # the daemon may have been faster
             wait_for(world.place.pending.is_dir)
             if number % 2:
                 shutil.rmtree(rare.path / f"old-{number}")
@@ -245,7 +245,7 @@ def test_another_disk_mounted_over_the_inbox_and_taken_away_again(root: Root) ->
         if mounted.returncode:
             pytest.skip("no mounts here")
         try:
-            world.place.inbox.mkdir()
+            world.place.inbox.mkdir(exist_ok=True)
             wait_for(lambda: world.names("pending"))  # the card comes again
             world.drop("on-it.json", {"id": "on-it", "text": "x"})
             wait_for(lambda: world.gate_ids() == ["before", "on-it"])
@@ -261,7 +261,7 @@ def test_with_its_lock_deleted_it_takes_it_anew_before_another_daemon_can(rare: 
         assert daemon.process is not None
         for _ in range(3):
             log = daemon.log()
-            shutil.rmtree(rare.daemon)
+            take_away(rare.daemon)
             wait_for(lambda: is_held(rare))
             (rare.daemon / "log").write_text(log)
             second = call(rare, "once")
@@ -274,10 +274,10 @@ def test_a_daemon_whose_place_another_has_taken_ends(root: Root) -> None:
     daemon = Daemon(root).start()
     assert daemon.process is not None
     daemon.freeze()
-    shutil.rmtree(root.daemon)
+    take_away(root.daemon)
     with hold(root):
         daemon.thaw()
-        assert daemon.process.wait(20) == 1
+        assert daemon.process.wait(PATIENCE) == 1
 
 
 # -- a start in the middle of it --------------------------------------------------------------------------------------

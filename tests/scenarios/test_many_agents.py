@@ -14,7 +14,7 @@ from recursion_gate.audit.verify import verify
 from recursion_gate.core.paths import Root
 
 from ..support.daemon import Daemon
-from ..support.world import World, wait_for
+from ..support.world import PATIENCE, World, wait_for
 
 AGENTS, EACH = 8, 250
 
@@ -67,9 +67,9 @@ def test_two_thousand_drops_of_eight_agents_are_each_staged_or_decided_once(root
         agents = [context.Process(target=_agent, args=(root.path, number)) for number in range(AGENTS)]
         for agent in agents:
             agent.start()
-        wait_for(lambda: _decide_every_third(world, decided) == len(thirds), 60)
+        wait_for(lambda: _decide_every_third(world, decided) == len(thirds))
         for agent in agents:
-            agent.join(60)
+            agent.join(PATIENCE)
             assert agent.exitcode == 0
         wait_for(lambda: len(world.gate()) + len(thirds) == len(wanted))
         wait_for(lambda: len(world.names("pending")) == len(wanted) - len(thirds))

@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ import pytest
 from recursion_gate.core.paths import Root
 
 from ..support.daemon import Daemon
-from ..support.world import World, wait_for
+from ..support.world import PATIENCE, World, wait_for
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def _tool(name: str, package: str) -> str:
 
 
 def _run(*command: str | Path) -> None:
-    subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=30)
+    subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here")
-    folder = memory / f"recursion-gate-{os.getpid()}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="recursion-gate-", dir=memory))
     yield folder
     shutil.rmtree(folder)
 
@@ -157,7 +157,7 @@ def _at_a_terminal(command: list[str], keys: list[tuple[str, bytes]], home: Path
         os.environ.update(TERM="xterm", HOME=str(home), LC_ALL="C.UTF-8")
         os.execv(command[0], command)
     termios.tcsetwinsize(terminal, (40, 150))
-    shown, left, until = b"", list(keys), time.monotonic() + 20
+    shown, left, until = b"", list(keys), time.monotonic() + PATIENCE
     try:
         while time.monotonic() < until:
             if select.select([terminal], [], [], 0.1)[0]:
@@ -263,6 +263,7 @@ def test_a_writer_that_pauses_is_neither_refused_nor_holds_up_others(world: Worl
 
 
 def test_a_script_that_appends_line_by_line_gives_one_drop(world: World) -> None:
+    world.root.settings.write_text("settle_seconds = 4\n")  # a busy machine may take long between two lines
     with Daemon(world.root):
         script = "for n in 1 2 3 4 5; do echo \"line $n\" >> 'notes.txt'; sleep 0.05; done"
         subprocess.run(["sh", "-c", script], cwd=world.place.inbox, check=True)

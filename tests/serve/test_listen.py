@@ -17,7 +17,7 @@ from recursion_gate.core.paths import Root
 from ..support.daemon import PROGRAM, call
 from ..support.door import Door
 from ..support.roots import make_root
-from ..support.world import wait_for
+from ..support.world import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_socket_that_systemd_passes_is_taken(root: Root) -> None:
             assert httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 
@@ -92,11 +92,11 @@ def test_a_stop_ends_the_request_that_has_begun(root: Root) -> None:
             one.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
             one.sendall(body[:5])
             assert door.process is not None
-            wait_for(lambda: one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104))
+            wait_for(lambda: door.has_read(one))
             door.process.terminate()
             one.sendall(body[5:])
             assert b" 201 " in one.recv(10_000)
-        assert door.process.wait(20) == 0
+        assert door.process.wait(PATIENCE) == 0
 
 
 def test_the_door_imports_nothing_that_merges_or_decides() -> None:

@@ -23,6 +23,7 @@ import recursion_gate
 from recursion_gate.core.paths import Place, Root
 
 from .daemon import Daemon
+from .world import PATIENCE
 
 __all__ = ["Account", "Lanes", "as_nobody", "as_root", "lanes_at", "setup", "why_not", "without"]
 
@@ -70,7 +71,7 @@ def without(reason: str | None) -> None:
 
 def _admin(*command: str) -> None:
     """One change in the accounts; only one process at a time may make any, so it is tried again when another does."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while True:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 0:
@@ -173,7 +174,7 @@ class Account:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=30,
+            timeout=PATIENCE,
             stdin=subprocess.DEVNULL,
             umask=umask,
             **self.options(),
@@ -186,7 +187,7 @@ class Account:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=30,
+            timeout=PATIENCE,
             umask=umask,
             **self.options(),
         )
@@ -197,7 +198,7 @@ class Account:
             [*self.program.command, "--root", str(root.path), *args],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             umask=umask,
             **self.options(),
         )
@@ -282,7 +283,7 @@ def setup(root: Root, *args: str, umask: int = 0o077, status: int = 0) -> None:
         [sys.executable, "-m", "recursion_gate", "--root", str(root.path), *args],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         umask=umask,
     )
     assert done.returncode == status, done.stderr

@@ -15,7 +15,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.disk.lock import holder, is_held
 from recursion_gate.service.daemon import Service
 
-from .world import wait_for
+from .world import PATIENCE, wait_for
 
 PROGRAM = [sys.executable, "-m", "recursion_gate"]
 
@@ -27,7 +27,7 @@ def call(root: Root | Path, *args: str, **more: Any) -> subprocess.CompletedProc
         [*PROGRAM, "--root", str(path), *args],
         capture_output=True,
         text=True,
-        **{"timeout": 60, "check": False, **more},
+        **{"timeout": PATIENCE, "check": False, **more},
     )
 
 
@@ -89,7 +89,7 @@ class Daemon:
 
         if not self._wait:
             return self
-        wait_for(ready, 30)
+        wait_for(ready)
         assert holder(self.root) == process.pid
         return self
 
@@ -99,7 +99,7 @@ class Daemon:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         self._log.close()
 
     def freeze(self) -> None:
@@ -118,7 +118,7 @@ class Daemon:
         """SIGTERM; gives the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(20)
+        status = self.process.wait(PATIENCE)
         self._log.close()
         return status
 

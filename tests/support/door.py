@@ -16,7 +16,7 @@ from recursion_gate.clients import tokens
 from recursion_gate.core.paths import Root
 
 from .daemon import PROGRAM
-from .world import wait_for
+from .world import PATIENCE, wait_for
 
 __all__ = ["Door"]
 
@@ -50,7 +50,7 @@ class Door:
         self._reader.start()
         if not wait:
             return self
-        ready = wait_for(lambda: self._is_ready(before), 30)
+        ready = wait_for(lambda: self._is_ready(before))
         if not self._uds:
             self.port = int(ready.partition("address=http://127.0.0.1:")[2].partition(" ")[0])
         return self
@@ -74,17 +74,17 @@ class Door:
             self.stop()
 
     def stop(self) -> int:
-        """SIGTERM; gives the exit status."""
+        """SIGTERM; gives the exit status, once all that it logged has been read."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(20)
-        self._reader.join(20)
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         return status
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     # -- clients ------------------------------------------------------------------------------------------------------
 
@@ -97,11 +97,11 @@ class Door:
             headers["Authorization"] = f"Bearer {token}"
         transport = httpx.HTTPTransport(verify=False, uds=self._uds)  # to load certificates takes longer than a request
         base = "http://localhost" if self._uds else f"http://127.0.0.1:{self.port}"
-        return httpx.Client(base_url=base, headers=headers, transport=transport, timeout=30)
+        return httpx.Client(base_url=base, headers=headers, transport=transport, timeout=PATIENCE)
 
     def connect(self) -> socket.socket:
         """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def raw(self, data: bytes) -> bytes:
         """What comes back for these bytes until the door, or we after the answer, close."""
@@ -109,6 +109,21 @@ class Door:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may refuse before it has read all
                 one.sendall(data)
             return answer(one)
+
+    def busy(self) -> float:
+        """The seconds that its process has worked, which do not grow while others have the processor."""
+        assert self.process is not None
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def has_read(self, one: socket.socket) -> bool:
+        """Whether it has taken all that was sent on a connection."""
+        here, there = (f"{port:04X}" for port in (one.getsockname()[1], self.port))
+        with open("/proc/net/tcp") as file:
+            rows = [line.split() for line in file]
+        ends = {(row[1][-4:], row[2][-4:]): row[4].split(":") for row in rows[1:]}
+        return int(ends[here, there][0], 16) == 0 == int(ends[there, here][1], 16)
 
     def memory(self) -> int:
         """The resident bytes of its process."""

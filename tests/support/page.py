@@ -38,7 +38,7 @@ class Page(Door):
             found = self._links()
             return found[-1] if found and found[-1] not in self._given else ""
 
-        link: str = wait_for(newest, 20)
+        link: str = wait_for(newest)
         self._given.add(link)
         return link
 

@@ -17,7 +17,7 @@ from recursion_gate.core.paths import Root
 
 from .accounts import without
 from .daemon import PROGRAM
-from .world import wait_for
+from .world import PATIENCE, wait_for
 
 __all__ = ["FeedProcess", "RedisServer", "free_port", "needs_redis"]
 
@@ -39,7 +39,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *args: str, port: int | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._args = folder, args
+        self._folder, self._args, self._fixed = folder, args, port is not None
         self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -48,19 +48,25 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self, *, wait: bool = True) -> RedisServer:
+        self._start()
+        if wait:
+            wait_for(self._answers)
+        return self
+
+    def _start(self) -> None:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._args]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        if wait:
-            wait_for(self._answers, 30)
-        return self
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, "redis-server has ended"
+        if self.process.poll() is not None:
+            assert not self._fixed, "redis-server has ended"
+            self.port, self._fixed = free_port(), True  # another has taken it meanwhile: one more try
+            self._start()
         try:
             with self.client() as client:
-                return bool(client.ping())
+                return bool(client.info("server")["process_id"] == self.process.pid)
         except redis.AuthenticationError:
             return True
         except redis.RedisError:
@@ -72,7 +78,7 @@ class RedisServer:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def __enter__(self) -> RedisServer:
         return self.start()
@@ -80,7 +86,7 @@ class RedisServer:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
 
 
 class FeedProcess:
@@ -98,7 +104,8 @@ class FeedProcess:
         self.process = subprocess.Popen(
             self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._env
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
         return self
 
     def _read(self, process: subprocess.Popen[str]) -> None:
@@ -119,19 +126,21 @@ class FeedProcess:
             assert found or self.process.poll() is None, "".join(self.said)
             return found
 
-        wait_for(there, 30)
+        wait_for(there)
         return self.log(event)[0]
 
     def stop(self) -> int:
-        """SIGTERM; gives the exit status."""
+        """SIGTERM; gives the exit status, once all that it logged has been read."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return status
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def __enter__(self) -> FeedProcess:
         return self.start()

@@ -15,6 +15,7 @@ import time
 from recursion_gate.core.paths import Root
 
 from .daemon import PROGRAM
+from .world import PATIENCE
 
 
 class Terminal:
@@ -44,7 +45,7 @@ class Terminal:
         """Press `key` until `what` is said, `every` so many seconds: going over to single keys throws away what was
         typed before. Ctrl-C is never thrown away, and a second one would count."""
         start = len(self.said)
-        for _ in range(int(20 / every)):
+        for _ in range(int(PATIENCE / every)):
             os.write(self._fd, key.encode())
             while self._read(every):
                 if what.encode() in self.said[start:]:
@@ -66,7 +67,7 @@ class Terminal:
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; its exit code, and all it said without colours."""
-        while self._read(20):
+        while self._read(PATIENCE):
             pass
         os.close(self._fd)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])

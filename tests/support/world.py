@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +16,29 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.engine.reconcile import Outcome, Reconciler
 from recursion_gate.formats import cards
 
+#: How long a test waits for what must come, in seconds: what takes one may take thirty on a machine that is busy.
+PATIENCE = 90.0
 
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """The first true value of `condition`; fails when there is none within `seconds`."""
     until = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < until, f"waited {seconds} s in vain"
         time.sleep(0.01)
     return value
+
+
+def take_away(folder: Path) -> None:
+    """Remove a folder with all that is in it, though a daemon at work may be putting something there."""
+
+    def gone() -> bool:
+        with contextlib.suppress(OSError):  # not empty: something has come
+            shutil.rmtree(folder)
+            return True
+        return False
+
+    wait_for(gone)
 
 
 class World:

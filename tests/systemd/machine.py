@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from ..support.world import PATIENCE
+
 __all__ = ["Machine", "until", "why_not"]
 
 _HERE = Path(__file__).parent
@@ -52,7 +54,7 @@ unshare --cgroup --pid --uts --ipc --net --fork true
 """
 
 
-def until(what: str, condition: Callable[[], object], seconds: float = 15.0) -> None:
+def until(what: str, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait for `condition` to hold. Raises AssertionError with `what` when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -106,7 +108,7 @@ class Machine:
         if self._boot is not None and self._boot.stdin is not None and self._boot.stdout is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._boot.stdin.close()
-            self._boot.wait(30)
+            self._boot.wait(PATIENCE)
             self._boot.stdout.close()
         with contextlib.suppress(FileNotFoundError):  # else it did not come as far as to remove it
             self._scratch.rmdir()
@@ -138,7 +140,9 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """Run `command`, as `user` with the groups of that account. Raises AssertionError when it fails, unless not
         `ok`."""
-        done = subprocess.run(self._enter(command, user, env), input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            self._enter(command, user, env), input=stdin, capture_output=True, text=True, timeout=PATIENCE
+        )
         assert done.returncode == 0 or not ok, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
         return done
 

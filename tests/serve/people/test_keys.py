@@ -45,7 +45,7 @@ def fill(world: World, prefix: str, count: int) -> list[str]:
     names = [f"{prefix}-{number:03}" for number in range(count)]
     lines = (json.dumps({"id": name, "raw_text": f"Text of {name}.", "source": prefix}) for name in names)
     world.drop(f"{prefix}.jsonl", "\n".join(lines))
-    wait_for(lambda: len(world.names("pending")) == count, 60)
+    wait_for(lambda: len(world.names("pending")) == count)
     return names
 
 
@@ -59,7 +59,7 @@ def first_card(browser: Any, page: Page, names: list[str]) -> Any:
 
 def receipts(world: World, names: list[str]) -> list[dict[str, Any]]:
     """The receipts of these, once all have one."""
-    wait_for(lambda: {each["candidate_id"] for each in world.receipts()} >= set(names), 60)
+    wait_for(lambda: {each["candidate_id"] for each in world.receipts()} >= set(names))
     return [each for each in world.receipts() if each["candidate_id"] in set(names)]
 
 

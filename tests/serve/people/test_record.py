@@ -29,7 +29,7 @@ def form_to(client: httpx.Client, address: str, end: str) -> Form:
 
 def propose(world: World, name: str, text: str, **fields: Any) -> None:
     world.drop(f"{name}.json", {"id": name, "raw_text": text, **fields})
-    wait_for(lambda: world.cards(name), 20)
+    wait_for(lambda: world.cards(name))
 
 
 def approve(client: httpx.Client, world: World, name: str) -> str:
@@ -40,7 +40,7 @@ def approve(client: httpx.Client, world: World, name: str) -> str:
         mine = [each for each in world.receipts() if each["candidate_id"] == name]
         return str(mine[-1]["evidence_id"] or mine[-1]["retracts"]) if mine else ""
 
-    return str(wait_for(made, 20))
+    return str(wait_for(made))
 
 
 def record(client: httpx.Client, query: str = "") -> str:
@@ -50,7 +50,7 @@ def record(client: httpx.Client, query: str = "") -> str:
 def test_an_entry_is_corrected_by_a_card_that_shows_what_goes(person: httpx.Client, world: World) -> None:
     propose(world, "owl-1", "Owls hunt by day.")
     act = approve(person, world, "owl-1")
-    wait_for(lambda: "Owls hunt by day." in record(person), 20)
+    wait_for(lambda: "Owls hunt by day." in record(person))
     sent = form_to(person, f"/entry/alex/{act}", "/change").send(
         person, text="Owls hunt at night.", skill="THINK", section="IX-A", do="correct"
     )
@@ -62,7 +62,7 @@ def test_an_entry_is_corrected_by_a_card_that_shows_what_goes(person: httpx.Clie
     assert "Owls hunt by day." in shown
     name = card.partition("?")[0].rpartition("/")[2]
     approve(person, world, name)
-    wait_for(lambda: "Owls hunt at night." in record(person), 20)
+    wait_for(lambda: "Owls hunt at night." in record(person))
     assert "superseded" in person.get(f"/entry/alex/{act}").text
     seq = world.receipts()[0]["seq"]
     assert "Owls hunt by day." in record(person, f"?at={seq}")
@@ -76,12 +76,12 @@ def test_an_entry_is_retracted_and_that_is_taken_back(person: httpx.Client, worl
     card = retract.send(person, text="It was a joke.", do="retract").headers["location"]
     name = card.partition("?")[0].rpartition("/")[2]
     approve(person, world, name)
-    wait_for(lambda: "retracted" in person.get(f"/entry/alex/{act}").text, 20)
+    wait_for(lambda: "retracted" in person.get(f"/entry/alex/{act}").text)
     undo = form_to(person, f"/entry/alex/{name}", "/undo")
     assert undo.send(person).status_code == 303
-    wait_for(lambda: world.receipts()[-1]["action"] == "undone", 20)
+    wait_for(lambda: world.receipts()[-1]["action"] == "undone")
     assert world.receipts()[-1]["via"] == "web"
-    wait_for(lambda: "Correct it" in person.get(f"/entry/alex/{act}").text, 20)
+    wait_for(lambda: "Correct it" in person.get(f"/entry/alex/{act}").text)
 
 
 def test_an_entry_is_forgotten_only_after_the_end_of_its_id_was_typed(person: httpx.Client, world: World) -> None:
@@ -91,7 +91,7 @@ def test_an_entry_is_forgotten_only_after_the_end_of_its_id_was_typed(person: ht
     assert form.send(person, end="no").status_code == 422
     assert "particular secret" in world.place.ledger.read_text("utf-8")
     assert form.send(person, end=act[-4:]).status_code == 303
-    wait_for(lambda: "particular secret" not in world.place.ledger.read_text("utf-8"), 20)
+    wait_for(lambda: "particular secret" not in world.place.ledger.read_text("utf-8"))
     assert "particular secret" not in record(person)
     assert "particular secret" not in person.get("/receipts").text
     assert "forgotten" in person.get("/entry/alex/secret-1").text
@@ -100,7 +100,7 @@ def test_an_entry_is_forgotten_only_after_the_end_of_its_id_was_typed(person: ht
 def test_activity_counts_and_verify_holds(person: httpx.Client, world: World) -> None:
     propose(world, "counted-1", "Counted clouds.", source="counter")
     approve(person, world, "counted-1")
-    text = wait_for(lambda: (t := person.get("/activity").text) and "counter" in t and "<rect" in t and t, 20)
+    text = wait_for(lambda: (t := person.get("/activity").text) and "counter" in t and "<rect" in t and t)
     assert re.search(r"counter</bdi></th><td>1</td><td>1</td>", text)
     assert "Counted clouds." in person.get("/receipts?q=clouds&action=approved").text
     assert "Counted clouds." not in person.get("/receipts?q=clouds&action=rejected").text
@@ -109,12 +109,12 @@ def test_activity_counts_and_verify_holds(person: httpx.Client, world: World) ->
 
 def test_a_refused_file_is_corrected_and_put_back(person: httpx.Client, world: World) -> None:
     world.drop("wrong.json", '{"id": "wrong-1", "txt": "Drew a map."}')
-    wait_for(lambda: "wrong.json" in person.get("/status").text, 20)
+    wait_for(lambda: "wrong.json" in person.get("/status").text)
     text = person.get("/status").text
     assert "unknown field" in text
     form = form_to(person, "/status", "/put-back")
     assert form.send(person, text='{"id": "wrong-1", "text": "Drew a map."}').status_code == 303
-    wait_for(lambda: world.cards("wrong-1"), 20)
+    wait_for(lambda: world.cards("wrong-1"))
     assert world.names("problems") == []
 
 
@@ -127,7 +127,7 @@ def test_status_tells_of_the_daemon_and_of_a_parked_user(person: httpx.Client, w
     try:
         assert person.get("/").status_code == 200
         assert "cannot be read" in person.get("/").text
-        wait_for(lambda: "parked" in person.get("/status").text, 20)
+        wait_for(lambda: "parked" in person.get("/status").text)
         assert person.get("/card/alex/any").status_code == 503
     finally:
         gate.write_bytes(before)
