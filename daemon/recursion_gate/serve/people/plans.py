@@ -123,6 +123,8 @@ def task(call: Call, error: str = "", code: int = 200) -> Response:
     standing = found.get(its.id)
     done = {name: each.name.generation for name, each in found.items() if each.state == "done"}
     note = read_note(folder.note(its.id, done[its.id])) if its.id in done else None
+    tried = attempts(folder, its.id, shown_by.tried(standing))
+    why_of = standing.name.generation if standing and standing.state == "failed" else 0  # shown as why it failed
     return call.html(
         "task.html",
         code,
@@ -131,7 +133,7 @@ def task(call: Call, error: str = "", code: int = 200) -> Response:
         plan=made,
         needs=[(need, made.task(need), found[need].state if need in found else "missing") for need in its.needs],
         before=handed_over(folder, its, done),
-        attempts=attempts(folder, its.id, shown_by.tried(standing))[-20:],
+        attempts=[each for each in tried if each.generation != why_of][-20:],
         note=note,
         shown=by_hand.place_of(standing) if standing else "",
         branch=_branch(folder, its, standing),
