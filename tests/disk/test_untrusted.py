@@ -114,6 +114,13 @@ def test_a_link_that_leads_nowhere_or_round_is_refused(tmp_path: Path) -> None:
         look(path, 100)
 
 
+def test_a_folder_is_refused_with_what_to_do_with_its_files(tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as err:
+        look(tmp_path, 100)
+    assert err.value.problem == "this is a folder, not a file"
+    assert err.value.remedy == "Take the files out of it, and put them where it was."
+
+
 @pytest.mark.parametrize("kind", ["symbolic link", "pipe", "socket", "folder"])
 def test_what_is_swapped_in_between_look_and_open_is_not_read(
     path: Path, kind: str, monkeypatch: pytest.MonkeyPatch

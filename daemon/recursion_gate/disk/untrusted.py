@@ -43,6 +43,7 @@ _READ = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOCTTY", 0)
 )
+_THE_FILE_ITSELF = "Put the file itself where this was."
 
 
 #: Identifies the content of a file without reading it: device, inode, mtime, size.
@@ -140,7 +141,8 @@ def look(path: Path | str, limit: int, *, ask_writers: bool = False) -> Seen:
 def _look(path: Path | str, limit: int, before: os.stat_result, ask_writers: bool) -> Seen:
     if not stat.S_ISREG(before.st_mode):
         word = kind_of(before.st_mode)
-        raise Refusal(f"this is a {word}, not a file", f"Put the file itself here, not a {word}.")
+        remedy = "Take the files out of it, and put them where it was." if word == "folder" else _THE_FILE_ITSELF
+        raise Refusal(f"this is a {word}, not a file", remedy)
     try:
         fd = os.open(path, _READ)
     except PermissionError as err:
@@ -150,7 +152,7 @@ def _look(path: Path | str, limit: int, before: os.stat_result, ask_writers: boo
         ) from err
     except OSError as err:
         if err.errno in (errno.ELOOP, errno.ENXIO):  # became a link or a pipe since the look above
-            raise Refusal("this is not a regular file", "Put the file itself here.") from err
+            raise Refusal("this is not a regular file", _THE_FILE_ITSELF) from err
         if err.errno == errno.EAGAIN:  # a lease (fcntl(2)): its holder is asked to give it up, and may not
             raise Refusal(
                 "another program keeps this file to itself", "Drop it when that is done.", maybe_unfinished=True
@@ -159,7 +161,7 @@ def _look(path: Path | str, limit: int, before: os.stat_result, ask_writers: boo
     try:
         st = os.fstat(fd)
         if not stat.S_ISREG(st.st_mode):
-            raise Refusal("this is not a regular file", "Put the file itself here.")
+            raise Refusal("this is not a regular file", _THE_FILE_ITSELF)
         if st.st_size > limit:
             raise Refusal(
                 f"the file has {st.st_size:,} bytes; the most allowed is {limit:,}",

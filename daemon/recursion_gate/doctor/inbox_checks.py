@@ -124,7 +124,7 @@ def left_alone(context: Context, place: Place) -> Iterator[Finding]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         for name in names[:_NAMED_LIMIT]:
-            message = "its name is that of an editor's backup or lock, or of an unfinished file: the daemon ignores it"
+            message = "the daemon ignores a file of this name: an editor's or file manager's own, or not finished"
             remedy = "It decides nothing: delete it, or rename it if it is a card."
             yield Finding(
                 "note", "left-alone", printable(place.display_path(folder / name)), message, remedy, place.user

@@ -174,7 +174,7 @@ def _return(state: UserState, action: ReturnWithNote) -> None:
     atomic.sync_folder(state.place.pending)
     for card in action.cards:
         if card.verdict.edited or card.verdict.below:
-            refusal = Refusal(note, "Its text is kept in this file.")
+            refusal = Refusal(note, "Decide on the card in pending/; what was typed is kept in this file.")
             refuse(state, card.path, card.seen.mark, refusal, "was not carried out")
         else:
             discard(state, card.path, card.seen.mark, "its entry is back in pending/")
