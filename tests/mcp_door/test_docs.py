@@ -40,7 +40,7 @@ def servers(page: Path) -> list[list[str]]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_client_with_the_lines_of_the_page_proposes(page: Path, root: Root) -> None:
     commands = servers(page)
-    assert len(commands) >= 3
+    assert len(commands) >= (1 if page.name == "README.md" else 3)
     for command in {tuple(each) for each in commands}:
         assert command[0] == "recursion-gate"
         args = [{"/srv/gate": str(root.path), "demo": "alex"}.get(each, each) for each in command[1:]]

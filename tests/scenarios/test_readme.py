@@ -97,11 +97,21 @@ def test_the_readme_names_only_files_that_are_there() -> None:
 
 def test_the_set_up_is_what_the_project_runs_itself() -> None:
     ci = (HERE / ".ci" / "run").read_text()
-    commands = [line for block in blocks(README, "sh")[:3] for line in block.splitlines()]
-    assert commands[:2] == ["python3 -m venv .venv", ".venv/bin/pip install -e '.[dev]'"]
-    assert commands[3].removeprefix(".venv/bin/") in ci
-    for command in commands[:2]:
-        assert command.replace("install -e", "install --quiet -e") in ci
+    start, tests = (block.splitlines() for block in blocks(README, "sh")[:2])
+    assert start == ["python3 -m venv .venv", ". .venv/bin/activate", "pip install -e .", "recursion-gate run"]
+    for command in (start[0], tests[0].replace("pip install -e", ".venv/bin/pip install --quiet -e"), tests[1]):
+        assert command in ci
+
+
+def test_a_root_of_ones_own_starts_as_the_readme_shows(tmp_path: Path) -> None:
+    (block,) = [b for b in blocks(README, "sh") if "init" in b]
+    make, run = block.splitlines()
+    env = _env() | {"HOME": str(tmp_path)}
+    shell(make, tmp_path, env)
+    root = Root(tmp_path / "recursion-gate")
+    assert root.users() == ["alex"]
+    # `once` in place of `run`, which would not end
+    assert shell(run.removesuffix(" run") + " once", tmp_path, env) == "nothing to do\n"
 
 
 def test_the_template_of_the_repository_is_the_one_in_the_package() -> None:
