@@ -91,7 +91,7 @@ def test_another_hook_is_left_alone(plans: Plans, repo: Path) -> None:
 
 def test_outside_of_a_repository_and_without_a_task_it_says_so(plans: Plans, repo: Path, tmp_path: Path) -> None:
     plans.add("p", codebase("a"))
-    assert "not a git repository" in _check(plans, tmp_path, "--task", "p/a").stderr
+    assert "is in no git repository: start this in one" in _check(plans, tmp_path, "--task", "p/a").stderr
     assert _check(plans, repo).returncode == 2
     assert "there is no task 'p/z'" in _check(plans, repo, "--task", "p/z").stderr
 
