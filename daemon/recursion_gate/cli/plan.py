@@ -47,40 +47,29 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
     Example:
       recursion-gate plan check add-voice.plan.yaml
     """
-    from ..core.errors import Refusal
     from ..core.paths import find_root
-    from ..plans.book import BadPlan
-    from ..plans.drops import check as check_plan
+    from ..plans.answers import check_answer
     from ..plans.parse import name_of
 
     root = find_root(ctx.find_root().obj)
-    try:
-        made = check_plan(root, _read(file), name_of(file.name))
-    except (Refusal, BadPlan) as err:
-        problems = getattr(err, "problems", None) or [str(err)]
-        if as_json:
-            print_json({"file": str(file), "plan": name_of(file.name), "problems": problems, "tasks": 0})
-        else:
-            for problem in problems:
-                say(problem, f"{file}: ")
-            if remedy := getattr(err, "remedy", ""):
-                say(remedy)
-        ctx.exit(1)
+    answer = check_answer(root, _read(file), name_of(file.name), str(file))
     if as_json:
-        print_json({"file": str(file), "plan": made.plan, "problems": [], "tasks": len(made.tasks)})
+        print_json(answer)
+    elif answer["problems"]:
+        for problem in answer["problems"]:
+            say(problem, f"{file}: ")
     else:
-        click.echo(f"{made.plan}: {len(made.tasks)} tasks, nothing is wrong")
+        click.echo(f"{answer['plan']}: {answer['tasks']} tasks, nothing is wrong")
+    if answer["problems"]:
+        ctx.exit(1)
 
 
 def _read(file: Path) -> bytes:
-    from ..core.errors import Refusal
+    """The file, or so much of it that it is seen to be too large."""
     from ..plans.book import MAX_BYTES
 
     with open(file, "rb") as opened:
-        data = opened.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise Refusal(f"the plan has more than {MAX_BYTES:,} bytes", "Make several plans of it.")
-    return data
+        return opened.read(MAX_BYTES + 1)
 
 
 @plan.command()
@@ -97,26 +86,20 @@ def add(ctx: click.Context, file: Path, as_json: bool) -> None:
       recursion-gate plan add add-voice.plan.yaml
     """
     from ..core.errors import Refusal
-    from ..disk import atomic
-    from ..disk.deliver import deliver
-    from ..disk.lock import is_surely_free
-    from ..plans.drops import check as check_plan
-    from ..plans.folder import SUFFIX
+    from ..plans.adding import add as add_plan
+    from ..plans.answers import added_answer
     from ..plans.parse import name_of
 
     root = root_of(ctx)
-    data = _read(file)
     try:
-        made = check_plan(root, data, name_of(file.name))
+        answer = added_answer(root, add_plan(root, _read(file), name_of(file.name)))
     except Refusal as err:
         raise click.ClickException(f"{file}: {err}" + (f". {err.remedy}" if err.remedy else "")) from None
-    atomic.make_folder(root.plans)
-    path = deliver(root.plans, f"{made.plan}{SUFFIX}", data)
     if as_json:
-        print_json({"plan": made.plan, "tasks": len(made.tasks), "file": str(path)})
+        print_json(answer)
     else:
-        click.echo(path)
-    if is_surely_free(root):
+        click.echo(answer["file"])
+    if not answer["daemon"]:
         click.echo("No daemon runs here: it gets its tasks when one does ('recursion-gate run', or 'once').", err=True)
 
 
@@ -165,16 +148,15 @@ def show(ctx: click.Context, name: str | None, svg: Path | None, live: bool, as_
       recursion-gate plan show add-voice --svg add-voice.svg
       recursion-gate plan show --live
     """
-    from ..plans.book import read_plan
-    from ..plans.overview import plan_row, task_rows
+    from ..plans.answers import plan_answer
 
     folder = one_plan(root_of(ctx), name)
-    made = read_plan(folder)
-    rows = task_rows(folder, made)
+    answer = plan_answer(folder)
     if svg is not None:
+        from ..plans.book import read_plan
         from ..plans.picture import svg as picture
 
-        svg.write_text(picture(made.plan, made.goal, rows), "utf-8")
+        svg.write_text(picture(answer["plan"], read_plan(folder).goal, answer["list"]), "utf-8")
         if not as_json:
             click.echo(svg)
             return
@@ -182,7 +164,7 @@ def show(ctx: click.Context, name: str | None, svg: Path | None, live: bool, as_
         _live(folder)
         return
     if as_json:
-        print_json({**plan_row(folder), "branch": made.branch_name, "list": rows})
+        print_json(answer)
         return
     _print(folder)
 

@@ -69,6 +69,7 @@ def next_(
       recursion-gate task next --worker ada --plan add-voice --lane codebase --json
     """
     from ..plans import claims
+    from ..plans.answers import card_of, claim_answer
 
     found = claims.next_task(
         root_of(ctx),
@@ -82,53 +83,23 @@ def next_(
         _say_nothing(ctx, found, as_json)
         ctx.exit(1)
     elif as_json:
-        print_json(_claim(found))
+        print_json(claim_answer(found))
     else:
         click.echo(found.id)
-        click.echo(_card(found))
-
-
-def _claim(claim: Claim) -> dict[str, Any]:
-    from ..core.model import instant
-
-    return {
-        "id": claim.id,
-        "plan": claim.folder.name,
-        "task": claim.task.id,
-        "generation": claim.record.generation,
-        "worker": claim.record.worker,
-        "ends": instant(claim.record.ends),
-        "title": claim.task.title,
-        "lane": claim.task.lane,
-        "scope": claim.task.scope,
-        "context": claim.task.role,
-        "user": claim.task.user,
-        "accept": [str(each) for each in claim.task.accept],
-        "branch": claim.plan.branch_name,
-        "text": _card(claim),
-        "file": claim.path,
-    }
-
-
-def _card(claim: Claim) -> str:
-    from ..plans.apply import task_card
-    from ..plans.observe import observe
-
-    return task_card(claim.folder, observe(claim.folder, claim.plan), claim.task.id, claim.record.generation - 1)
+        click.echo(card_of(found))
 
 
 def _say_nothing(ctx: click.Context, found: Nothing, as_json: bool) -> None:
-    from ..disk.lock import is_surely_free
+    from ..plans.answers import nothing_answer
 
-    no_daemon = is_surely_free(root_of(ctx))
+    answer = nothing_answer(root_of(ctx), found)
     if as_json:
-        left = {"waiting": found.waiting, "claimed": found.claimed, "ready": found.ready, "failed": found.failed}
-        print_json({"id": None, "retry": found.retry, **left, "daemon": not no_daemon, "problems": found.problems})
+        print_json(answer)
         return
     for problem in found.problems:
         say(problem, err=True)
     click.echo(found.message, err=True)
-    if no_daemon and found.waiting:
+    if not answer["daemon"] and found.waiting:
         click.echo("No daemon runs here, and it alone makes tasks ready ('recursion-gate run', or 'once').", err=True)
 
 
@@ -156,14 +127,14 @@ def renew(ctx: click.Context, claim: str, worker: str | None, seconds: float | N
     Example:
       recursion-gate task renew add-voice/schema@1 --for 3600
     """
-    from ..core.model import instant
     from ..plans import claims
+    from ..plans.answers import renewed_answer
 
-    renewed = claims.renew(claims.claim_of(root_of(ctx), claim, worker), seconds)
+    answer = renewed_answer(claims.renew(claims.claim_of(root_of(ctx), claim, worker), seconds))
     if as_json:
-        print_json({"id": renewed.id, "ends": instant(renewed.record.ends)})
+        print_json(answer)
     else:
-        click.echo(f"{renewed.id} until {instant(renewed.record.ends)}")
+        click.echo(f"{answer['id']} until {answer['ends']}")
 
 
 @task.command()
@@ -183,19 +154,21 @@ def done(ctx: click.Context, claim: str, worker: str | None, note: str, no_check
       recursion-gate task done add-voice/schema@1 --note "The schema is in app/schema/voice.json."
     """
     from ..plans import claims
-    from ..plans.accept import unmet
+    from ..plans.finishing import finish_checked
 
     root = root_of(ctx)
     found = claims.claim_of(root, claim, worker)
-    failed = [] if no_checks else unmet(root, found.task)
-    if failed:
-        if as_json:
-            print_json({"id": found.id, "state": "claimed", "failed": failed})
-            ctx.exit(1)
-        for each in failed:
+    answer = finish_checked(root, found, sys.stdin.read() if note == "-" else note, checks=not no_checks)
+    if as_json:
+        print_json(answer)
+    elif answer["state"] == "done":
+        click.echo(answer["file"])
+    else:
+        for each in answer["failed"]:
             say(each, err=True)
         raise click.ClickException(f"{found.id} is not done: it is still yours. Mend it, or 'task fail'.")
-    _finish(found, "done", note, as_json)
+    if answer["state"] != "done":
+        ctx.exit(1)
 
 
 @task.command()
@@ -235,13 +208,13 @@ def release(ctx: click.Context, claim: str, worker: str | None, note: str, as_js
 
 
 def _finish(claim: Claim, outcome: Any, text: str, as_json: bool) -> None:
-    from ..plans import claims
+    from ..plans.finishing import end
 
-    path = claims.finish(claim, outcome, sys.stdin.read() if text == "-" else text)
+    answer = end(claim, outcome, sys.stdin.read() if text == "-" else text)
     if as_json:
-        print_json({"id": claim.id, "state": outcome, "file": path})
+        print_json(answer)
     else:
-        click.echo(path)
+        click.echo(answer["file"])
 
 
 @task.command("list")
@@ -292,18 +265,12 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     Example:
       recursion-gate task show add-voice/schema
     """
-    from ..plans.apply import task_card
-    from ..plans.claims import find_task
-    from ..plans.observe import observe
-    from ..plans.overview import task_rows
+    from ..plans.answers import task_answer
 
-    folder, plan, found, _ = find_task(root_of(ctx), name)
-    row = next(row for row in task_rows(folder, plan) if row["task"] == found.id)
-    last = row["generation"] - (row["state"] in ("claimed", "done"))
-    text = task_card(folder, observe(folder, plan), found.id, last)
+    row = task_answer(root_of(ctx), name)
     if as_json:
-        print_json({**row, "goal": found.goal, "accept": [str(each) for each in found.accept], "text": text})
+        print_json(row)
         return
     has = f" by {row['worker']} until {row['ends']}" if row["state"] == "claimed" else ""
     say(f"{row['id']}: {row['state']}{has}" + (f" ({row['why']})" if row["why"] else ""), bold=True)
-    click.echo(text)
+    click.echo(row["text"])

@@ -71,8 +71,9 @@ def work(
     tree and a branch of its own. Where COMMAND exits with 0, all it changed is within the scope and what 'accept'
     asks holds, the task is done, and merged into the plan's branch; else it has failed. The claim is renewed meanwhile.
 
-    Ends when no task is left that could get ready. Exits with 1 where a task failed, or waits for a person. Ctrl-C
-    gives the task back.
+    First it removes the work trees of workers that were killed, but for those that hold what is not committed: these
+    it names. Ends when no task is left that could get ready. Exits with 1 where a task failed, or waits for a person.
+    Ctrl-C gives the task back.
 
     \b
     Examples:
@@ -81,7 +82,7 @@ def work(
     """
     from ..plans.claims import LANES, BadWorker
     from ..plans.model import valid_worker
-    from ..plans.work import Worker
+    from ..plans.work import Worker, tidy
 
     root = root_of(ctx)
     name = worker or "".join(c if c.isascii() and c.isalnum() else "-" for c in socket.gethostname())[:30].strip("-")
@@ -89,6 +90,8 @@ def work(
         raise BadWorker(name)
     repository = _repository(repo, lane)
     lanes = [known for known in LANES if lane in (None, known) and (repository is not None or known != "codebase")]
+    if repository is not None:
+        tidy(root, repository, _tell)
     stop = threading.Event()
     workers = [
         Worker(
@@ -165,11 +168,14 @@ def _run(workers: list[Worker], stop: threading.Event) -> Nothing | None:
     return left[-1] if left else None
 
 
+_COLOURS = {"done": "green", "failed": "red", "lost": "red", "not-merged": "red", "tree-kept": "yellow"}
+
+
 def _tell(event: str, task: str, more: str) -> None:
     """A line an event: for people on a terminal, in key=value elsewhere."""
     if sys.stderr.isatty():
-        colour = {"done": "green", "failed": "red", "lost": "red", "not-merged": "red"}.get(event)
-        text = f"{time.strftime('%H:%M:%S')}  {event:<9} {task}" + (f"  {one_line(more, 200)}" if more else "")
+        colour = _COLOURS.get(event)
+        text = f"{time.strftime('%H:%M:%S')}  {event:<12} {task}" + (f"  {one_line(more, 200)}" if more else "")
         click.secho(text, err=True, fg=colour)
     else:
         rest = f' more="{one_line(more, 500)}"' if more else ""

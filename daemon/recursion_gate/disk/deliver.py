@@ -12,7 +12,7 @@ from pathlib import Path
 from . import atomic
 from .syscalls import NO_LINKS
 
-__all__ = ["Delivery", "deliver", "deliver_all"]
+__all__ = ["Delivery", "deliver", "deliver_all", "prepare"]
 
 _DONTNEED: int | None = getattr(os, "POSIX_FADV_DONTNEED", None)
 
@@ -77,6 +77,15 @@ def deliver_all(files: Sequence[Delivery]) -> list[Path | OSError]:
     return found
 
 
+def prepare(folder: Path | str, data: bytes) -> str:
+    """Make a whole file, not synced, under a hidden name that nobody else uses, to be renamed once it is needed: what
+    has no room on the disk fails here. Gives its path. Raises OSError."""
+    one = _Coming(folder)
+    one.write(data)
+    one.close(sync=False)
+    return one.temp
+
+
 def _begun(file: Delivery) -> _Coming | OSError:
     try:
         one = _Coming(file.folder)
@@ -130,6 +139,11 @@ class _Coming:
                 atomic.calls.close(self._fd)
             self._unlink()
             raise
+
+    @property
+    def temp(self) -> str:
+        """Its path until it has its name."""
+        return self._temp
 
     def start_writing(self) -> None:
         """Have the system begin to put the bytes on the disk, so that one commit of its journal serves many files."""

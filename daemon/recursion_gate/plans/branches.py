@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +24,9 @@ from .folder import PlanFolder, Standing, TaskName
 from .git import Conflict, GitError, Repository
 from .model import Plan, Task
 from .records import Note, read_note
+from .trees import note_root, trees_of
 
-__all__ = ["conflict_with", "make_tree", "merge_done", "task_branch", "tree_path"]
+__all__ = ["conflict_with", "make_tree", "merge_done", "one_at_a_time", "task_branch", "tree_path"]
 
 #: How often a merge is tried again after somebody else has changed the plan's branch.
 _TRIES = 20
@@ -39,10 +39,8 @@ def task_branch(plan: str, name: TaskName) -> str:
 
 def tree_path(repository: Repository, claim: Claim) -> Path:
     """Where the work tree of a claim is: in the account's cache, outside of the repository."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    common = repository.path(".").resolve()
-    name = f"{repository.top.name}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
-    return cache / "recursion-gate" / name / f"{claim.folder.name}-{claim.task.id}.{claim.record.generation}"
+    root = claim.folder.path.parents[1]
+    return trees_of(repository, root) / f"{claim.folder.name}.{claim.task.id}.{claim.record.generation}"
 
 
 def make_tree(repository: Repository, claim: Claim) -> tuple[Repository, str]:
@@ -52,8 +50,9 @@ def make_tree(repository: Repository, claim: Claim) -> tuple[Repository, str]:
     merge_done(repository, claim.folder, claim.plan)
     start = _plan_commit(repository, branch)
     path = tree_path(repository, claim)
-    if path.exists():
-        repository.remove_tree(path)
+    if os.path.lexists(path):
+        raise GitError(f"{path} is in the way, where the work tree should be: remove it once nobody needs it")
+    note_root(path.parent, claim.folder.path.parents[1], repository)
     return repository.add_tree(path, task_branch(claim.folder.name, claim.name), start), start
 
 
@@ -95,7 +94,7 @@ def _both_sides(repository: Repository, err: Conflict, into: str, commit: str, b
 
 
 @contextmanager
-def _one_at_a_time(repository: Repository) -> Iterator[None]:
+def one_at_a_time(repository: Repository) -> Iterator[None]:
     """Merges of one repository, one after the other. The kernel lets go of the lock when a process dies."""
     common = repository.git("rev-parse", "--git-common-dir").strip()
     path = repository.top / common / "recursion-gate.lock"
@@ -112,7 +111,10 @@ def merge_done(repository: Repository, folder: PlanFolder, plan: Plan) -> list[s
     from done/ to failed/, with both sides named; its branch stays. Gives the tasks that were merged. Raises GitError,
     OSError.
     """
-    with _one_at_a_time(repository):
+    with one_at_a_time(repository):
+        branches = repository.branches(f"task/{folder.name}")
+        if not branches:
+            return []
         place = order(plan.tasks)
         by_task = {s.name.task: s for s in folder.listing(("done",))}
         merged = []
@@ -120,7 +122,7 @@ def merge_done(repository: Repository, folder: PlanFolder, plan: Plan) -> list[s
             standing = by_task.get(task.id)
             if task.scope and standing is not None and standing.name.generation:
                 branch = task_branch(folder.name, standing.name)
-                commit = repository.commit(f"refs/heads/{branch}")
+                commit = branches.get(branch)
                 if commit is not None and _merge(repository, folder, plan, task, standing, commit):
                     merged.append(task.id)
                     repository.delete_branch(branch)

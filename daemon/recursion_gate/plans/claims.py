@@ -2,9 +2,10 @@
 
 A claim is one rename, ``ready/TASK.2.md`` to ``claimed/TASK.3.WORKER.md``: of any number of workers one finds the file
 there. The name holds the generation, so whatever the worker does next, it does to a file of that name, and where the
-claim was taken back there is none: no check and no lock lies between the two. The record of the claim is written
-behind the rename; between the two a claim without a record lasts `records.UNSIGNED` seconds, and a worker that took
-longer gives it up. Neither is synced: after a power cut whoever had a claim is gone, too. How a task ends is synced.
+claim was taken back there is none: no check and no lock lies between the two. The record of the claim is written before
+the rename, so that on a full disk nothing is claimed, and gets its name behind it; between the two a claim without a
+record lasts `records.UNSIGNED` seconds, and a worker that took longer gives it up. Neither is synced: after a power cut
+whoever had a claim is gone, too. How a task ends is synced.
 
 Workers only move tasks forward: a task that is given back goes to failed/, with a note that says so, and the daemon
 makes it ready again.
@@ -17,7 +18,7 @@ import errno
 import os
 import random
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ from ..core.model import instant
 from ..core.paths import Root
 from ..core.text import did_you_mean
 from ..disk import atomic
-from ..disk.deliver import deliver
+from ..disk.deliver import deliver, prepare
 from ..disk.lock import born
 from .book import BadPlan, read_plan
 from .check import order
@@ -150,9 +151,11 @@ def next_task(
     lanes: Collection[Lane] = LANES,
     seconds: float = SECONDS,
     pid: int | None = None,
+    wants: Callable[[Task], bool] = lambda task: True,
 ) -> Claim | Nothing:
-    """Claim the first ready task in the plan's order, of `plan`, if named, and of these `lanes`. The claim lasts
-    `seconds`, or, with `pid`, until that process is gone. Needs no daemon. Raises BadWorker, NoTask, OSError."""
+    """Claim the first ready task in the plan's order, of `plan`, if named, and of these `lanes`, that the worker
+    `wants`. The claim lasts `seconds`, or, with `pid`, until that process is gone. Needs no daemon. Raises BadWorker,
+    NoTask, OSError."""
     if not valid_worker(worker):
         raise BadWorker(worker)
     nothing = Nothing()
@@ -162,7 +165,8 @@ def next_task(
         except BadPlan as err:
             nothing.problems.append(str(err))
             continue
-        found = _claim_one(folder, its, worker, lanes, seconds, pid)
+        fits = [task for task in its.tasks if task.lane in lanes and wants(task)]
+        found = _claim_one(folder, its, fits, worker, seconds, pid)
         if found is not None:
             return found
         _count(folder, its, lanes, nothing)
@@ -183,12 +187,12 @@ def plans_named(root: Root, plan: str | None) -> list[PlanFolder]:
 
 
 def _claim_one(
-    folder: PlanFolder, plan: Plan, worker: str, lanes: Collection[Lane], seconds: float, pid: int | None
+    folder: PlanFolder, plan: Plan, fits: list[Task], worker: str, seconds: float, pid: int | None
 ) -> Claim | None:
-    """Claim one of the plan's ready tasks, with a new listing once all of the first were taken by others."""
+    """Claim one of the plan's ready tasks that fit, with a new listing once all of the first were taken by others."""
     for _ in range(3):
         ready = {name.partition(".")[0]: name for name in os.listdir(folder.state("ready"))}
-        wanted = [t for t in plan.tasks if t.id in ready and t.lane in lanes]
+        wanted = [task for task in fits if task.id in ready]
         if not wanted:
             return None
         while wanted:
@@ -210,12 +214,7 @@ def _try(
     """Claim this task; None where another worker was first."""
     name = TaskName(task.id, standing.name.generation + 1, worker)
     target = folder.at("claimed", name)
-    began = time.monotonic()
-    try:
-        atomic.calls.rename_new(standing.path, str(target))
-    except (FileNotFoundError, FileExistsError):
-        return None
-    at = now()
+    began, at = time.monotonic(), now()
     record = ClaimRecord(
         task=task.id,
         generation=name.generation,
@@ -227,7 +226,17 @@ def _try(
         born=born(pid) if pid is not None else "",
         host=here() if pid is not None else "",
     )
-    _write_record(folder, record)
+    path = folder.claim(record.task, record.generation)
+    temp = prepare(path.parent, record.data())  # on a full disk nothing is claimed that could not be signed
+    try:
+        atomic.calls.rename_new(standing.path, str(target))
+    except OSError as err:
+        with contextlib.suppress(OSError):
+            atomic.calls.unlink(temp)
+        if isinstance(err, FileNotFoundError | FileExistsError):
+            return None
+        raise
+    atomic.calls.rename(temp, str(path))
     if time.monotonic() - began > UNSIGNED / 3 or not os.path.lexists(target):
         return None  # it may have been taken back, or is about to be
     return Claim(folder, plan, task, record)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +12,12 @@ from pathlib import Path
 
 from ..core.errors import GateError
 
-__all__ = ["Conflict", "GitError", "Repository", "repository"]
+__all__ = ["Conflict", "GitError", "Repository", "is_rubbish", "repository"]
 
 #: `git merge-tree --write-tree` came with this version.
 _VERSION = (2, 38)
+
+_RUBBISH = ".removed"
 
 
 class GitError(GateError):
@@ -26,6 +30,11 @@ class Conflict(GitError):
     def __init__(self, files: list[str]) -> None:
         super().__init__(f"conflict in {', '.join(files[:5])}{' and more' if len(files) > 5 else ''}")
         self.files = files
+
+
+def is_rubbish(path: Path) -> bool:
+    """Whether this is what a stop has left of a work tree that was being removed."""
+    return path.name.startswith(".") and path.name.endswith(_RUBBISH)
 
 
 def repository(where: Path | str | None = None) -> Repository:
@@ -142,9 +151,22 @@ class Repository:
         return Repository(path)
 
     def remove_tree(self, path: Path) -> None:
-        """Remove a work tree; its branch stays."""
+        """Remove a work tree, whatever is in it; its branch stays. It leaves its place in one step: a stop leaves the
+        whole tree, or rubbish that `is_rubbish` knows."""
+        rubbish = path.with_name(f".{path.name}.{os.getpid()}{_RUBBISH}")
+        with contextlib.suppress(OSError):
+            os.rename(path, rubbish)
         self.git("worktree", "remove", "--force", "--force", str(path), ok=(0, 128))
-        self.git("worktree", "prune")
+        shutil.rmtree(rubbish, ignore_errors=True)
+
+    def branches(self, prefix: str) -> dict[str, str]:
+        """The branches whose name begins with `prefix` (and a slash behind it), with their commits."""
+        said = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", f"refs/heads/{prefix}/")
+        return dict(line.split(" ", 1) for line in said.splitlines())
+
+    def is_on_a_branch(self, name: str) -> bool:
+        """Whether a branch has the commit `name`."""
+        return bool(self.git("for-each-ref", "--count=1", "--contains", name, "refs/heads/").strip())
 
     def set_branch(self, branch: str, new: str, old: str | None) -> bool:
         """Let `branch` be at `new`, if it is at `old` (None: if there is none). Gives whether it was."""

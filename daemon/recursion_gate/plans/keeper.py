@@ -17,7 +17,7 @@ from ..core.settings import Settings
 from ..disk import atomic
 from ..disk.untrusted import Mark
 from .apply import apply, make_folders, set_aside
-from .book import BadPlan, marks, parse_plan
+from .book import BadPlan, marks, parse_plan, read_plan
 from .check import conflicts_of, findings
 from .drops import take_drops
 from .folder import PlanFolder, TaskName, plan_folders
@@ -26,7 +26,7 @@ from .model import Plan
 from .observe import claim_end, observe
 from .schedule import Conflicts, Observed, decide
 
-__all__ = ["Keeper", "Looked"]
+__all__ = ["Keeper", "Looked", "usable_plan"]
 
 log = logging.getLogger("recursion_gate")
 
@@ -47,6 +47,16 @@ class Looked:
     due: float | None
     #: In how many seconds a plan that may still be being written will count as complete.
     settles: float | None = None
+
+
+def usable_plan(folder: PlanFolder, read: Callable[[PlanFolder], Plan] = read_plan) -> Plan:
+    """The plan of a folder, as it is `read`, which the daemon can work on. Raises BadPlan, OSError."""
+    plan = read(folder)
+    if plan.plan != folder.name:
+        raise BadPlan(f"plans/{folder.name}/plan.yaml", f"it names another plan, '{plan.plan}'", "Set it right.")
+    if wrong := findings(plan, overlaps=False):
+        raise BadPlan(f"plans/{folder.name}/plan.yaml", wrong[0], "Set it right.")
+    return plan
 
 
 class Keeper:
@@ -90,13 +100,7 @@ class Keeper:
         its = marks(folder)
         known = self._plans.get(folder.name)
         if known is None or known[0] != its:
-            plan = parse_plan(folder)
-            if plan.plan != folder.name:
-                raise BadPlan(
-                    f"plans/{folder.name}/plan.yaml", f"it names another plan, '{plan.plan}'", "Set it right."
-                )
-            if wrong := findings(plan, overlaps=False):
-                raise BadPlan(f"plans/{folder.name}/plan.yaml", wrong[0], "Set it right.")
+            plan = usable_plan(folder, parse_plan)
             known = self._plans[folder.name] = (its, plan)
         for path in folder.strangers():
             set_aside(self._root, path, f"{folder.name}-{path.name}", "this is the file of no task of the plan")

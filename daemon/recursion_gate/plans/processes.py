@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Done", "run"]
+__all__ = ["Done", "is_running", "run"]
 
 #: So many bytes of the output are kept: the last ones.
 _KEPT = 64_000
@@ -209,6 +209,12 @@ def _end_marked(mark: str) -> None:
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def is_running(name: str, value: str) -> bool:
+    """Whether a process runs that was given this variable, as far as the system tells, and tells this account."""
+    wanted = f"{name}={value}".encode()
+    return any(wanted in _environ(pid).split(b"\0") for pid in _pids())
 
 
 def _pids() -> list[int]:

@@ -24,7 +24,7 @@ from .claims import Claim
 from .folder import PlanFolder
 from .scopes import Scope, in_scope, overlap, scope
 
-__all__ = ["Rights", "apply_rights", "take_back"]
+__all__ = ["Rights", "account_with_rights", "apply_rights", "take_back"]
 
 #: A name that no pattern is made for.
 _ANY = "\u4e00\u4e01"
@@ -53,6 +53,14 @@ def _uid(account: str) -> int:
         return pwd.getpwnam(account).pw_uid
     except KeyError:
         raise GateError(f"there is no account '{account}'") from None
+
+
+def account_with_rights(folder: PlanFolder, task: str, generation: int) -> str | None:
+    """The account that was given rights for a claim and has them yet; None where that cannot be read."""
+    try:
+        return str(json.loads(_journal(folder, task, generation).read_bytes())["account"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def apply_rights(claim: Claim, top: Path, account: str) -> Rights:

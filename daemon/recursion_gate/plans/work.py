@@ -8,6 +8,7 @@ another worker takes the task up.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -19,16 +20,20 @@ from ..core.errors import GateError
 from ..core.paths import Root
 from ..core.text import count
 from .accept import unmet
-from .apply import task_card
-from .branches import conflict_with, make_tree, merge_done, task_branch, tree_path
-from .claims import Claim, Ended, Nothing, finish, next_task, renew
+from .answers import card_of
+from .book import BadPlan, read_plan
+from .branches import conflict_with, make_tree, merge_done, one_at_a_time, task_branch, tree_path
+from .claims import Claim, Ended, Nothing, finish, next_task
+from .folder import plan_folders
 from .git import GitError, Repository
+from .keeping import Keeping
 from .model import LANES, Lane
-from .observe import observe
 from .processes import Done, run
+from .records import Outcome
 from .scope_check import outside
+from .trees import remove_left_over
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "tidy"]
 
 #: A worker's claim lasts so many seconds; it is renewed three times in that.
 _CLAIM = 300.0
@@ -38,8 +43,6 @@ _LEAST, _MOST = 0.1, 2.0
 
 #: So much of a command's output goes into a note.
 _TAIL = 2_000
-
-_INTERRUPTED = "was interrupted"
 
 
 @dataclass(slots=True)
@@ -65,6 +68,8 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
     done: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    #: Whether it was said that the disk is full.
+    _is_full: bool = False
 
     def work(self) -> Nothing | None:
         """Work until there is no task left that could get ready, or `stop` is set. Gives what is left; None where it
@@ -73,10 +78,17 @@ class Worker:
         while not self.stop.is_set():
             if self.limit is not None and len(self.done) + len(self.failed) >= self.limit:
                 return Nothing()
-            found = next_task(
-                self.root, self.name, plan=self.plan, lanes=self.lanes, seconds=self.seconds, pid=os.getpid()
-            )
+            try:
+                found = next_task(
+                    self.root, self.name, plan=self.plan, lanes=self.lanes, seconds=self.seconds, pid=os.getpid()
+                )
+            except OSError as err:
+                if not (self.wait and _is_full(err)):
+                    raise
+                self._wait_for_room("", err)
+                continue
             if isinstance(found, Claim):
+                self._is_full = False
                 self._task(found)
                 pause = _LEAST
             elif not self.wait or found.is_over:
@@ -93,7 +105,7 @@ class Worker:
         began = time.monotonic()
         try:
             text = self._codebase(claim) if claim.task.lane == "codebase" else self._other(claim)
-            finish(claim, "done", text)
+            self._finish(claim, "done", text)
         except _Failed as err:
             self._give_up(claim, str(err))
             return
@@ -109,27 +121,45 @@ class Worker:
         if claim.task.lane == "codebase" and self.repository is not None:
             try:
                 merge_done(self.repository, claim.folder, claim.plan)
-            except GitError as err:  # the next worker that takes a task of this plan merges it
+            except (GitError, OSError) as err:  # the next worker that takes a task of this plan merges it
                 self.tell("not-merged", claim.id, str(err))
 
     def _give_up(self, claim: Claim, why: str) -> None:
         is_stopped = self.stop.is_set()
         self.tell("released" if is_stopped else "failed", claim.id, why)
         with contextlib.suppress(Ended):
-            finish(claim, "released" if is_stopped else "failed", why)
+            self._finish(claim, "released" if is_stopped else "failed", why)
         if not is_stopped:
             self.failed.append(claim.id)
 
+    def _finish(self, claim: Claim, outcome: Outcome, text: str) -> None:
+        """End the claim. On a full disk that is tried again until there is room, or the claim is over: what was done
+        is not thrown away for want of a note. Raises Ended, OSError."""
+        while True:
+            try:
+                finish(claim, outcome, text)
+                return
+            except OSError as err:
+                if self.stop.is_set() or not _is_full(err):
+                    raise
+                self._wait_for_room(claim.id, err)
+
+    def _wait_for_room(self, task: str, err: OSError) -> None:
+        if not self._is_full:
+            self.tell("waiting", task, f"{err.strerror}: {err.filename or self.root.plans}")
+        self._is_full = True
+        self.stop.wait(_MOST)
+
     def _run(self, claim: Claim, where: Path | None) -> str:
         """Run the command for a task. Gives the end of what it said, which is the note for those who come after."""
-        text = task_card(claim.folder, observe(claim.folder, claim.plan), claim.task.id, claim.record.generation - 1)
+        text = card_of(claim)
         env = {
             "RECURSION_GATE_TASK": claim.id,
             "RECURSION_GATE_ROOT": str(self.root.path),
             "RECURSION_GATE_WORKER": self.name,
             **({"RECURSION_GATE_USER": claim.task.user} if claim.task.user else {}),
         }
-        keeping = _Keeping(claim, self.stop)
+        keeping = Keeping(claim, self.stop)
         done = run(
             self.command,
             where=where,
@@ -147,7 +177,7 @@ class Worker:
 
     def _other(self, claim: Claim) -> str:
         text = self._run(claim, None)
-        keeping = _Keeping(claim, self.stop)
+        keeping = Keeping(claim, self.stop)
         failed = unmet(self.root, claim.task, tick=keeping.tick)
         keeping.check()
         if failed:
@@ -185,7 +215,7 @@ class Worker:
             listed = "\n".join(f"- {each}" for each in beyond[:10])
             files = count(len(beyond), "changed file is", "changed files are")
             raise _Failed(f"{files} not in the scope of {name}:\n{listed}")
-        keeping = _Keeping(claim, self.stop)
+        keeping = Keeping(claim, self.stop)
         failed = unmet(self.root, claim.task, tree.top, tick=keeping.tick)
         keeping.check()
         if failed:
@@ -193,6 +223,25 @@ class Worker:
         conflict = conflict_with(self.repository or tree, claim, commit)
         if conflict:
             raise _Failed(conflict)
+
+
+def tidy(root: Root, repository: Repository, tell: Callable[[str, str, str], object]) -> None:
+    """See to what workers that were stopped have left: remove their work trees, but for those that hold something, and
+    merge what is done. Raises GitError, OSError."""
+    with one_at_a_time(repository):
+        found = remove_left_over(root, repository)
+    for left in found:
+        more = f"{left.path}: {left.holds}" if left.holds else str(left.path)
+        tell("tree-kept" if left.holds else "tree-removed", left.claim, more)
+    for folder in plan_folders(root):
+        try:
+            merge_done(repository, folder, read_plan(folder))
+        except (BadPlan, GitError, FileNotFoundError) as err:
+            tell("not-merged", folder.name, str(err))
+
+
+def _is_full(err: OSError) -> bool:
+    return err.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Failed(GateError):
@@ -203,32 +252,3 @@ def _said(what: str, done: Done) -> str:
     tail = done.tail(_TAIL)
     more = f" (of {done.size:,} bytes)" if done.size > len(tail) + 100 else ""
     return f"{what}{more}:\n{tail}" if tail else what
-
-
-class _Keeping:
-    """Renews a claim while something runs for it."""
-
-    def __init__(self, claim: Claim, stop: threading.Event) -> None:
-        self._claim, self._stop = claim, stop
-        self._next = time.monotonic() + claim.record.seconds / 3
-        self._ended: Ended | None = None
-
-    def tick(self) -> str | None:
-        """Renew it, if it is time; gives why what runs must end."""
-        if self._stop.is_set():
-            return _INTERRUPTED
-        if time.monotonic() >= self._next:
-            try:
-                self._claim = renew(self._claim)
-            except Ended as err:
-                self._ended = err
-                return "was ended, since its claim is over"
-            except OSError:  # a full disk, perhaps for a moment: the claim lasts a while yet
-                pass
-            self._next = time.monotonic() + self._claim.record.seconds / 3
-        return None
-
-    def check(self) -> None:
-        """Raises Ended where the claim was lost meanwhile."""
-        if self._ended is not None:
-            raise self._ended

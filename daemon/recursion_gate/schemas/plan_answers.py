@@ -17,6 +17,7 @@ _COUNT: _Json = {"type": "integer", "minimum": 0}
 _TEXTS: _Json = {"type": "array", "items": _TEXT}
 _LANE: _Json = {"enum": list(LANES)}
 _STATE: _Json = {"enum": [*STATES, "missing"], "description": "missing: its file is gone; the daemon makes it again."}
+_DAEMON: _Json = {"type": "boolean", "description": "false: surely none runs, and it alone makes tasks ready."}
 _INSTANT: _Json = {"type": ["string", "null"], "description": "ISO 8601."}
 
 
@@ -71,7 +72,8 @@ def _check() -> _Json:
 
 
 def _add() -> _Json:
-    return _object("PlanAddAnswer", "Where the plan lies.", {"plan": _TEXT, "tasks": _COUNT, "file": _TEXT})
+    fields = {"plan": _TEXT, "tasks": _COUNT, "file": _TEXT, "daemon": _DAEMON}
+    return _object("PlanAddAnswer", "Where the plan lies.", fields)
 
 
 def _list() -> _Json:
@@ -81,8 +83,9 @@ def _list() -> _Json:
 
 def _show() -> _Json:
     row = _object("TaskRow", "Where a task stands.", _ROW)
-    fields = {**_HEAD, "branch": _TEXT, "list": {"type": "array", "items": row}}
-    return _object("PlanShowAnswer", "A plan and its tasks, in its order.", fields)
+    left = _COUNT | {"description": "Over MCP: so many tasks were left out, for the limit or the state asked for."}
+    fields = {**_HEAD, "branch": _TEXT, "list": {"type": "array", "items": row}, "left_out": left}
+    return _object("PlanShowAnswer", "A plan and its tasks, in its order.", fields, maybe=("left_out",))
 
 
 def _tasks() -> _Json:
@@ -115,9 +118,10 @@ def _next() -> _Json:
     }
     nothing = {
         "id": {"type": "null"},
+        "message": _TEXT | {"description": "Why there is none, and when to ask again."},
         "retry": {"type": ["number", "null"], "description": "In so many seconds a claim ends."},
         **dict.fromkeys(("waiting", "claimed", "ready", "failed"), _COUNT),
-        "daemon": {"type": "boolean", "description": "false: surely none runs, and it alone makes tasks ready."},
+        "daemon": _DAEMON,
         "problems": _TEXTS,
     }
     one, other = _object("Claim", "The task that was claimed.", claim), _object("Nothing", "None is ready.", nothing)

@@ -1,0 +1,67 @@
+"""Hand a plan to the daemon: checked, then dropped into ``plans/`` as any program could."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import Refusal
+from ..core.paths import Root
+from ..disk import atomic
+from ..disk.deliver import deliver
+from ..disk.untrusted import look
+from .book import MAX_BYTES, BadPlan, part, parts
+from .drops import check
+from .folder import SUFFIX, PlanFolder
+from .model import Plan
+from .parse import parse
+
+__all__ = ["Added", "add", "check_size"]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A plan that is on disk."""
+
+    plan: Plan
+    #: The drop; the file in the plan's folder where the daemon has it already.
+    path: Path
+
+
+def check_size(data: bytes) -> None:
+    """Raises Refusal where a plan is too large."""
+    if len(data) > MAX_BYTES:
+        raise Refusal(f"the plan has more than {MAX_BYTES:,} bytes", "Make several plans of it.")
+
+
+def add(root: Root, data: bytes, name: str | None) -> Added:
+    """Drop the plan that `data` is, called `name` where it does not say. The same bytes again are the same plan, taken
+    by the daemon yet or not: whoever got no answer may call again. Raises Refusal, BadPlan, OSError."""
+    check_size(data)
+    known = _is_there(root, data, name)
+    if known is not None:
+        return known
+    made = check(root, data, name)
+    atomic.make_folder(root.plans)
+    wanted = root.plans / f"{made.plan}{SUFFIX}"
+    path = deliver(wanted.parent, wanted.name, data)
+    if path != wanted:  # one of this name waits for the daemon; under another name this would be no plan
+        with suppress(FileNotFoundError):
+            atomic.remove(path)
+        with suppress(OSError, Refusal):
+            if look(wanted, MAX_BYTES).data == data:
+                return Added(made, wanted)
+        raise Refusal(f"plans/{wanted.name} waits for the daemon", "Add this one when the daemon has taken it.")
+    return Added(made, path)
+
+
+def _is_there(root: Root, data: bytes, name: str | None) -> Added | None:
+    """The plan, where its folder has these very bytes."""
+    plan = parse(data, name)
+    folder = PlanFolder(root.plans / plan.plan)
+    with suppress(BadPlan, OSError):
+        found = parts(folder)
+        if data in found:
+            return Added(plan, part(folder, found.index(data) + 1))
+    return None
