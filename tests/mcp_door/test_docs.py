@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from recursion_gate.core.paths import Root
 
 from ..support.docs import blocks
-from ..support.mcp_client import Agent
+from ..support.mcp_client import Agent, over_stdio
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", TOP / "docs" / "doors.md"]
@@ -55,8 +55,12 @@ def test_a_client_with_the_lines_of_the_page_proposes(page: Path, root: Root) ->
         assert made.structured_content["source"] == args[-1]
 
 
-def test_the_page_has_each_tool_and_the_resources(agent: Agent) -> None:
+def test_the_page_has_each_tool_and_the_resources(agent: Agent, root: Root) -> None:
     page = PAGES[1].read_text("utf-8").partition("\n## MCP")[2].partition("\n## ")[0]
+    page, _, planning = page.partition("\n### Plans and tasks")
+    with over_stdio(root, "--plans") as planner:
+        rows = "".join(re.findall(r"^\| (`.+?) \|", planning, re.MULTILINE))
+        assert set(re.findall(r"`(\w+)`", rows)) == set(planner.tools()) - set(agent.tools())
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(agent.tools())
     for uri in ("recursion-gate://spec/schema", "recursion-gate://context/staging"):
         assert uri in page

@@ -1,4 +1,5 @@
-"""What a caller is shown and may do: its own tools, the specification, and nothing that writes but a drop."""
+"""What a caller is shown and may do: its own tools, the specification, and nothing that writes but a drop (but for the
+tools for plans, which are given by a switch of their own and write in plans/: test_planning.py)."""
 
 from __future__ import annotations
 

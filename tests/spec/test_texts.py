@@ -20,7 +20,7 @@ HERE = Path(__file__).parents[2]
 DIGESTS = {
     "1.0": "4e9eecc2a2c68f9048235550330cd867bb267ebe9c6d98aac2faf4d36901ff68",
     "1.1": "ab62b2ef12a5da0ca69255c01c038c08597fba922097fef4fdcefa060bd56f35",
-    "1.2": "1f850fd0e2cbfbb51f1c22a1bcbfe48b00a7ec107c3c4d842f0097b473b1f3ee",
+    "1.2": "631dc9f8a67fab37c844d09d3a958deb09b5ae44998a910fe2f05eae129331f8",
 }
 
 

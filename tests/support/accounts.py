@@ -119,8 +119,9 @@ def program_at(folder: Path) -> Program:
         seen.add(name)
         with contextlib.suppress(metadata.PackageNotFoundError):  # for another system or Python
             found = metadata.distribution(name)
-            served = 'extra == "serve"' if name == "recursion-gate" else "nothing else"
-            names += [r for r in found.requires or () if "extra ==" not in r or served in r.replace("'", '"')]
+            extras = ('extra == "serve"', 'extra == "mcp"') if name == "recursion-gate" else ()
+            required = [r.replace("'", '"') for r in found.requires or ()]
+            names += [r for r in required if "extra ==" not in r or any(extra in r for extra in extras)]
             for file in found.files or ():
                 ours = name != "recursion-gate" or ".dist-info/" in str(file)  # of ours: what tells the version
                 if ours and ".." not in file.parts and os.path.exists(file.locate()):

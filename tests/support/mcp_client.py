@@ -50,6 +50,9 @@ class Agent:
         """The text of a resource. Raises MCPError."""
         return _text(self._portal.call(lambda: self.client.read_resource(uri)).contents[0])
 
+    def prompts(self) -> list[str]:
+        return [each.name for each in self._portal.call(self.client.list_prompts).prompts]
+
     def prompt(self, name: str, **arguments: str) -> str:
         """The text of a prompt. Raises MCPError."""
         return _text(self._portal.call(lambda: self.client.get_prompt(name, arguments)).messages[0].content)

@@ -71,8 +71,9 @@ def serve(
     """Serve HTTP: agents propose, readers read, with tokens; people decide on their page.
 
     On this computer only: for others put a proxy with TLS in front, and name it with --host. A token is made with
-    'token add'; what comes in by one becomes a drop, and decides nothing. The page opens by a link that is printed.
-    Unless told otherwise all three are served, but the page only where one account does everything (no [lanes]).
+    'token add'; what comes in by one becomes a drop (or, with --plans, a plan or a claim), and decides nothing. The
+    page opens by a link that is printed. Unless told otherwise all three are served, but the page only where one
+    account does everything (no [lanes]).
 
     \b
     Examples:
@@ -147,15 +148,18 @@ def _mcp(door: Door) -> LateEndpoint | None:
 
     if not is_installed() or not door.parts & {"agents", "readers"}:
         return None
-    from ..mcp_door.caller import Caller, Desk
+    from ..mcp_door.caller import Caller, Desk, worker_of
     from ..serve.guard import grant_of
 
     def caller_of(scope: Scope) -> Caller:
         grant = grant_of(scope)
-        return Caller(grant.users, grant.source, grant.stage, grant.read)
+        return Caller(
+            grant.users, grant.source, grant.stage, grant.read, plans=grant.plans, worker=worker_of(grant.name)
+        )
 
     desk = Desk(door.root, door.settings, door.keys, door.say)
-    return LateEndpoint(desk, door.parts, caller_of, door.max_body)
+    parts = door.parts | ({"plans"} if "agents" in door.parts else set())  # the agents' lane writes in plans/
+    return LateEndpoint(desk, parts, caller_of, door.max_body)
 
 
 def _sockets(port: int | None, uds: Path | None) -> list[socket.socket]:

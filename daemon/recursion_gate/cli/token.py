@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from . import root_of
 from .options import complete_user, json_option
 from .output import print_json, table
+
+if TYPE_CHECKING:
+    from ..clients.tokens import Grant
 
 __all__ = ["token"]
 
@@ -32,11 +37,21 @@ def token() -> None:
 @click.option("--source", metavar="NAME", help="The source that it stages under; the token's name unless told.")
 @click.option("--read", is_flag=True, help="It may read gate, Record and decisions, too.")
 @click.option("--read-only", is_flag=True, help="It may read, and not stage.")
+@click.option("--plans", is_flag=True, help="By MCP it may also add plans, claim tasks and end them.")
 @click.pass_context
-def add(ctx: click.Context, name: str, users: tuple[str, ...], source: str | None, read: bool, read_only: bool) -> None:
+def add(
+    ctx: click.Context,
+    name: str,
+    users: tuple[str, ...],
+    source: str | None,
+    read: bool,
+    read_only: bool,
+    plans: bool,
+) -> None:
     """Make a token. It is the last word printed, and is told this once.
 
-    It stages for its users under its source, and reads only with --read or --read-only.
+    It stages for its users under its source, and reads only with --read or --read-only. With --plans it sees and works
+    on the plans of the whole root, which are of no user.
 
     \b
     Examples:
@@ -45,7 +60,7 @@ def add(ctx: click.Context, name: str, users: tuple[str, ...], source: str | Non
     """
     from ..clients import tokens
 
-    made = tokens.add(root_of(ctx), name, users, source, stage=not read_only, read=read or read_only)
+    made = tokens.add(root_of(ctx), name, users, source, stage=not read_only, read=read or read_only, plans=plans)
     click.echo(f"The token of '{name}', shown only now:", err=True)
     click.echo(made)
 
@@ -68,15 +83,13 @@ def list_tokens(ctx: click.Context, as_json: bool) -> None:
         return
     if not grants:
         click.echo("no tokens. Make one with 'recursion-gate token add NAME --user NAME'.")
-    rows = [
-        (each.name, ", ".join(each.users), each.source, _may(each.stage, each.read), each.created_at[:10])
-        for each in grants
-    ]
+    rows = [(each.name, ", ".join(each.users), each.source, _may(each), each.created_at[:10]) for each in grants]
     table(rows, ("NAME", "USERS", "SOURCE", "MAY", "SINCE"))
 
 
-def _may(stage: bool, read: bool) -> str:
-    return " and ".join(word for word, may in (("stages", stage), ("reads", read)) if may)
+def _may(grant: Grant) -> str:
+    words = (("stages", grant.stage), ("reads", grant.read), ("plans", grant.plans))
+    return ", ".join(word for word, may in words if may)
 
 
 @token.command()

@@ -44,6 +44,7 @@ class Grant(BaseModel):
     source: str = Field(description="Under which source it stages.")
     stage: bool = Field(default=True, description="Whether it may propose entries.")
     read: bool = Field(default=False, description="Whether it may read gate, Record and receipts.")
+    plans: bool = Field(default=False, description="Whether it may add plans, claim tasks and end them, by MCP.")
     created_at: str = Field(description="When it was made, ISO 8601.")
     digest: str = Field(description="SHA-256 of the token.", repr=False)
 
@@ -88,7 +89,14 @@ def load(root: Root) -> list[Grant]:
 
 
 def add(
-    root: Root, name: str, users: Sequence[str], source: str | None = None, *, stage: bool = True, read: bool = False
+    root: Root,
+    name: str,
+    users: Sequence[str],
+    source: str | None = None,
+    *,
+    stage: bool = True,
+    read: bool = False,
+    plans: bool = False,
 ) -> str:
     """Make a token: the one time that it is told. `source` is its name unless told. Raises BadToken, Parked,
     OSError."""
@@ -108,6 +116,7 @@ def add(
         source=source,
         stage=stage,
         read=read,
+        plans=plans,
         created_at=instant(datetime.now(UTC)),
         digest=_digest(token),
     )

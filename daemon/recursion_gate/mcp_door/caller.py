@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,9 +14,10 @@ from ..clients.keys import Keys
 from ..core.paths import Place, Root
 from ..core.settings import Settings
 from ..core.text import printable
+from ..plans.model import valid_worker
 from .words import NotPossible
 
-__all__ = ["CALLER", "Caller", "Desk"]
+__all__ = ["CALLER", "Caller", "Desk", "worker_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,20 @@ class Caller:
     source: str
     stage: bool = True
     read: bool = True
+    #: Whether it may add plans, claim tasks and end them, as `worker`.
+    plans: bool = False
+    worker: str = ""
+    #: Whether the commands of a plan may be run for it, here: on stdio the worker's own computer is this one.
+    runs_commands: bool = False
+
+
+def worker_of(name: str) -> str:
+    """The worker that a caller of this name is: the name itself where a worker may have it, else what of it a worker
+    may have, and a digest, so that no two callers are one worker."""
+    if valid_worker(name):
+        return name
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:31].rstrip("-_")
+    return f"{kept or 'worker'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 #: The caller of the request that is being worked on.

@@ -13,14 +13,17 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedResourceError
 from mcp.server.mcpserver.resources import FunctionResource
-from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Prompt, Tool, ToolAnnotations
 from pydantic import ValidationError
 
+from ..schemas.plan_answers import PLAN_ANSWERS
 from ..spec.texts import NAMES
 from .caller import CALLER, Desk
+from .planning import Planning
 from .proposing import Proposing
 from .reading import Reading
-from .texts import INSTRUCTIONS, PACKS, Texts, role_of
+from .texts import INSTRUCTIONS, PACKS, PLANS, Texts, role_of
 from .words import in_words, of_arguments, unknown_argument
 
 __all__ = ["SCHEME", "create_server"]
@@ -29,13 +32,18 @@ SCHEME = "recursion-gate"
 
 _PROPOSES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_AGAIN = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+#: It may run commands of a plan, which may do anything.
+_RUNS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True)
 
 
 def create_server(desk: Desk, parts: Iterable[str] = ("agents", "readers")) -> MCPServer:
-    """The server at `desk`: with ``agents`` it proposes, with ``readers`` it reads. Its `CALLER` is set by whoever
-    runs it."""
+    """The server at `desk`: with ``agents`` it proposes, with ``readers`` it reads, with ``plans`` it has the tools for
+    plans and tasks. Its `CALLER` is set by whoever runs it."""
+    parts = frozenset(parts)
+    told = f"{INSTRUCTIONS}\n{PLANS}" if "plans" in parts else INSTRUCTIONS
     server = _Server(
-        SCHEME, instructions=INSTRUCTIONS, version=version("recursion-gate"), log_level="ERROR", subscriptions=False
+        SCHEME, instructions=told, version=version("recursion-gate"), log_level="ERROR", subscriptions=False
     )
     proposing, reading, texts = Proposing(desk), Reading(desk), Texts(desk)
     if "agents" in parts:
@@ -50,8 +58,64 @@ def create_server(desk: Desk, parts: Iterable[str] = ("agents", "readers")) -> M
         for each in (reading.read_record, reading.ask_record, reading.next_focus):
             server.add_tool(each, description=cleandoc(each.__doc__ or ""), annotations=_READS)
             server.reading.add(each.__name__)
+    if "plans" in parts:
+        _add_planning(server, Planning(desk), texts)
     _add_resources(server, texts)
     return server
+
+
+def _add_planning(server: _Server, planning: Planning, texts: Texts) -> None:
+    """The tools for plans and tasks; each answers in the shape that its command prints with ``--json``."""
+    tools: dict[str, tuple[Callable[..., Any], ToolAnnotations]] = {
+        "plan-list": (planning.list_plans, _READS),
+        "plan-show": (planning.show_plan, _READS),
+        "plan-check": (planning.check_plan, _READS),
+        "plan-add": (planning.add_plan, _AGAIN),
+        "task-next": (planning.next_task, _PROPOSES),
+        "task-show": (planning.show_task, _READS),
+        "task-renew": (planning.renew_task, _AGAIN),
+        "task-done": (planning.finish_task, _RUNS),
+        "task-fail": (planning.fail_task, _PROPOSES),
+        "task-release": (planning.release_task, _PROPOSES),
+    }
+    for answer, (tool, hints) in tools.items():
+        server.add_tool(tool, description=cleandoc(tool.__doc__ or ""), annotations=hints)
+        server.planning.add(tool.__name__)
+        shape = PLAN_ANSWERS[_SHAPES.get(answer, answer)][1]()
+        server.shapes[tool.__name__] = _as_object(shape)
+    server.prompt("working", "Work on the tasks of a plan", _WORKING)(_working(texts))
+
+
+#: The answers of these tools have another's shape.
+_SHAPES = {"task-fail": "task-done", "task-release": "task-done"}
+
+_WORKING = "How a worker goes from task to task: for an agent that may claim tasks."
+
+
+def _as_object(shape: dict[str, Any]) -> dict[str, Any]:
+    """A shape as a tool's answer may have it: an object."""
+    if shape.get("type") == "array":
+        fields = {"plans": {"type": "array", "items": shape["items"]}}
+        return {"title": shape["title"], "type": "object", "properties": fields, "required": ["plans"]}
+    return {"type": "object"} | shape
+
+
+def _working(texts: Texts) -> Callable[..., Any]:
+    async def working(plan: str = "") -> str:
+        return await _in_thread(texts.working, plan)
+
+    return working
+
+
+async def _in_thread(prompt: Callable[[str], str], given: str) -> str:
+    """A prompt's text. Raises MCPError, with the words of the program, where it is not for this caller."""
+    try:
+        return await anyio.to_thread.run_sync(prompt, given)
+    except Exception as err:
+        words = in_words(err)
+        if words is None:
+            raise
+        raise MCPError(INVALID_PARAMS, words) from None
 
 
 _STAGING = "The rules for an agent that proposes entries, and what became of its own proposals."
@@ -59,7 +123,7 @@ _STAGING = "The rules for an agent that proposes entries, and what became of its
 
 def _prompt(texts: Texts) -> Callable[..., Any]:
     async def staging(user: str = "") -> str:
-        return await anyio.to_thread.run_sync(texts.staging, user)
+        return await _in_thread(texts.staging, user)
 
     return staging
 
@@ -88,15 +152,27 @@ class _Server(MCPServer[Any]):
     """An `MCPServer` that shows each caller its own tools, and tells errors in the words of the program."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
-        #: The names of the tools for those who may propose, and for those who may read.
+        #: The names of the tools for those who may propose, who may read, and who were given plans.
         self.staging: set[str] = set()
         self.reading: set[str] = set()
+        self.planning: set[str] = set()
+        #: The JSON Schema of a tool's answer, where that is written down elsewhere than in its types.
+        self.shapes: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **more)
 
     async def list_tools(self) -> list[Tool]:
         caller = CALLER.get()
         hidden = (set() if caller.stage else self.staging) | (set() if caller.read else self.reading)
-        return [tool for tool in await super().list_tools() if tool.name not in hidden]
+        hidden |= set() if caller.plans else self.planning
+        return [
+            tool.model_copy(update={"output_schema": self.shapes.get(tool.name, tool.output_schema)})
+            for tool in await super().list_tools()
+            if tool.name not in hidden
+        ]
+
+    async def list_prompts(self) -> list[Prompt]:
+        hidden = set() if CALLER.get().plans else {"working"}
+        return [prompt for prompt in await super().list_prompts() if prompt.name not in hidden]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

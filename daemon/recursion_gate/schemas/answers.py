@@ -232,6 +232,7 @@ def tokens() -> _Json:
         "source": _TEXT | {"description": "The source that it stages under."},
         "stage": _YES,
         "read": _YES,
+        "plans": _YES,
         "created_at": _TEXT,
     }
     about = "Who may call the doors, without the tokens."
