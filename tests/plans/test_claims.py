@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from recursion_gate.core.clock import now
 from recursion_gate.plans import claims
-from recursion_gate.plans.folder import PlanFolder
-from recursion_gate.plans.records import UNSIGNED, ClaimRecord, read_note, read_record
+from recursion_gate.plans.records import UNSIGNED, read_note, read_record
 
 from ..support.plans import Plans, codebase, reading
 
@@ -170,15 +169,15 @@ def test_a_worker_that_was_asleep_between_rename_and_record_does_not_believe_it_
     plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans.add("p", codebase("a"))
-    sign = claims._write_record
+    sign = claims._sign
 
-    def asleep(folder: PlanFolder, record: ClaimRecord) -> None:
-        if record.generation == 1:
+    def asleep(temp: str, path: Path) -> None:
+        if path.name == "a.1.json":
             _clock(monkeypatch, UNSIGNED + 1)
             plans.look()
-        sign(folder, record)
+        sign(temp, path)
 
-    monkeypatch.setattr(claims, "_write_record", asleep)
+    monkeypatch.setattr(claims, "_sign", asleep)
     assert plans.claim("ada").id == "p/a@2"
     assert plans.standing("p") == {"claimed": ["a.2.ada.md"]}
 

@@ -18,7 +18,7 @@ __all__ = ["mcp"]
 @click.option("--worker", metavar="NAME", envvar="RECURSION_GATE_WORKER", help="Who claims tasks; else by --source.")
 @click.pass_context
 def mcp(ctx: click.Context, user: str | None, source: str, only: str | None, plans: bool, worker: str | None) -> None:
-    """Serve MCP on standard input and output: propose and read; with --plans, plan and work on tasks, too.
+    """Serve MCP on standard input and output: propose and read.
 
     For the configuration of an agent's program, which starts it and speaks to it: docs/doors.md has the lines for some.
     It reads as far as this account may. Whatever is proposed becomes a drop; no tool approves. With --plans its agent

@@ -150,8 +150,8 @@ def doctor(ctx: click.Context, user: str | None, as_json: bool, fix: bool) -> No
     """Report problems of this root and their remedies.
 
     Looks at settings, folders, the gate, what was refused, waits too long or cannot be moved, the daemon, rights, disk
-    and clock, and at all that 'recursion-gate verify' looks at: each receipt, each line of the Record. Writes nothing
-    without --fix.
+    and clock, plans and what their workers have left, and at all that 'recursion-gate verify' looks at: each receipt,
+    each line of the Record. Writes nothing without --fix.
 
     Exits with 1 if something has to be done, or if this account may not look at everything.
 

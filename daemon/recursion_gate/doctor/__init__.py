@@ -1,6 +1,6 @@
 """`doctor`: each present or likely fault of a root, with a remedy.
 
-May import: core, disk, formats, permissions, store, audit, admin, engine.
+May import: core, disk, formats, permissions, store, audit, admin, engine, plans.
 
 The checks are small functions in two tables, `CHECKS` for the root and `USER_CHECKS` for each user; add a new one to a
 module here and to its table. A check gets the `Context`, yields `Finding`s, and writes nothing. A fault that can be
@@ -21,7 +21,7 @@ from ..audit.verify import verify
 from ..core.errors import AlreadyRunning, Parked
 from ..core.paths import Place, Root
 from ..permissions.ownership import account
-from . import inbox_checks, lane_checks, machine, root_checks, user_checks
+from . import inbox_checks, lane_checks, machine, plan_checks, root_checks, user_checks
 from .context import Context, examine
 
 __all__ = ["CHECKS", "USER_CHECKS", "Context", "doctor", "mend"]
@@ -39,6 +39,14 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     machine.watches,
     machine.writable_by_all,
     lane_checks.lanes,
+    plan_checks.parked,
+    plan_checks.folders,
+    plan_checks.drops,
+    plan_checks.claims,
+    plan_checks.problems,
+    plan_checks.failed,
+    plan_checks.rights,
+    plan_checks.left_trees,
 )
 
 USER_CHECKS: tuple[Callable[[Context, Place], Iterator[Finding]], ...] = (

@@ -16,7 +16,7 @@ from ..permissions import acl
 from ..permissions.ownership import account, groups_of
 from .context import Context
 
-__all__ = ["left_alone", "not_ours", "problems", "waits_too_long"]
+__all__ = ["left_alone", "may_write", "not_ours", "problems", "waits_too_long"]
 
 #: How many seconds a drop or a decision may wait before there is a finding (at least; twice `patience_seconds`).
 _LONG = 600
@@ -37,7 +37,7 @@ def not_ours(context: Context, place: Place) -> Iterator[Finding]:
                 inside = sorted((e for e in entries if e.name not in STATES), key=lambda e: e.name)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if not _may_write(folder_path, st, uid):
+        if not may_write(folder_path, st, uid):
             message = f"the daemon's account, '{account(uid)}', may not take anything out of this folder"
             remedy = "Give it the right to write here."
             yield Finding("fault", "cannot-move", place.display_path(folder_path), message, remedy, place.user)
@@ -65,10 +65,11 @@ def _why_not_ours(entry: os.DirEntry[str], folder_st: os.stat_result, uid: int) 
     if os.path.ismount(entry.path):
         return "another disk is mounted here; the daemon cannot move it"
     # To move a folder elsewhere changes its "..", which needs write access to it (rename(2), EACCES).
-    return None if _may_write(entry.path, st, uid) else f"the daemon may not move this folder, {whose}"
+    return None if may_write(entry.path, st, uid) else f"the daemon may not move this folder, {whose}"
 
 
-def _may_write(path: Path | str, st: os.stat_result, uid: int) -> bool:
+def may_write(path: Path | str, st: os.stat_result, uid: int) -> bool:
+    """Whether the account `uid` may make and remove names in this folder."""
     if uid == os.geteuid():
         return os.access(path, os.W_OK)
     if st.st_uid == uid:

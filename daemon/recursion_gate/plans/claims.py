@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from ..core.clock import now
 from ..core.errors import GateError
@@ -236,10 +237,15 @@ def _try(
         if isinstance(err, FileNotFoundError | FileExistsError):
             return None
         raise
-    atomic.calls.rename(temp, str(path))
+    _sign(temp, path)
     if time.monotonic() - began > UNSIGNED / 3 or not os.path.lexists(target):
         return None  # it may have been taken back, or is about to be
     return Claim(folder, plan, task, record)
+
+
+def _sign(temp: str, path: Path) -> None:
+    """Give the record of a claim, which is written, its name."""
+    atomic.calls.rename(temp, str(path))
 
 
 def _write_record(folder: PlanFolder, record: ClaimRecord) -> None:
