@@ -86,6 +86,25 @@ def test_its_card_moved_or_edited_at_that_moment(world: World, state: str) -> No
     assert faults(look(world)) == []
 
 
+@pytest.mark.parametrize("state", ["approved", "rejected", "pending"])
+@pytest.mark.parametrize("whole", [True, False], ids=["its card", "a few lines with its id"])
+def test_its_card_that_a_backup_brings_back_is_answered_and_stops_nobody(world: World, state: str, whole: bool) -> None:
+    world.settings = replace(world.settings, patience_seconds=0.0, settle_seconds=0.0)
+    world.restart()
+    card = world.stage("a", SECRET, excerpt=EXCERPT).read_bytes() if whole else b"---\nid: a\n---\n\nOwls.\n"
+    if not whole:
+        world.stage("a", SECRET)
+    world.approve("a")
+    forget(world, "a")
+    (world.place.state(state) / "back again.md").write_bytes(card)
+    world.stage("b")
+    assert not world.reconciler.problems
+    assert world.gate_ids() == ["b"]
+    assert world.names(state) == ([world.card("b").name] if state == "pending" else [])
+    assert "forgotten on" in world.why("back again.md")
+    assert "undo" not in world.why("back again.md"), "nothing brings it back"
+
+
 @pytest.mark.parametrize("name", [".a.md.swp", "a.md~", "#a.md#", ".~lock.a.md"])
 def test_an_editors_copy_of_its_card(world: World, name: str) -> None:
     card = world.stage("a", SECRET, excerpt=EXCERPT)

@@ -495,3 +495,49 @@ def test_a_card_that_rests_on_one_that_is_copied_after_it_is_not_refused_meanwhi
     world.reconcile()
     assert world.gate_ids() == ["b", "a"]
     assert not world.names("problems")
+
+
+@pytest.mark.parametrize("folder", ["approved", "rejected"])
+def test_a_correction_whose_entry_stands_again_since_its_card_was_made_is_not_said_to_be_typed_on(
+    world: World, folder: str
+) -> None:
+    approve(world, "a", "Owls hunt at night.")
+    world.stage("c", "Owls hunt at dusk.", supersedes=act(world, "a"))
+    approve(world, "r", "No owls.", retracts=act(world, "a"))
+    world.reconcile()
+    card = world.card("c").read_bytes()
+    assert b"taken out" not in card, "its entry does not stand"
+    undo(world, "r")
+    assert b"taken out" in world.card("c").read_bytes(), "made anew, since its entry stands again"
+    world.card("c").unlink()
+    (world.place.state(folder) / "moved just before.md").write_bytes(card)
+    world.reconcile()
+    assert world.names("problems") == []
+    if folder == "rejected":
+        assert actions(world)[-1] == ("c", "rejected")
+    else:
+        assert "came after this card was made" in (cards.note_in(world.card("c").read_bytes()) or "")
+        world.approve("c")
+        assert actions(world)[-1] == ("c", "approved")
+
+
+@pytest.mark.parametrize("folder", ["approved", "rejected"])
+@pytest.mark.parametrize("field", ["supersedes", "retracts"])
+def test_a_proposal_whose_entry_was_forgotten_is_not_said_to_be_typed_on(world: World, folder: str, field: str) -> None:
+    approve(world, "a", "Owls hunt at night.")
+    world.stage("c", "Owls hunt at dusk.", **{field: act(world, "a")})
+    card = world.card("c").read_bytes()
+    (world.place.undo / "ask.md").write_text('---\nforget: "a"\n---\n')
+    world.reconcile()
+    assert actions(world)[-1] == ("a", "forgotten")
+    assert b"hunt at night" not in world.card("c").read_bytes()
+    assert cards.FORGOTTEN.encode() not in world.card("c").read_bytes(), "made anew"
+    world.card("c").unlink()
+    erased = [cards.FORGOTTEN.encode() if b"hunt at night" in line else line for line in card.split(b"\n")]
+    (world.place.state(folder) / "moved just before.md").write_bytes(b"\n".join(erased))
+    world.reconcile()
+    assert world.names("problems") == []
+    if folder == "rejected":
+        assert actions(world)[-1] == ("c", "rejected")
+    else:
+        assert "there is no entry" in (cards.note_in(world.card("c").read_bytes()) or "")

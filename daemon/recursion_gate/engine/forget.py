@@ -36,9 +36,6 @@ __all__ = ["finish_forgetting", "forget"]
 #: A piece of a text that is as long as this is the text's own (contract: promise 11, "a piece of it").
 _PIECE = 12
 
-#: What a line of somebody else's card says that had a piece of the text.
-_FORGOTTEN = "(forgotten)"
-
 
 def forget(state: UserState, action: Forget) -> None:
     """Raises BeingSaved before anything is written, OSError, Parked."""
@@ -191,8 +188,8 @@ def _redacted(card: bytes, pieces: _Pieces, *, about: bool) -> bytes | None:
         return None
     above, below = text[: markers[-1].end()], text[markers[-1].end() :]
     own = record_edit.fold(above)
-    below = cards.LINE_THAT_GOES.sub(rf"\1{_FORGOTTEN}", below) if about else below
-    lines = [f"    {_FORGOTTEN}" if pieces.in_line(line, own) else line for line in below.split("\n")]
+    below = cards.LINE_THAT_GOES.sub(rf"\1{cards.FORGOTTEN}", below) if about else below
+    lines = [f"    {cards.FORGOTTEN}" if pieces.in_line(line, own) else line for line in below.split("\n")]
     made = (above + "\n".join(lines)).encode(errors="surrogateescape")
     return made if made != card else None
 

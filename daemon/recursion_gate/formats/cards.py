@@ -22,9 +22,10 @@ from . import card_hints, frontmatter
 from .drops import CARD_ONLY, decode
 from .fields import validate
 from .marker import MARKER_LINE, as_typed, on_a_card
-from .record_edit import Change, clean, fold
+from .record_edit import HEADINGS, Change, clean, fold
 
 __all__ = [
+    "FORGOTTEN",
     "LINE_THAT_GOES",
     "Verdict",
     "context",
@@ -77,6 +78,9 @@ _TARGET = re.compile(
 
 #: What a card says of a line behind its place; see `_parts`.
 _LABELS = ("", ", added", ", taken out", ", struck out", ", no longer there")
+
+#: What a line of a card says of which a piece was forgotten.
+FORGOTTEN = "(forgotten)"
 
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
@@ -372,12 +376,16 @@ def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Chan
     *_, marker = MARKER_LINE.finditer(text)
     below = text[marker.end() :]
     ours = {fold(line) for lines in previews for line in _below(staged, lines).split("\n")} | _made_by_us(below)
-    ours |= {f'{a.file}, "{a.heading}"{how}:' for lines in previews for a in lines for how in _LABELS}
+    ours |= _PLACES
     links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}
     *typed, last = [said for line in below.split("\n") if (said := fold(line))] or [""]
     if any(line.startswith(last) for line in ours | links):  # cut short by a power cut: nobody has typed that
         last = ""
     return any(line not in ours and line.rpartition(" — ")[0] not in links for line in (*typed, last))
+
+
+#: The lines above the Record's lines, and what stands for such a line where it was forgotten.
+_PLACES = {FORGOTTEN, *(f'{file}, "{heading}"{how}:' for file, heading in HEADINGS.items() for how in _LABELS)}
 
 
 def _is_linked(lines: Sequence[Change]) -> bool:
