@@ -39,3 +39,12 @@ def test_the_second_of_a_name_is_put_back_under_its_own_name(plans: Plans) -> No
     plans.look()
     assert plans.standing("p") == {"ready": ["a.md"]}
     assert sorted(plans.refused()) == ["p.plan.yaml"]
+
+
+def test_a_refused_plan_is_one_line_of_the_log_whatever_its_name(
+    plans: Plans, caplog: pytest.LogCaptureFixture
+) -> None:
+    plans.drop('a\nevent=plan-unfolded "b".plan.yaml', _WRONG)
+    plans.look()
+    lines = [line for record in caplog.records for line in record.getMessage().splitlines()]
+    assert lines == ["event=plan-refused file=\"a?event=plan-unfolded 'b'.plan.yaml\""]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +61,16 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         ("tasks: [{id: a, title: x, needs: [B]}]", "task 'a': 'B' can be no name"),
         ("tasks: [{id: a, title: x, lane: merge}]", "'lane' must be 'staging', 'reading' or 'codebase'"),
         ("tasks: [{id: a, title: x, accept: [{rnu: y}]}]", "task 'a'"),
+        ("tasks: [{id: a, title: x, accept: [{run: y, timeout: -1}]}]", "task 'a': 'timeout': input should be greater"),
+        ("tasks: [{id: a, title: x, accept: [{gate: {user: u, at_least: 0}}]}]", "'at_least': input should be greater"),
+        (
+            "tasks: [{id: a, title: x, accept: [{run: y, tiemout: 1}]}]",
+            "unknown field 'tiemout'; did you mean 'timeout'?",
+        ),
+        ("tasks: [{id: a, title: x, accept: [3]}]", "task 'a'"),
+        ("tasks: []", "'tasks' is empty"),
+        ('tasks: [{id: a, title: "x\\ny"}]', "task 'a': 'title' must be one line"),
+        ("branch: -f\ntasks: [{id: a, title: x}]", "git takes no branch called '-f'"),
         ("a: &x 1\nb: *x", "anchors"),
         ("goal: a\ngoal: b", "given twice in line 2"),
         ("goal: a: b", "cannot be read in line 1"),
@@ -86,3 +99,19 @@ def test_the_names_that_workers_may_have() -> None:
         "Ci-2",
         "a_b",
     ]
+
+
+_TAKEN = "main plan/x ä/b-1_2.3 HEAD/a a@b @ a.lock.b"
+_REFUSED = r"-f --upload-pack=x a..b x.lock x.lock/y @{-1} HEAD a~1 a^ a:b a? a* a[b a\b ../x .x a/.x /a a/ a//b a. -"
+
+
+@pytest.mark.parametrize("name", [*_TAKEN.split(), *_REFUSED.split(), "", "a b", "a\tb", "a\x7f"])
+def test_a_branch_is_one_that_git_takes(name: str) -> None:
+    git = subprocess.run(["git", "check-ref-format", "--branch", name], capture_output=True, cwd="/", check=False)
+    text = f"branch: {json.dumps(name, ensure_ascii=False)}\ntasks: [{{id: a, title: x, scope: [/a/]}}]"
+    try:
+        parse(text.encode(), "p")
+    except Refusal:
+        assert git.returncode, "git takes it"
+    else:
+        assert git.returncode == 0, git.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..core.clock import now
 from ..core.model import instant
 from ..core.paths import Root
+from ..core.text import printable
 from ..disk import atomic
 from ..disk.untrusted import is_still, mark_at
 from .folder import PROBLEMS, WHY, PlanFolder, Standing
@@ -140,7 +141,7 @@ def set_aside(root: Root, path: Path, name: str, why: str) -> None:
         raise
     atomic.sync_folder(folder)
     atomic.sync_folder(path.parent)
-    log.warning('event=plan-refused file="%s"', target.name)
+    log.warning('event=plan-refused file="%s"', printable(target.name).replace('"', "'"))
 
 
 def free_name(folder: Path, name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 __all__ = [
     "LANES",
@@ -26,8 +26,20 @@ LANES: tuple[Lane, ...] = get_args(Lane)
 _ID = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
 _WORKER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}[A-Za-z0-9])?")
 
+#: What `git check-ref-format --branch` refuses.
+_NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|^[-/]|[./]$|\.lock(?:/|$)|^HEAD$")
+
+
+def _branch(name: str) -> str:
+    """Raises ValueError where git takes no branch of this name."""
+    if _NO_BRANCH.search(name):
+        raise ValueError("git takes no branch of this name")
+    return name
+
+
 _Id = Annotated[str, StringConstraints(pattern=rf"^{_ID}$")]
 _Line = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\n]*$")]
+_Branch = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_branch)]
 _Text = Annotated[str, StringConstraints(max_length=20_000)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -131,7 +143,7 @@ class Plan(_Part):
 
     plan: _Id = Field(description="Its name; in a file NAME.plan.yaml it may be left out.")
     goal: _Text = ""
-    branch: _Line | None = Field(
+    branch: _Branch | None = Field(
         default=None, description="Where codebase tasks are merged; plan/NAME if it does not say."
     )
     grows: bool = Field(default=False, description="Adds to the plan of that name, which is there already.")

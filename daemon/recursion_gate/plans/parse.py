@@ -35,7 +35,7 @@ def parse(data: bytes, name: str | None = None) -> Plan:
     try:
         return Plan.model_validate(fields)
     except ValidationError as err:
-        errors = err.errors()
+        errors = [each for each in err.errors() if _is_meant(fields, each["loc"])] or err.errors()
         first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
         raise _in_words(fields, first) from None
 
@@ -93,6 +93,21 @@ class _Unique(_Loader):  # type: ignore[misc]
         return super().construct_mapping(node, deep)
 
 
+def _is_meant(fields: Any, where: tuple[int | str, ...]) -> bool:
+    """Whether an error is of that kind of criterion that the planner has written, and not of one of the others."""
+    given = fields
+    for part in where:
+        if isinstance(part, str) and part in _UNION:
+            keys = given.keys() if isinstance(given, dict) else {"says"}
+            meant = [name for name, key in _UNION.items() if key in keys]
+            return not meant or part in meant
+        try:
+            given = given[part]
+        except (KeyError, IndexError, TypeError):
+            return True
+    return True
+
+
 def _in_words(fields: dict[str, Any], error: Any) -> Refusal:
     """One of pydantic's errors as the planner who wrote the file understands it."""
     where, kind = tuple(error["loc"]), error["type"]
@@ -112,6 +127,15 @@ def _in_words(fields: dict[str, Any], error: Any) -> Refusal:
         return Refusal(f"{task}'{field}' must be a list", f"Write '{field}: [one, two]'.")
     if field in ("id", "plan") or "needs" in names:
         return Refusal(f"{task}'{printable(str(error['input']))}' can be no name", _ID_HELP)
+    if kind == "too_short":
+        return Refusal(f"{task}'{field}' is empty", "Write at least one there.")
+    if kind == "string_pattern_mismatch":
+        return Refusal(f"{task}'{field}' must be one line", "Put what is longer into 'goal'.")
+    if field == "branch":
+        return Refusal(
+            f"git takes no branch called '{printable(str(error['input']))}'",
+            "Letters, digits, '-', '_', '.' and '/', as in 'plan/add-voice'.",
+        )
     if kind == "literal_error":
         return Refusal(f"{task}'{field}' must be {error['ctx']['expected']}")
     if not field:
@@ -119,7 +143,8 @@ def _in_words(fields: dict[str, Any], error: Any) -> Refusal:
     return Refusal(f"{task}'{field}': {error['msg'][:1].lower()}{error['msg'][1:]}")
 
 
-_UNION = {"Command", "GateCheck", "Sentence"}
+#: The kinds of criteria, each with the key that tells it.
+_UNION = {"Command": "run", "GateCheck": "gate", "Sentence": "says"}
 
 
 def _known(names: list[str]) -> list[str]:
