@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -103,6 +104,27 @@ def test_its_card_that_a_backup_brings_back_is_answered_and_stops_nobody(world: 
     assert world.names(state) == ([world.card("b").name] if state == "pending" else [])
     assert "forgotten on" in world.why("back again.md")
     assert "undo" not in world.why("back again.md"), "nothing brings it back"
+
+
+def test_the_report_that_a_daemon_has_left_names_no_card_of_it(world: World) -> None:
+    named = [("alex", "inbox/alex/approved/think_my-brother-ferdinand_x.md"), ("alex", "a"), ("eve", "inbox/eve/x.md")]
+    last = [{"at": "2026-11-26T08:00:00Z", "what": "refused", "user": user, "id": which} for user, which in named]
+    world.root.status.parent.mkdir(exist_ok=True)
+    world.root.status.write_text(json.dumps({"pid": 1, "last": last}))
+    approve(world, "a", SECRET)
+    forget(world, "a")
+    ids = [did["id"] for did in json.loads(world.root.status.read_bytes())["last"]]
+    assert ids == ["inbox/alex/approved/", "a", "inbox/eve/x.md"]
+
+
+@pytest.mark.parametrize("report", ["", "[]", '{"last": 5}', '{"last": [5, {"user": "alex"}]}', "\xff"])
+def test_a_report_that_cannot_be_read_keeps_nothing_from_being_forgotten(world: World, report: str) -> None:
+    world.root.status.parent.mkdir(exist_ok=True)
+    world.root.status.write_bytes(report.encode("latin-1"))
+    approve(world, "a", SECRET)
+    forget(world, "a")
+    assert left(world, SECRET) == []
+    assert not world.reconciler.problems
 
 
 @pytest.mark.parametrize("name", [".a.md.swp", "a.md~", "#a.md#", ".~lock.a.md"])

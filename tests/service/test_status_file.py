@@ -8,8 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
+from recursion_gate.core.paths import Root
+from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.service.status_file import StatusFile
+from recursion_gate.engine.reconcile import Reconciler
+from recursion_gate.service.status_file import Status, StatusFile
 
 
 class _Full(atomic.Calls):
@@ -43,3 +46,16 @@ def test_on_a_disk_that_was_full_from_the_start_the_log_names_the_disk_once(
     file.put({"pid": 1})
     assert json.loads((tmp_path / "status.json").read_bytes()) == {"pid": 1}
     file.close()
+
+
+def test_once_something_is_forgotten_no_file_of_that_user_is_named(root: Root) -> None:
+    """A card's name begins with words of its text (contract, promise 11)."""
+    root.status.parent.mkdir(exist_ok=True)
+    status = Status(root, Reconciler(root, Settings()))
+    status.did("refused", "alex", "inbox/alex/approved/think_my-brother-ferdinand_x.md")
+    status.did("refused", "eve", "inbox/eve/think_owls_y.md")
+    status.did("forgotten", "alex", "a")
+    status.write("events", "", "", {})
+    status.close()
+    ids = [did["id"] for did in json.loads(root.status.read_bytes())["last"]]
+    assert ids == ["inbox/alex/approved/", "inbox/eve/think_owls_y.md", "a"]

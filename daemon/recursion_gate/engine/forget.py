@@ -17,7 +17,7 @@ from pathlib import Path
 from ..core.clock import now
 from ..core.errors import Refusal
 from ..core.model import act_key, id_hash, instant
-from ..core.paths import STATES, TEMP_NAME, is_ignored, original_name
+from ..core.paths import STATES, TEMP_NAME, Root, is_ignored, original_name
 from ..core.receipt import line_digest
 from ..disk import atomic, untrusted
 from ..formats import card_hints, cards, record_edit
@@ -31,7 +31,7 @@ from .refuse import discard
 from .undo import draft_of
 from .user_state import UserState
 
-__all__ = ["finish_forgetting", "forget"]
+__all__ = ["finish_forgetting", "forget", "without_name"]
 
 #: A piece of a text that is as long as this is the text's own (contract: promise 11, "a piece of it").
 _PIECE = 12
@@ -72,6 +72,7 @@ def _erase(state: UserState, traces: Traces, texts: RecordFiles) -> None:
     said = _texts(state, traces)
     texts.write()
     _sweep(state, traces, said)  # before the gate, which alone has the text of what still waits
+    _sweep_status(state)
     if traces.candidate_id in state.gate:
         state.gate.discard(traces.candidate_id)
         state.hooks.check()
@@ -135,6 +136,27 @@ def _sweep(state: UserState, traces: Traces, said: Collection[str]) -> None:
                 changed |= _sweep_file(state, path, traces.candidate_id, filed_as, pieces)
         if changed:
             atomic.sync_folder(folder)
+
+
+def _sweep_status(state: UserState) -> None:
+    """Take the names of this user's files out of the report that a daemon has left. Raises OSError."""
+    path = Root(state.place.root).status
+    try:
+        status = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return
+    last = status.get("last") if isinstance(status, dict) else None
+    for did in last if isinstance(last, list) else ():
+        if isinstance(did, dict) and did.get("user") == state.place.user:
+            did["id"] = without_name(str(did.get("id")))
+    atomic.replace(path, json.dumps(status, ensure_ascii=False).encode(errors="replace"), sync=False)
+
+
+def without_name(which: str) -> str:
+    """What a line of the status is about, without the name of a file, of which the first words may be those of a text
+    that was forgotten."""
+    folder, slash, _ = which.rpartition("/")
+    return folder + slash if slash else which
 
 
 def _sweep_file(state: UserState, path: Path, candidate_id: str, filed_as: Collection[str], pieces: _Pieces) -> bool:

@@ -20,6 +20,7 @@ from ..core.clock import now
 from ..core.model import instant
 from ..core.paths import Root
 from ..disk import atomic
+from ..engine.forget import without_name
 from ..engine.reconcile import Reconciler
 
 __all__ = ["Status", "StatusFile"]
@@ -43,7 +44,11 @@ class Status:
         self._is_old, self._next = True, 0.0
 
     def did(self, what: str, user: str, which: str) -> None:
-        """Take note of an action."""
+        """Take note of an action. A card's name begins with words of its text: once something is forgotten no file of
+        that user is named any more."""
+        if what == "forgotten":
+            named = [(at, w, u, without_name(i) if u == user else i) for at, w, u, i in self._last]
+            self._last = deque(named, maxlen=self._last.maxlen)
         self._last.append((now(), what, user, which))
         self._is_old = True
 
