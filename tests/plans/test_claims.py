@@ -208,7 +208,7 @@ def test_what_is_given_back_is_no_attempt_and_what_failed_too_often_waits_for_a_
     claims.finish(plans.claim(), "failed", "no luck")
     plans.look()
     assert plans.standing("p") == {"failed": ["a.4.md"]}
-    assert plans.nothing().message.endswith("A person must look at those.")
+    assert plans.nothing().message.endswith("A person must look at those that failed.")
     os.rename(plans.root.plans / "p/failed/a.4.md", plans.root.plans / "p/waiting/a.4.md")  # who gives it another try
     plans.look()
     assert "no luck" in (plans.root.plans / "p/ready/a.4.md").read_text()
@@ -226,3 +226,30 @@ def test_a_task_that_takes_its_workers_along_waits_for_a_person_too(
         _clock(monkeypatch, 61 * number)
         plans.look()
     assert plans.standing("p") == {"failed": ["a.2.md"]}
+
+
+def test_a_plan_on_its_way_is_waited_for(plans: Plans) -> None:
+    plans.drop("p.plan.yaml", "tasks: [{id: a, title: A, lane: reading}]")
+    nothing = plans.nothing()
+    assert (nothing.coming, nothing.is_over) == (1, False)
+    assert nothing.message == "no task is ready (1 plan on its way). Ask again in a while."
+    plans.look()
+    assert plans.claim().id == "p/a@1"
+
+
+def test_what_is_ready_for_others_is_not_called_done(plans: Plans) -> None:
+    plans.add("p", codebase("a"))
+    assert (
+        plans.nothing(lanes=["reading"]).message == "no task is ready (1 ready, but for others). There is none for you."
+    )
+
+
+def test_a_task_that_is_misspelt_is_found_by_its_nearest_name(plans: Plans) -> None:
+    plans.add("add-voice", reading("schema"))
+    with pytest.raises(claims.NoTask, match=r"no task 'add-voice/shema'; did you mean 'schema'\?"):
+        claims.find_task(plans.root, "add-voice/shema")
+    with pytest.raises(claims.NoTask, match=r"there is no plan 'add-voise'; did you mean 'add-voice'\? The plans are"):
+        claims.find_task(plans.root, "add-voise/schema")
+    plans.claim()
+    with pytest.raises(claims.Ended, match="has had 1 claim, not 2"):
+        claims.claim_of(plans.root, "add-voice/schema@2")

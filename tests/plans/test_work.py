@@ -10,8 +10,9 @@ import pytest
 from recursion_gate.plans import claims
 from recursion_gate.plans.git import repository
 from recursion_gate.plans.model import Command
-from recursion_gate.plans.work import Worker
+from recursion_gate.plans.work import NoCommand, Worker
 
+from ..support.daemon import call
 from ..support.plans import Plans, codebase, reading
 from ..support.repository import git, make_repository, tree_of
 from ..support.world import wait_for
@@ -96,6 +97,52 @@ def test_what_goes_wrong_is_in_the_note_and_the_work_on_a_branch(
     assert "The work is on the branch task/p/a.1." in _why(plans, "p", "a")
     assert plans.standing("p") == {"failed": ["a.1.md"]}
     assert git(repo, "worktree", "list").count("\n") == 1
+
+
+def test_a_command_that_cannot_be_started_is_no_attempt_and_ends_the_worker(plans: Plans, repo: Path) -> None:
+    """A typing error in it used to use up all attempts of all tasks."""
+    plans.add("p", codebase("a", max_attempts=1), reading("r", max_attempts=1))
+    for lanes in (["codebase"], ["reading"]):
+        worker = Worker(plans.root, "ada", ["no-such-command"], repository(repo), lanes=lanes, wait=False)  # type: ignore[arg-type]
+        with pytest.raises(NoCommand, match="'no-such-command' cannot be started: No such file"):
+            worker.work()
+        assert (worker.done, worker.failed) == ([], [])
+    plans.look()
+    assert plans.standing("p") == {"ready": ["a.1.md", "r.1.md"]}
+    assert git(repo, "branch", "--list", "task/*") == ""
+    assert git(repo, "worktree", "list").count("\n") == 1
+
+
+def test_the_command_is_found_from_where_the_worker_was_started(plans: Plans, repo: Path, tmp_path: Path) -> None:
+    plans.add("p", codebase("a"))
+    script = tmp_path / "agent.sh"
+    script.write_text("#!/bin/sh\nmkdir -p a; pwd > a/where\n")
+    script.chmod(0o755)
+    plans.look()
+    done = call(plans.root, "work", "--no-wait", "--repo", str(repo), "--", "./agent.sh", cwd=tmp_path)
+    assert (done.returncode, done.stdout.partition(";")[0].strip()) == (0, "1 done, 0 failed"), done.stderr
+    none = call(plans.root, "work", "--no-wait", "--repo", str(repo), "--", "no-such-command", cwd=tmp_path)
+    assert (none.returncode, "there is no command 'no-such-command' here" in none.stderr) == (2, True)
+
+
+def test_a_worker_outside_of_a_repository_says_what_it_leaves_to_others(plans: Plans, tmp_path: Path) -> None:
+    plans.add("p", codebase("a"), reading("r"))
+    done = call(plans.root, "work", "--no-wait", "--", "true", cwd=tmp_path)
+    assert "codebase tasks are left to others" in done.stderr
+    assert "1 done, 0 failed; no task is ready (1 ready, but for others). There is none for you." in done.stdout
+
+
+def test_a_worker_that_waits_for_long_says_for_what(plans: Plans) -> None:
+    plans.add("p", reading("a"), reading("b", ["a"]))
+    plans.claim("bob")
+    said: list[tuple[str, str]] = []
+    worker = Worker(plans.root, "ada", ["true"], tell=lambda event, task, more: said.append((event, more)))
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    wait_for(lambda: said)
+    worker.stop.set()
+    thread.join()
+    assert said == [("waiting", "1 claimed, 1 waiting; no daemon runs here, which makes tasks ready")]
 
 
 def test_a_command_that_never_ends_is_ended(plans: Plans, repo: Path) -> None:

@@ -89,16 +89,13 @@ def context(
 
 def _of_task(root: Root, role: str, user: str | None, name: str | None) -> tuple[str, str | None, tuple[str, str]]:
     """The role and the user that a task names, and its claim and card."""
-    from ..plans.apply import task_card
+    from ..plans.answers import task_answer
     from ..plans.claims import find_task
-    from ..plans.observe import observe
 
     name = name or os.environ.get("RECURSION_GATE_TASK")
     if role != "worker" or name is None:
         raise click.UsageError("a worker's pack is 'context worker --task PLAN/TASK'.")
-    folder, plan, task, generation = find_task(root, name)
-    seen = observe(folder, plan)
-    last = max((s.name.generation for s in seen.standings.get(task.id, ())), default=0)
-    number = generation if generation is not None else last
-    card = task_card(folder, seen, task.id, max(0, last - 1))
-    return task.role, user or task.user, (f"{folder.name}/{task.id}@{number}", card)
+    folder, _, task, generation = find_task(root, name)
+    answer = task_answer(root, f"{folder.name}/{task.id}")
+    number = generation if generation is not None else answer["generation"]
+    return task.role, user or task.user, (f"{folder.name}/{task.id}@{number}", answer["text"])

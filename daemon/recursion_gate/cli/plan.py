@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
+#: So many seconds 'plan add' waits until the daemon has taken a plan, so that the next command finds its tasks.
+_PATIENCE = 5.0
+
 
 @click.group(no_args_is_help=True)
 def plan() -> None:
@@ -79,7 +82,8 @@ def _read(file: Path) -> bytes:
 def add(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Add a plan, or tasks to one that is there ('grows: true').
 
-    Checks it first, as 'plan check' does; then puts it into plans/ for the daemon. Prints where.
+    Checks it first, as 'plan check' does; then puts it into plans/ for the daemon, and waits a moment until that has
+    made its tasks. Prints where it lies.
 
     \b
     Example:
@@ -87,12 +91,16 @@ def add(ctx: click.Context, file: Path, as_json: bool) -> None:
     """
     from ..core.errors import Refusal
     from ..plans.adding import add as add_plan
+    from ..plans.adding import taken
     from ..plans.answers import added_answer
     from ..plans.parse import name_of
 
     root = root_of(ctx)
     try:
-        answer = added_answer(root, add_plan(root, _read(file), name_of(file.name)))
+        added = add_plan(root, _read(file), name_of(file.name))
+        answer = added_answer(root, added)
+        if answer["daemon"]:
+            answer = added_answer(root, taken(root, added, _PATIENCE))
     except Refusal as err:
         raise click.ClickException(f"{file}: {err}" + (f". {err.remedy}" if err.remedy else "")) from None
     if as_json:
@@ -132,7 +140,7 @@ def list_plans(ctx: click.Context, as_json: bool) -> None:
 
 
 @plan.command()
-@click.argument("name", metavar="PLAN", required=False)
+@click.argument("name", metavar="[PLAN]", required=False)
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a picture of it.")
 @click.option("--live", is_flag=True, help="Show it again whenever something changes, until Ctrl-C.")
 @json_option

@@ -99,7 +99,7 @@ def _say_nothing(ctx: click.Context, found: Nothing, as_json: bool) -> None:
     for problem in found.problems:
         say(problem, err=True)
     click.echo(found.message, err=True)
-    if not answer["daemon"] and found.waiting:
+    if not answer["daemon"] and (found.waiting or found.coming):
         click.echo("No daemon runs here, and it alone makes tasks ready ('recursion-gate run', or 'once').", err=True)
 
 
@@ -110,7 +110,7 @@ def _which(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     return value
 
 
-_claim_argument = click.argument("claim", metavar="CLAIM", required=False, callback=_which)
+_claim_argument = click.argument("claim", metavar="[CLAIM]", required=False, callback=_which)
 _worker_option = click.option("--worker", metavar="NAME", help="Refuse unless the claim is this worker's.")
 
 

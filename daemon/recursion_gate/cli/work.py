@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -18,6 +20,7 @@ from .options import json_option
 from .output import one_line, print_json
 
 if TYPE_CHECKING:
+    from ..core.paths import Root
     from ..plans.claims import Nothing
     from ..plans.git import Repository
     from ..plans.work import Worker
@@ -84,7 +87,7 @@ def work(
     from ..plans.model import valid_worker
     from ..plans.work import Worker, tidy
 
-    root = root_of(ctx)
+    root, command = root_of(ctx), _found(command)
     name = worker or "".join(c if c.isascii() and c.isalnum() else "-" for c in socket.gethostname())[:30].strip("-")
     if not valid_worker(name):
         raise BadWorker(name)
@@ -92,7 +95,9 @@ def work(
     lanes = [known for known in LANES if lane in (None, known) and (repository is not None or known != "codebase")]
     if repository is not None:
         tidy(root, repository, _tell)
-    stop = threading.Event()
+    elif lane is None and _has_codebase(root, plan_name):
+        _tell("no-repository", "", "codebase tasks are left to others: start in a git repository, or name it: --repo")
+    stop, tell = threading.Event(), _Once()
     workers = [
         Worker(
             root,
@@ -104,7 +109,7 @@ def work(
             timeout=timeout,
             wait=not no_wait,
             limit=limit,
-            tell=_tell,
+            tell=tell,
             echo=sys.stdout.fileno() if verbose and not as_json else None,
             stop=stop,
         )
@@ -116,11 +121,32 @@ def work(
     if as_json:
         print_json({"worker": name, "done": done, "failed": failed, "stopped": stop.is_set()})
     else:
-        click.echo(f"{len(done)} done, {len(failed)} failed" + (f"; {left.message}" if left and left.waiting else ""))
+        rest = f"; {left.message}" if left and left.there_are else ""
+        click.echo(f"{len(done)} done, {len(failed)} failed{rest}")
     if stop.is_set():
         ctx.exit(130)
     if failed or (left is not None and (left.failed or left.waiting) and not no_wait and limit is None):
         ctx.exit(1)
+
+
+def _found(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command as it can be called from a task's work tree: a path is one from here, where there is such a file;
+    else it may be one of the tree."""
+    path = shutil.which(command[0])
+    if path is None and os.sep not in command[0]:
+        raise click.UsageError(f"there is no command '{command[0]}' here. What is behind '--' is run for each task.")
+    return (os.path.abspath(path) if path is not None and os.sep in command[0] else command[0], *command[1:])
+
+
+def _has_codebase(root: Root, plan: str | None) -> bool:
+    from ..plans.book import BadPlan, read_plan
+    from ..plans.claims import plans_named
+
+    for folder in plans_named(root, plan):
+        with contextlib.suppress(BadPlan):
+            if any(task.lane == "codebase" for task in read_plan(folder).tasks):
+                return True
+    return False
 
 
 def _repository(repo: Path | None, lane: str | None) -> Repository | None:
@@ -166,6 +192,19 @@ def _run(workers: list[Worker], stop: threading.Event) -> Nothing | None:
     if errors:
         raise errors[0]
     return left[-1] if left else None
+
+
+class _Once:
+    """Tells what happens, but not twice in a row what workers wait for."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, event: str, task: str, more: str) -> None:
+        is_known = event == "waiting" and more == self._last
+        self._last = more if event == "waiting" else ""
+        if not is_known:
+            _tell(event, task, more)
 
 
 _COLOURS = {"done": "green", "failed": "red", "lost": "red", "not-merged": "red", "tree-kept": "yellow"}

@@ -1,9 +1,12 @@
-"""Hand a plan to the daemon: checked, then dropped into ``plans/`` as any program could."""
+"""Hand a plan to the daemon, a new one or one that was refused: checked, then dropped into ``plans/`` as any program
+could."""
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..core.errors import Refusal
@@ -13,11 +16,11 @@ from ..disk.deliver import deliver
 from ..disk.untrusted import look
 from .book import MAX_BYTES, BadPlan, part, parts
 from .drops import check
-from .folder import SUFFIX, PlanFolder
+from .folder import PROBLEMS, SUFFIX, WHY, PlanFolder
 from .model import Plan
-from .parse import parse
+from .parse import name_of, parse
 
-__all__ = ["Added", "add", "check_size"]
+__all__ = ["Added", "add", "check_size", "put_back", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Added:
     plan: Plan
     #: The drop; the file in the plan's folder where the daemon has it already.
     path: Path
+    data: bytes
 
 
 def check_size(data: bytes) -> None:
@@ -51,9 +55,37 @@ def add(root: Root, data: bytes, name: str | None) -> Added:
             atomic.remove(path)
         with suppress(OSError, Refusal):
             if look(wanted, MAX_BYTES).data == data:
-                return Added(made, wanted)
+                return Added(made, wanted, data)
         raise Refusal(f"plans/{wanted.name} waits for the daemon", "Add this one when the daemon has taken it.")
-    return Added(made, path)
+    return Added(made, path, data)
+
+
+def taken(root: Root, added: Added, seconds: float) -> Added:
+    """The same, with where it lies once the daemon has taken it, if that is within so many seconds: then its tasks are
+    there. Raises Refusal where the daemon has refused it, since somebody else was first."""
+    until = time.monotonic() + seconds
+    while os.path.lexists(added.path) and time.monotonic() < until:
+        time.sleep(0.02)
+    if os.path.lexists(added.path):
+        return added
+    found = _is_there(root, added.data, added.plan.plan)
+    if found is None:
+        raise Refusal(f"the daemon has refused {added.path.name}", f"See why in plans/{PROBLEMS}/.")
+    return replace(added, path=found.path)
+
+
+def put_back(root: Root, file: str, data: bytes) -> Added:
+    """Put `data`, a refused plan that was corrected, into ``plans/`` again, and take `file`, as it was refused, and its
+    reason out of ``plans/problems/``. Raises Refusal, BadPlan, OSError."""
+    why = root.plans / PROBLEMS / f"{file}{WHY}"
+    own = ""
+    with suppress(OSError, Refusal):
+        own = look(why, MAX_BYTES).data.decode(errors="replace").partition(": ")[0]
+    name = own if file.endswith(f"-{own}") else file  # a second file of a name was set aside under another one
+    added = add(root, data, name_of(name))
+    for path in (why.with_name(file), why):
+        atomic.remove(path)
+    return added
 
 
 def _is_there(root: Root, data: bytes, name: str | None) -> Added | None:
@@ -63,5 +95,5 @@ def _is_there(root: Root, data: bytes, name: str | None) -> Added | None:
     with suppress(BadPlan, OSError):
         found = parts(folder)
         if data in found:
-            return Added(plan, part(folder, found.index(data) + 1))
+            return Added(plan, part(folder, found.index(data) + 1), data)
     return None

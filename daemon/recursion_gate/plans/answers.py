@@ -14,8 +14,7 @@ from .book import BadPlan, read_plan
 from .claims import Claim, Nothing, find_task
 from .drops import check
 from .folder import PlanFolder
-from .observe import observe
-from .overview import plan_row, task_rows
+from .overview import done_in, plan_row, standings, task_row, task_rows, tried
 
 __all__ = [
     "added_answer",
@@ -84,7 +83,8 @@ def claim_answer(claim: Claim) -> dict[str, Any]:
 
 def card_of(claim: Claim) -> str:
     """The card of a claimed task, with the notes of those before it and of earlier attempts. Raises OSError."""
-    return task_card(claim.folder, observe(claim.folder, claim.plan), claim.task.id, claim.record.generation - 1)
+    done = {s.name.task: s.name.generation for s in claim.folder.listing(("done",))} if claim.task.needs else {}
+    return task_card(claim.folder, claim.plan, claim.task, done, claim.record.generation - 1)
 
 
 def nothing_answer(root: Root, nothing: Nothing) -> dict[str, Any]:
@@ -97,6 +97,7 @@ def nothing_answer(root: Root, nothing: Nothing) -> dict[str, Any]:
         "claimed": nothing.claimed,
         "ready": nothing.ready,
         "failed": nothing.failed,
+        "coming": nothing.coming,
         "daemon": not is_surely_free(root),
         "problems": nothing.problems,
     }
@@ -110,7 +111,7 @@ def renewed_answer(claim: Claim) -> dict[str, Any]:
 def task_answer(root: Root, name: str) -> dict[str, Any]:
     """A task and its card (``task-show``). Raises NoTask, BadPlan, OSError."""
     folder, plan, found, _ = find_task(root, name)
-    row = next(row for row in task_rows(folder, plan) if row["task"] == found.id)
-    last = row["generation"] - (row["state"] in ("claimed", "done"))
-    text = task_card(folder, observe(folder, plan), found.id, last)
+    where = standings(folder)
+    row = task_row(folder, found, where)
+    text = task_card(folder, plan, found, done_in(where), tried(where.get(found.id)))
     return {**row, "goal": found.goal, "accept": [str(each) for each in found.accept], "text": text}

@@ -15,7 +15,8 @@ from ..core.text import printable
 from ..disk import atomic
 from ..disk.untrusted import is_still, mark_at
 from .folder import PROBLEMS, WHY, PlanFolder, Standing
-from .observe import attempts
+from .model import Plan, Task
+from .observe import attempts, handed_over
 from .records import Note, read_note
 from .render import card
 from .schedule import Action, Move, Observed, Remake, SetAside
@@ -48,7 +49,7 @@ def _apply(root: Root, folder: PlanFolder, seen: Observed, action: Action, folde
         task = seen.plan.task(action.to.task)
         assert task is not None
         path = folder.at("waiting", action.to)
-        if not atomic.create(path, task_card(folder, seen, action.to.task).encode()):
+        if not atomic.create(path, _card(folder, seen, task, 0)):
             raise FileExistsError(path)
         folders.add(str(path.parent))
         log.warning("event=task-remade plan=%s task=%s", action.plan, action.to.task)
@@ -103,20 +104,20 @@ def _write_again(folder: PlanFolder, seen: Observed, standing: Standing) -> None
     mark = mark_at(standing.path)
     task = seen.plan.task(standing.name.task)
     if mark is not None and task is not None and (task.needs or standing.name.generation):
-        data = task_card(folder, seen, standing.name.task, standing.name.generation).encode()
+        data = _card(folder, seen, task, standing.name.generation)
         atomic.replace(standing.path, data, sync=False, still=is_still(mark))
 
 
-def task_card(folder: PlanFolder, seen: Observed, name: str, generation: int = 0) -> str:
-    """The card of a task as it is now."""
-    task = seen.plan.task(name)
-    assert task is not None
-    before = []
-    for need in task.needs:
-        done = next((s for s in seen.standings.get(need, ()) if s.state == "done"), None)
-        note = read_note(folder.note(need, done.name.generation)) if done else None
-        before += [note] if note else []
-    return card(seen.plan, task, before, attempts(folder, name, generation))
+def _card(folder: PlanFolder, seen: Observed, task: Task, generation: int) -> bytes:
+    standings = (each for need in task.needs for each in seen.standings.get(need, ()))
+    done = {each.name.task: each.name.generation for each in standings if each.state == "done"}
+    return task_card(folder, seen.plan, task, done, generation).encode()
+
+
+def task_card(folder: PlanFolder, plan: Plan, task: Task, done: Mapping[str, int], generation: int) -> str:
+    """The card of a task as it is now: with the notes of those that it needs, which are `done` under these generations,
+    and of the attempts up to its own `generation`."""
+    return card(plan, task, handed_over(folder, task, done), attempts(folder, task.id, generation))
 
 
 def make_folders(folder: PlanFolder) -> None:

@@ -27,13 +27,13 @@ from ..core.clock import now
 from ..core.errors import GateError
 from ..core.model import instant
 from ..core.paths import Root
-from ..core.text import did_you_mean
+from ..core.text import count, did_you_mean
 from ..disk import atomic
 from ..disk.deliver import deliver, prepare
 from ..disk.lock import born
 from .book import BadPlan, read_plan
 from .check import order
-from .folder import PlanFolder, Standing, TaskName, plan_folders
+from .folder import PlanFolder, Standing, TaskName, on_the_way, plan_folders
 from .model import LANES, Lane, Plan, Task, valid_worker
 from .observe import claim_end
 from .records import UNSIGNED, ClaimRecord, Note, Outcome, here, read_record
@@ -117,6 +117,8 @@ class Nothing:
     ready: int = 0
     claimed: int = 0
     failed: int = 0
+    #: The plans that the daemon has not taken yet.
+    coming: int = 0
     #: Of those that wait, the ones that need a task that has failed.
     stuck: int = 0
     #: The seconds until the first claim ends, or until it is worth asking again; None: nothing will change by itself.
@@ -126,22 +128,28 @@ class Nothing:
     @property
     def is_over(self) -> bool:
         """Whether no task will get ready unless a person does something."""
-        return not self.ready and not self.claimed and self.waiting <= self.stuck
+        return not self.ready and not self.claimed and not self.coming and self.waiting <= self.stuck
+
+    @property
+    def there_are(self) -> str:
+        """What there is, in words: "2 claimed, 1 waiting"; "" where all is done."""
+        found = {"claimed": self.claimed, "waiting": self.waiting, "failed": self.failed}
+        found["ready, but for others"] = self.ready
+        found["plan on its way" if self.coming == 1 else "plans on their way"] = self.coming
+        return ", ".join(f"{number:,} {what}" for what, number in found.items() if number)
 
     @property
     def message(self) -> str:
-        """The same in words."""
-        found = {"claimed": self.claimed, "waiting": self.waiting, "failed": self.failed}
-        if self.ready:
-            found["ready, but for others"] = self.ready
-        there_are = ", ".join(f"{number:,} {what}" for what, number in found.items() if number)
+        """What stands in the way and what to do, in words."""
+        if not self.there_are:
+            return "no task is ready: there is none to do."
         if self.waiting and self.is_over:
             again = "What waits needs a task that has failed: a person must look at that."
-        elif self.claimed or self.waiting:
+        elif self.claimed or self.waiting or self.coming:
             again = f"Ask again in {self.retry:.0f} s." if self.retry is not None else "Ask again in a while."
         else:
-            again = "A person must look at those." if self.failed else "All is done."
-        return f"no task is ready ({there_are}). {again}" if there_are else "no task is ready: there is none to do."
+            again = "A person must look at those that failed." if self.failed else "There is none for you."
+        return f"no task is ready ({self.there_are}). {again}"
 
 
 def next_task(
@@ -171,6 +179,7 @@ def next_task(
         if found is not None:
             return found
         _count(folder, its, lanes, nothing)
+    nothing.coming = len(on_the_way(root))
     return nothing
 
 
@@ -300,8 +309,18 @@ def find_task(root: Root, name: str) -> tuple[PlanFolder, Plan, Task, int | None
     if len(found) > 1:
         raise NoTask(f"several plans have a task '{task}': {', '.join(f'{f.name}/{task}' for f, *_ in found)}")
     if not found:
-        raise NoTask(f"there is no task '{whole}'. 'recursion-gate task list' has them")
+        raise NoTask(f"there is no task '{whole}'{_near(root, plan, task) or '.'} 'recursion-gate task list' has them")
     return found[0]
+
+
+def _near(root: Root, plan: str, task: str) -> str:
+    names = (
+        name.id if plan else f"{folder.name}/{name.id}"
+        for folder in plans_named(root, plan or None)
+        for its in _readable(folder, must=False)
+        for name in its.tasks
+    )
+    return did_you_mean(task, names)
 
 
 def _readable(folder: PlanFolder, must: bool) -> Iterator[Plan]:
@@ -345,9 +364,11 @@ def _became(folder: PlanFolder, task: str, generation: int, worker: str | None) 
     last = max(found, key=lambda s: s.name.generation)
     if last.state == "claimed" and last.name.generation == generation:
         return f"it is {last.name.worker}'s, not {worker}'s"
+    if generation > last.name.generation and last.state not in ("done", "failed"):
+        return f"the task has had {count(last.name.generation, 'claim')}, not {generation}"
     if last.state == "claimed":
         return f"{last.name.worker} has the task under generation {last.name.generation}"
-    if last.name.generation == generation and last.state in ("done", "failed"):
+    if last.name.generation <= generation and last.state in ("done", "failed"):
         return f"the task is {last.state}"
     return f"the task was taken back, and is {last.state}"
 

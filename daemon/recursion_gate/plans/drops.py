@@ -14,18 +14,17 @@ from ..core.errors import Refusal
 from ..core.paths import Root, is_ignored
 from ..core.settings import Settings
 from ..disk import atomic
-from ..disk.deliver import deliver
 from ..disk.untrusted import Seen, look
 from .apply import make_folders, set_aside
 from .book import MAX_BYTES, BadPlan, merged, part, parts, read_plan
 from .check import findings, growth, scopes_of
-from .folder import PROBLEMS, SUFFIX, WHY, PlanFolder, TaskName, plan_folders
+from .folder import PROBLEMS, SUFFIX, PlanFolder, TaskName, plan_folders
 from .model import Plan
 from .parse import name_of, parse
 from .render import card
 from .scopes import Scope
 
-__all__ = ["BadTasks", "check", "put_back", "take_drops"]
+__all__ = ["BadTasks", "check", "take_drops"]
 
 log = logging.getLogger("recursion_gate")
 
@@ -105,21 +104,6 @@ def check(root: Root | None, data: bytes, name: str | None) -> Plan:
             f"there is a plan '{plan.plan}' already",
             "Give this one another name, or 'grows: true' if it adds to that one.",
         )
-    return plan
-
-
-def put_back(root: Root, file: str, data: bytes) -> Plan:
-    """Put `data`, a refused plan that was corrected, into ``plans/`` again, and take `file`, as it was refused, and its
-    reason out of ``plans/problems/``. Raises Refusal, BadPlan, OSError."""
-    why = root.plans / PROBLEMS / f"{file}{WHY}"
-    own = ""
-    with contextlib.suppress(OSError, Refusal):
-        own = look(why, MAX_BYTES).data.decode(errors="replace").partition(": ")[0]
-    name = own if file.endswith(f"-{own}") else file  # a second file of a name was set aside under another one
-    plan = check(root, data, name_of(name))
-    deliver(root.plans, f"{plan.plan}{SUFFIX}", data)
-    for path in (why.with_name(file), why):
-        atomic.remove(path)
     return plan
 
 

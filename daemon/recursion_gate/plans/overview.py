@@ -16,7 +16,7 @@ from .model import Plan, Task
 from .observe import claim_end
 from .records import read_note, read_record
 
-__all__ = ["in_order", "is_used", "plan_row", "standings", "task_row", "task_rows", "tried"]
+__all__ = ["done_in", "in_order", "is_used", "plan_row", "standings", "task_row", "task_rows", "tried"]
 
 
 def is_used(root: Root) -> bool:
@@ -102,6 +102,11 @@ def _why_waiting(task: Task) -> str:
     conditions = [str(condition) for condition in task.waits_for]
     scope = ["no ready or claimed task has the same files"] if task.scope else []
     return f"waits until {' and '.join([*conditions, *scope]) or 'the daemon looks'}"
+
+
+def done_in(standings: Mapping[str, Standing]) -> dict[str, int]:
+    """Those of the tasks that are done, with the generation under which."""
+    return {name: each.name.generation for name, each in standings.items() if each.state == "done"}
 
 
 def tried(standing: Standing | None) -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 from ..core.errors import GateError
 from ..core.paths import Root
 from ..core.text import count
+from ..disk.lock import is_surely_free
 from .accept import unmet
 from .answers import card_of
 from .book import BadPlan, read_plan
@@ -33,7 +34,7 @@ from .records import Outcome
 from .scope_check import outside
 from .trees import remove_left_over
 
-__all__ = ["Worker", "tidy"]
+__all__ = ["NoCommand", "Worker", "tidy"]
 
 #: A worker's claim lasts so many seconds; it is renewed three times in that.
 _CLAIM = 300.0
@@ -43,6 +44,15 @@ _LEAST, _MOST = 0.1, 2.0
 
 #: So much of a command's output goes into a note.
 _TAIL = 2_000
+
+
+@dataclass(eq=False)
+class NoCommand(GateError):
+    """The command of a worker cannot be started: no task would fare better."""
+
+    command: str
+    why: str
+    sentence = "'{e.command}' cannot be started: {e.why}"
 
 
 @dataclass(slots=True)
@@ -73,7 +83,7 @@ class Worker:
 
     def work(self) -> Nothing | None:
         """Work until there is no task left that could get ready, or `stop` is set. Gives what is left; None where it
-        was stopped. Raises GateError, OSError."""
+        was stopped. Raises NoCommand, GateError, OSError."""
         pause = _LEAST
         while not self.stop.is_set():
             if self.limit is not None and len(self.done) + len(self.failed) >= self.limit:
@@ -95,8 +105,14 @@ class Worker:
                 return found
             else:
                 self.stop.wait(pause)
+                if pause < _MOST <= pause * 1.5:  # not for the moment that the daemon needs
+                    self._say_waiting(found)
                 pause = min(_MOST, pause * 1.5)
         return None
+
+    def _say_waiting(self, nothing: Nothing) -> None:
+        more = "; no daemon runs here, which makes tasks ready" if is_surely_free(self.root) else ""
+        self.tell("waiting", "", nothing.there_are + more)
 
     # -- one task -----------------------------------------------------------------------------------------------------
 
@@ -106,6 +122,13 @@ class Worker:
         try:
             text = self._codebase(claim) if claim.task.lane == "codebase" else self._other(claim)
             self._finish(claim, "done", text)
+        except NoCommand as err:
+            self.tell("released", claim.id, str(err))
+            if claim.task.lane == "codebase" and self.repository is not None:  # nothing is on it
+                self.repository.delete_branch(task_branch(claim.folder.name, claim.name))
+            with contextlib.suppress(Ended):
+                self._finish(claim, "released", str(err))
+            raise
         except _Failed as err:
             self._give_up(claim, str(err))
             return
@@ -151,7 +174,8 @@ class Worker:
         self.stop.wait(_MOST)
 
     def _run(self, claim: Claim, where: Path | None) -> str:
-        """Run the command for a task. Gives the end of what it said, which is the note for those who come after."""
+        """Run the command for a task. Gives the end of what it said, which is the note for those who come after. Raises
+        NoCommand, _Failed, Ended."""
         text = card_of(claim)
         env = {
             "RECURSION_GATE_TASK": claim.id,
@@ -160,16 +184,19 @@ class Worker:
             **({"RECURSION_GATE_USER": claim.task.user} if claim.task.user else {}),
         }
         keeping = Keeping(claim, self.stop)
-        done = run(
-            self.command,
-            where=where,
-            text=text,
-            env=env,
-            timeout=self.timeout,
-            echo=self.echo,
-            tick=keeping.tick,
-            every=min(1.0, self.seconds / 10),
-        )
+        try:
+            done = run(
+                self.command,
+                where=where,
+                text=text,
+                env=env,
+                timeout=self.timeout,
+                echo=self.echo,
+                tick=keeping.tick,
+                every=min(1.0, self.seconds / 10),
+            )
+        except OSError as err:
+            raise NoCommand(self.command[0], err.strerror or str(err)) from None
         keeping.check()
         if done.status != 0:
             raise _Failed(_said(f"the command {done.ended}", done))

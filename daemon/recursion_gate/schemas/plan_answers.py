@@ -120,7 +120,7 @@ def _next() -> _Json:
         "id": {"type": "null"},
         "message": _TEXT | {"description": "Why there is none, and when to ask again."},
         "retry": {"type": ["number", "null"], "description": "In so many seconds a claim ends."},
-        **dict.fromkeys(("waiting", "claimed", "ready", "failed"), _COUNT),
+        **dict.fromkeys(("waiting", "claimed", "ready", "failed", "coming"), _COUNT),
         "daemon": _DAEMON,
         "problems": _TEXTS,
     }

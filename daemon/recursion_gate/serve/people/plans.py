@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from ...clients.person import check_person
 from ...core.errors import Refusal
-from ...plans import by_hand, drops
+from ...plans import adding, by_hand
 from ...plans import overview as shown_by
+from ...plans.answers import problems_of
 from ...plans.book import BadPlan, read_plan
 from ...plans.branches import task_branch
 from ...plans.claims import NoTask, plans_named
@@ -121,7 +122,7 @@ def task(call: Call, error: str = "", code: int = 200) -> Response:
         raise HTTPException(404)
     found = shown_by.standings(folder)
     standing = found.get(its.id)
-    done = {name: each.name.generation for name, each in found.items() if each.state == "done"}
+    done = shown_by.done_in(found)
     note = read_note(folder.note(its.id, done[its.id])) if its.id in done else None
     tried = attempts(folder, its.id, shown_by.tried(standing))
     why_of = standing.name.generation if standing and standing.state == "failed" else 0  # shown as why it failed
@@ -174,10 +175,10 @@ def put_back(call: Call) -> Response:
     if problem.digest != form.get("shown"):
         return plans(call, f"{name} was changed since you saw it, so nothing was done.", 409)
     try:
-        drops.put_back(root, name, text.encode(errors="replace"))
+        adding.put_back(root, name, text.encode(errors="replace"))
     except (Refusal, BadPlan) as err:
-        said = "; ".join(getattr(err, "problems", None) or [str(err)])
-        return plans(call, f"{name} cannot be put back yet: {said}. {err.remedy}".strip(), 422, (name, text))
+        said = "; ".join(problems_of(err))
+        return plans(call, f"{name} cannot be put back yet: {said}", 422, (name, text))
     return see_other("/plans?said=plan-put-back")
 
 
