@@ -252,6 +252,24 @@ def test_stage_reads_standard_input_and_knows_the_only_user(world: World) -> Non
     assert "alex, sam" in run(world.root, "stage", "For whom?").output
 
 
+def test_which_user_is_asked_where_there_are_several_or_none_can_be_listed(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_user(root, "bo")
+    result = run(root, "stage", "Read.")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "which user? --user NAME; the users are: alex, bo." in result.stderr
+
+    def closed(self: Root) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self.homes))
+
+    monkeypatch.setattr(Root, "users", closed)  # to an agent's account users/ is closed
+    result = run(root, "stage", "Read.")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "which user? --user NAME; this account may not list the users." in result.stderr
+    assert run(root, "stage", "Read.", "--user", "alex").exit_code == 0
+
+
 @pytest.mark.parametrize("user", ["nobody", "../users/alex", "_template"])
 def test_stage_for_an_unknown_user_says_how_to_add_one(world: World, user: str) -> None:
     before = tree(world.root.path)

@@ -91,10 +91,14 @@ def users_of(root: Root, user: str | None) -> list[str]:
 
 
 def one_user(root: Root, user: str | None) -> str:
-    """`user`, or the only user. Raises click.UsageError where there are several, or none."""
+    """`user`, or the only user. Raises click.UsageError where there are several, or none, or where this account may not
+    list them, as an agent's."""
     if user is not None:
         return user
-    users = root.users()
+    try:
+        users = root.users()
+    except OSError:
+        raise click.UsageError("which user? --user NAME; this account may not list the users.") from None
     if len(users) != 1:
         hint = f"--user NAME; the users are: {', '.join(users)}" if users else "'recursion-gate user add NAME'"
         raise click.UsageError(f"which user? {hint}.")

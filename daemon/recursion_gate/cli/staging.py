@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from ..core.paths import Place, Root
+from ..core.paths import Place
 from . import root_of
-from .options import one_user_option, section_choice, skill_choice
+from .options import one_user, one_user_option, section_choice, skill_choice
 
 __all__ = ["stage"]
 
@@ -57,7 +57,7 @@ def stage(
         raise click.UsageError("an entry is corrected (--supersedes) or retracted (--retracts), not both.")
     if not said.strip():
         raise click.UsageError("the text is empty: say what was done.")
-    user = user or _only_user(root)
+    user = one_user(root, user)
     path = agents.stage(
         said.strip(),
         user=user,
@@ -87,13 +87,3 @@ def _tell_of_a_rejection(place: Place, text: str) -> None:
             click.echo(f'It is proposed again: nearly the same was {told}. "{one_line(found.text, 160)}"', err=True)
     except Exception:  # the drop is written, and this is advice: whatever goes wrong here is nothing to the agent
         return
-
-
-def _only_user(root: Root) -> str:
-    try:
-        users = root.users()
-    except OSError:
-        users = []
-    if len(users) == 1:
-        return users[0]
-    raise click.UsageError(f"name the user with --user: {', '.join(users) or 'the users cannot be listed here'}.")

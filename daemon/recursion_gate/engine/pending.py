@@ -48,10 +48,8 @@ class PendingCards:
         self._linked: set[str] = set()
         #: The candidates whose cards, as they were read, supersede or retract an entry.
         self.targets: set[str] = set()
-        #: The hints on the cards that were read, by candidate; None: somebody has typed among them. And how often cards
-        #: were read or made.
+        #: The hints on the cards that were read, by candidate; None: somebody has typed among them.
         self.hints: dict[str, tuple[str, ...] | None] = {}
-        self.reads = 0
         #: The names that a stop has left taken aside, found by the last look: cards that still wait.
         self.asides: list[str] = []
 
@@ -125,7 +123,6 @@ class PendingCards:
         candidate_id = cards.id_of(data)
         if candidate_id and not cards.ends_whole(data) and self.is_torn(data, self.gate.get(candidate_id)):
             return None
-        self.reads += 1
         if candidate_id:
             self._forget(candidate_id)
         if candidate_id and (link := cards.link_in(data)):
@@ -185,7 +182,6 @@ class PendingCards:
         self._ids[name] = candidate_id
         self._names = None
         self.hints.pop(candidate_id, None)
-        self.reads += 1
 
     def renewed(self, name: str) -> None:
         """Note a card that the daemon has written anew. Raises OSError."""
