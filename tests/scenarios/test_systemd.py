@@ -32,7 +32,7 @@ def blocks(heading: str) -> list[str]:
     section = (UNITS / "README.md").read_text("utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     found = re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     offline = "pip install --quiet --no-index --find-links /opt/wheels recursion-gate"
-    found = [re.sub(r"pip install '\.\[(\w+)\]'", rf"{offline}[\1]", block) for block in found]
+    found = [re.sub(r"pip install '\.\[([\w,]+)\]'", rf"{offline}[\1]", block) for block in found]
     return [block.replace("pip install .", offline) for block in found]
 
 

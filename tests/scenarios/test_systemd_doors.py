@@ -32,6 +32,23 @@ except urllib.error.HTTPError as err:
     print(json.dumps([err.code, json.load(err)]))
 """
 
+_MCP = """
+import asyncio, json, sys
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+url, token, *calls = sys.argv[1:]
+async def main():
+    http = create_mcp_http_client({"Authorization": "Bearer " + token})
+    async with Client(streamable_http_client(url, http_client=http)) as client:
+        told = [[tool.name for tool in (await client.list_tools()).tools]]
+        for name, arguments in map(json.loads, calls):
+            done = await client.call_tool(name, arguments)
+            told.append([done.is_error, done.structured_content or done.content[0].text])
+    print(json.dumps(told))
+asyncio.run(main())
+"""
+
 
 class Doors:
     """Both doors, as an account of the machine calls them."""
@@ -54,6 +71,12 @@ class Doors:
         said = self.machine.run("python3", "-c", _CALL, method, url, token, json.dumps(body) if body else "")
         return json.loads(said.stdout)
 
+    def mcp(self, door: str, token: str, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+        """The tools that the official client finds at ``/mcp``, and for each call whether it failed, and its answer."""
+        python, url = COMMAND.replace("bin/recursion-gate", "bin/python"), f"http://127.0.0.1:{DOORS[door]}/mcp"
+        told: list[Any] = json.loads(self.machine.run(python, "-c", _MCP, url, token, *map(json.dumps, calls)).stdout)
+        return told
+
     def show(self, door: str, what: str) -> str:
         return self.machine.ask("systemctl", "show", "--value", f"--property={what}", f"recursion-gate-{door}")
 
@@ -72,7 +95,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     without(why_not())
     wheels = tmp_path_factory.mktemp("wheels")
     wheels.chmod(0o755)
-    make_wheels("recursion-gate", wheels, "serve")
+    make_wheels("recursion-gate", wheels, "serve", "mcp")
     with Machine(wheels) as booted:
         booted.run("systemd-sysusers", "-", stdin=f'u {PERSON} - "-" /home/{PERSON} /bin/sh\n')
         for block in (blocks("Several accounts")[0], blocks("The doors")[0]):
@@ -127,6 +150,31 @@ def test_an_agent_proposes_a_person_approves_and_a_reader_reads(doors: Doors) ->
         lambda: "whistle" in doors.call("readers", "GET", "/api/record", doors.reading)[1]["knowledge"][-1],
     )
     machine.run("runuser", "-u", "recursion-gate", "--", COMMAND, "--root", ROOT, "verify")
+
+
+def test_the_agents_door_serves_mcp_and_only_proposes_and_the_readers_only_reads(doors: Doors) -> None:
+    both = doors.make_token("assistant", "--read")
+    said = {"text": "Learned to juggle three oranges."}
+    tools, made, reading = doors.mcp("agents", both, ("propose_entry", said), ("read_record", {}))
+    assert set(tools) == {"propose_entry", "propose_correction", "propose_retraction", "my_proposals"}
+    assert not made[0], made
+    assert reading[0], reading
+    gate = doors.machine.disk(f"{ROOT}/users/demo/recursion-gate.json")
+    until("it is staged", lambda: made[1]["id"] in gate.read_text())
+    staged = next(each for each in json.loads(gate.read_text()) if each["id"] == made[1]["id"])
+    assert (staged["raw_text"], staged["source"]) == (said["text"], "assistant")
+
+    tools, proposing, record, own = doors.mcp(
+        "readers", both, ("propose_entry", said), ("read_record", {}), ("my_proposals", {})
+    )
+    assert set(tools) == {"read_record", "ask_record", "next_focus", "my_proposals"}
+    assert proposing[0], proposing
+    assert not record[0], record
+    assert (record[1]["user"], "text" in record[1]) == ("demo", True)
+    assert [(each["id"], each["state"]) for each in own[1]["proposals"]] == [(made[1]["id"], "waiting")]
+
+    status = doors.machine.disk(f"/proc/{doors.show('agents', 'MainPID')}/status").read_text()
+    assert "Seccomp:\t2" in status
 
 
 def test_a_refused_drop_is_told_by_the_agents_door(doors: Doors) -> None:

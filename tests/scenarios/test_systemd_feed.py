@@ -34,7 +34,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     needs_redis()
     wheels = tmp_path_factory.mktemp("wheels")
     wheels.chmod(0o755)
-    make_wheels("recursion-gate", wheels, "serve", "redis")
+    make_wheels("recursion-gate", wheels, "serve", "mcp", "redis")
     with Machine(wheels) as booted:
         start_redis(booted)
         for block in (blocks("Several accounts")[0], blocks("The doors")[0], blocks("The queue")[0]):

@@ -18,18 +18,20 @@ _WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-
 
 def make_wheels(project: str, folder: Path, *extras: str) -> None:
     """Write the wheel of `project`, and those of what it needs (with these extras of its own), into `folder`."""
-    seen: set[str] = set()
-    ahead = [project]
+    seen: set[tuple[str, str]] = set()
+    ahead = [(project, extra) for extra in ("", *extras)]
     while ahead:
-        name = canonicalize_name(ahead.pop())
-        if name in seen:
+        name, extra = ahead.pop()
+        name = canonicalize_name(name)
+        if (name, extra) in seen:
             continue
-        seen.add(name)
+        seen.add((name, extra))
         known = distribution(name)
-        wanted = [Requirement(line) for line in known.requires or ()]
-        for extra in ("", *(extras if name == project else ())):
-            ahead += [r.name for r in wanted if r.marker is None or r.marker.evaluate({"extra": extra})]
-        _write(known, name.replace("-", "_"), folder, _sources() if name == project else _installed(known))
+        for each in map(Requirement, known.requires or ()):
+            if each.marker is None or each.marker.evaluate({"extra": extra}):
+                ahead += [(each.name, wanted) for wanted in ("", *each.extras)]
+        if not extra:
+            _write(known, name.replace("-", "_"), folder, _sources() if name == project else _installed(known))
 
 
 def _installed(known: Distribution) -> dict[str, bytes]:
