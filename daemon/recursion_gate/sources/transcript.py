@@ -41,11 +41,12 @@ def conversations(file: SourceFile, options: Options) -> Iterator[Conversation |
     """The file is one conversation. So that it may be of any length, only its first messages are kept here; the
     analyst reads `messages`."""
     talk = Conversation("", "", "line 1")
-    for message in messages(file):
-        if isinstance(message, LeftOut):
-            yield message
+    seen: Counter[str] = Counter()
+    for said in _said(file):
+        if isinstance(said, LeftOut):
+            yield said
         elif len(talk.messages) < _KEPT:
-            talk.messages.append(message)
+            talk.messages.append(_message(*said, seen))
         else:
             talk.more += 1
     if talk.messages:
@@ -56,13 +57,19 @@ def conversations(file: SourceFile, options: Options) -> Iterator[Conversation |
 
 def messages(file: SourceFile) -> Iterator[Message | LeftOut]:
     """What was said, in order. Equal words of one person are told apart by their number."""
-    who = text = where = ""
     seen: Counter[str] = Counter()
+    for said in _said(file):
+        yield said if isinstance(said, LeftOut) else _message(*said, seen)
+
+
+def _said(file: SourceFile) -> Iterator[tuple[str, str] | LeftOut]:
+    """Who said what, in order."""
+    who = text = where = ""
     for number, line in enumerate(file.lines(), 1):
         found = _LINE.match(line)
         if found:
             if who:
-                yield _message(who, text, seen)
+                yield who, text
             who, text, where = found["who"].strip(), found["text"], f"line {number}"
         elif who and line.strip():
             if len(text) < _CHARS:
@@ -70,7 +77,7 @@ def messages(file: SourceFile) -> Iterator[Message | LeftOut]:
         elif line.strip() and not where:
             yield LeftOut(f"line {number}", "before the first message")
     if who:
-        yield _message(who, text, seen)
+        yield who, text
 
 
 def _message(who: str, text: str, seen: Counter[str]) -> Message:

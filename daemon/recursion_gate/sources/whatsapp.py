@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from . import dates
 from .conversation import Conversation, Message, as_items
@@ -46,6 +47,10 @@ _TITLE = re.compile(
     r"(?i)^_chat$|^(?:whatsapp[ -]chat (?:with|mit|met|avec|-)|chat (?:de )?whatsapp con|conversa do whatsapp com"
     r"|discussion whatsapp avec) |\s*\(\d+\)$"
 )
+
+
+#: Messages come in bursts, and most exports have no seconds.
+_instant = lru_cache(1_000)(dates.parse)
 
 
 def identify(file: SourceFile) -> bool:
@@ -103,11 +108,11 @@ def _message(start: re.Match[str], text: str, options: Options) -> Message | str
     if said is None:
         return "a notice of WhatsApp's own"
     text = said["text"] or ""
-    words = _MARK.sub("", _EDITED.sub("", text)).strip()
+    words = _MARK.sub("", _EDITED.sub("", text) if text.endswith(">") else text).strip()
     if not words or text.startswith("\u200e") or _NO_WORDS.fullmatch(words):  # so an iPhone marks what is not typed
         return "a picture or another message without words"
     try:
-        at = dates.parse(f"{start['date']}, {start['time']}", options.day_first)
+        at = _instant(f"{start['date']}, {start['time']}", options.day_first)
     except dates.BadDate:
         return "a date that cannot be read"
     who = _MARK.sub("", said["who"]).strip()
