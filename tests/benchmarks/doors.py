@@ -80,7 +80,7 @@ def ours(folder: Path, pending: int, seconds: float) -> tuple[str, str, str]:
         alone = load(door.port, token, 1, seconds)
         many = load(door.port, token, 8, seconds)
         inbox = root.place(_OURS).inbox
-        wait_for(lambda: not [n for n in os.listdir(inbox) if n.endswith(".json")], 120)
+        wait_for(lambda: not [n for n in os.listdir(inbox) if n.endswith(".json")], 900)
         gate = json.loads(root.place(_OURS).gate.read_bytes())
         assert len(gate) == len({c["id"] for c in gate}) == pending + len(alone) + len(many)
         memory = f"{idle / 1e6:.0f} MB idle, {door.memory() / 1e6:.0f} MB after"
