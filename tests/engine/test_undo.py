@@ -11,6 +11,7 @@ import pytest
 from recursion_gate.audit.verify import verify
 from recursion_gate.core.model import Candidate, act_id
 from recursion_gate.core.paths import Root
+from recursion_gate.core.settings import Settings
 from recursion_gate.formats import cards
 
 from ..support.world import World
@@ -541,3 +542,18 @@ def test_a_proposal_whose_entry_was_forgotten_is_not_said_to_be_typed_on(world: 
         assert actions(world)[-1] == ("c", "rejected")
     else:
         assert "there is no entry" in (cards.note_in(world.card("c").read_bytes()) or "")
+
+
+def test_a_card_that_rests_on_one_that_waits_for_the_record_is_not_refused_meanwhile(root: Root) -> None:
+    world = World(root, Settings(settle_seconds=0))
+    approve(world, "a")
+    approve(world, "b", "I learned this from it.", link_to_evidence_id="a")
+    for i in "ab":
+        shutil.copy(filed(world, i), world.place.undo)
+    with open(world.place.home / "self-skill-think.md", "ab"):  # somebody is saving it
+        for _ in range(3):
+            assert world.reconciler.reconcile("alex").due
+        assert (len(world.names("undo")), world.names("problems")) == (2, [])
+    world.reconcile()
+    assert world.gate_ids() == ["b", "a"]
+    assert not world.names("problems")

@@ -177,17 +177,22 @@ def _take_back(state: UserState, until: float) -> bool:
     some are left for the next turn. Raises OSError, Parked."""
     odd, requests = observe_undo.requests(state)
     _apply_in_time(state, list(decide.odd(odd)))
+    waits: float | None = None
     for number, request in enumerate(requests):
         if number and state.late(until):
             return True
         action = decide.undo(request, state)
         try:
+            if isinstance(action, Refuse) and waits is not None:
+                raise NotYet(waits)  # it may rest on one that waits until nobody writes the Record
             if isinstance(action, Refuse) and not request.rested:
                 # The other one of two that rest on each other may just be coming: a file manager copies one by one.
                 state.settling.rest(request.path, request.seen, min(_COMING_SECONDS, state.settings.settle_seconds))
             apply(state, [action])
         except NotYet as err:
             state.settling.note_due(err.seconds)
+            if not isinstance(action, Refuse):
+                waits = err.seconds
     return False
 
 
