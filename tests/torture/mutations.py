@@ -99,8 +99,8 @@ MUTATIONS = (
     Mutation(
         "the folder of the reasons is not synced before the file is refused",
         "engine/refuse.py",
-        "    atomic.sync_folder(place.problems)\n",
-        "",
+        "    atomic.sync_folder(place.problems)\n    try:\n",
+        "    try:\n",
         f"{_CUT}[refused]",
     ),
     Mutation(
