@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,20 @@ from .support.audited import healthy, whole, world
 from .support.roots import make_root
 
 __all__ = ["healthy", "place", "root", "settings", "whole", "world"]
+
+
+def _as_at_a_prompt() -> None:
+    """Programs that the tests start are as those that a person starts, also where the tests run under nohup or in the
+    background: what is ignored here (not what has a handler, which does nothing) they would ignore, too. And what was
+    compiled once is kept: some thousand programs would compile it again."""
+    for number in (getattr(signal, name, None) for name in ("SIGHUP", "SIGINT")):
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+_as_at_a_prompt()
 
 # The same inputs every time, so that a red run is a change's fault; `--hypothesis-profile=deep` goes looking for more.
 _CALM = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -56,6 +73,7 @@ def settings() -> Settings:
 _LONG = (
     "mcp_door/test_inspector.py",
     "serve/test_openapi.py::test_requests_made",
+    "serve/people/test_keys.py::test_a_hundred_cards",
     "audit/test_forgetting.py::test_each_byte_taken_out",
     "serve/people/test_keys.py::test_a_hundred_cards",
     "reading/test_rebuild.py::test_the_record_of_every_receipt",

@@ -10,12 +10,13 @@ import pytest
 from recursion_gate.plans import claims
 from recursion_gate.plans.git import repository
 from recursion_gate.plans.model import Command
+from recursion_gate.plans.records import read_record
 from recursion_gate.plans.work import NoCommand, Worker
 
 from ..support.daemon import call
 from ..support.plans import Plans, codebase, reading
 from ..support.repository import git, make_repository, tree_of
-from ..support.world import wait_for
+from ..support.world import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -191,14 +192,14 @@ def test_a_worker_stopped_between_done_and_merge_leaves_it_to_the_next(
 
 def test_a_worker_that_has_lost_its_claim_ends_the_command_and_merges_nothing(plans: Plans, repo: Path) -> None:
     folder = plans.add("p", codebase("a"))
-    worker = _worker(plans, repo, "mkdir -p a; echo x > a/x; touch $MARK; sleep 600", seconds=0.6, limit=1)
+    worker = _worker(plans, repo, "mkdir -p a; echo x > a/x; touch $MARK; sleep 600", seconds=6, limit=1)
     mark = repo.parent / "mark"
     os.environ["MARK"] = str(mark)
     thread = threading.Thread(target=worker.work)
     thread.start()
     wait_for(mark.exists)
     os.rename(folder.path / "claimed/a.1.ada.md", folder.path / "ready/a.1.md")
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert (worker.done, worker.failed) == ([], ["p/a@1"])
     assert plans.standing("p") == {"ready": ["a.1.md"]}
@@ -214,16 +215,22 @@ def test_a_worker_that_is_told_to_stop_gives_the_task_back_and_it_is_no_attempt(
     thread.start()
     wait_for(mark.exists)
     worker.stop.set()
-    thread.join(20)
+    thread.join(PATIENCE)
     plans.look()
     assert plans.standing("p") == {"ready": ["a.1.md", "r.md"]}
     assert "outcome: released" in _why(plans, "p", "a")
 
 
 def test_a_claim_is_renewed_while_the_command_runs(plans: Plans, repo: Path) -> None:
-    plans.add("p", codebase("a"))
-    worker = _worker(plans, repo, "sleep 1.5; mkdir a; echo x > a/x", seconds=0.9)
-    worker.work()
+    folder = plans.add("p", codebase("a"))
+    enough = repo.parent / "enough"
+    worker = _worker(plans, repo, f"until test -e {enough}; do sleep 0.1; done; mkdir a; echo x > a/x", seconds=6)
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    record = wait_for(lambda: read_record(folder.claim("a", 1)))
+    wait_for(lambda: (later := read_record(folder.claim("a", 1))) and later.ends > record.ends)
+    enough.touch()
+    thread.join(PATIENCE)
     assert worker.done == ["p/a@1"]
 
 

@@ -102,7 +102,7 @@ def test_on_a_full_disk_it_lives_says_so_loses_nothing_and_goes_on_when_there_is
     world = World(root)
     with Daemon(root) as daemon:
         world.drop("a.json", {"id": "a", "text": "I learned to wait."})
-        wait_for(lambda: world.names("pending"))
+        wait_for(lambda: world.names("pending") and not world.names())
         world.drop(".coming-too", {"id": "b", "text": "I learned to share."})
         filler = _fill(small_disk)
         before = world.record()
@@ -118,7 +118,7 @@ def test_on_a_full_disk_it_lives_says_so_loses_nothing_and_goes_on_when_there_is
         filler.unlink()
         wait_for(lambda: world.gate_ids() == ["b"] and len(world.receipts()) == 1)
         wait_for(lambda: not _status(root)["daemon"]["parked"])
-        assert world.names("approved") == world.names() == []
+        wait_for(lambda: world.names("approved") == world.names() == [])
         assert daemon.log().count("event=parked user=alex") <= 3, "it tries without rest"
     assert call(root, "verify").returncode == 0
 

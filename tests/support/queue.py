@@ -66,11 +66,13 @@ class RedisServer:
             self._start()
         try:
             with self.client() as client:
-                return bool(client.info("server")["process_id"] == self.process.pid)
+                answers = bool(client.info("server")["process_id"] == self.process.pid)
         except redis.AuthenticationError:
-            return True
+            answers = True
         except redis.RedisError:
             return False
+        self._fixed |= answers
+        return answers
 
     def client(self, **more: Any) -> Any:
         return redis.Redis(port=self.port, protocol=2, **more)

@@ -23,6 +23,8 @@ from ..support.world import PATIENCE
 __all__ = ["Machine", "until", "why_not"]
 
 _HERE = Path(__file__).parent
+#: How long one call in the machine may take, in seconds: an installation is many steps.
+_STEPS = 600
 _PATH = "/opt/python/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = ("unshare", "nsenter", "setpriv", "mount", "chroot", "systemctl", "journalctl", "systemd-analyze")
 
@@ -141,7 +143,7 @@ class Machine:
         """Run `command`, as `user` with the groups of that account. Raises AssertionError when it fails, unless not
         `ok`."""
         done = subprocess.run(
-            self._enter(command, user, env), input=stdin, capture_output=True, text=True, timeout=PATIENCE
+            self._enter(command, user, env), input=stdin, capture_output=True, text=True, timeout=_STEPS
         )
         assert done.returncode == 0 or not ok, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
         return done

@@ -72,7 +72,27 @@ class _Killed:
     name: str
     kill: Callable[[], object]
     start: Callable[[], object]
+    #: Wait until it is at work: a busy machine may take longer to start it than lies between two kills.
+    settled: Callable[[], object] = lambda: None
     kills: int = 0
+
+
+class _Started:
+    """A feed that is started again and again."""
+
+    def __init__(self, feed: FeedProcess) -> None:
+        self._feed, self._seen = feed, 0
+
+    def start(self) -> None:
+        self._seen = self._count()
+        self._feed.start()
+
+    def settled(self) -> None:
+        """Wait until it has said that it is ready, or waits for the server."""
+        wait_for(lambda: self._count() > self._seen)
+
+    def _count(self) -> int:
+        return len(self._feed.log("ready")) + len(self._feed.log("waiting"))
 
 
 def _kill_until(ended: threading.Event, one: _Killed, every: float, chance: random.Random, failed: list[str]) -> None:
@@ -86,6 +106,7 @@ def _kill_until(ended: threading.Event, one: _Killed, every: float, chance: rand
                 one.kill()
                 one.kills += 1
                 one.start()
+            one.settled()
         except Exception as err:
             failed.append(f"{one.name}: {type(err).__name__}: {err}")
             return
@@ -102,7 +123,10 @@ def kills(root: Root, folder: Path, entries: int, every: float, seed: int = 0) -
     victims = [
         _Killed("redis", server.kill, server.start),
         _Killed("daemon", daemon.kill, daemon.start),
-        *(_Killed(f"feed {n}", feed.kill, feed.start) for n, feed in enumerate(feeds, 1)),
+        *(
+            _Killed(f"feed {n}", feed.kill, again.start, again.settled)
+            for n, (feed, again) in enumerate(((feed, _Started(feed)) for feed in feeds), 1)
+        ),
     ]
     ended, failed, began = threading.Event(), list[str](), time.monotonic()
     killers = [

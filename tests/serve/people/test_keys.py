@@ -12,7 +12,7 @@ import pytest
 from ...support.daemon import Daemon
 from ...support.page import Page
 from ...support.roots import installed
-from ...support.world import World, wait_for
+from ...support.world import PATIENCE, World, wait_for
 from .test_browser import opened
 
 #: Notes, in the browser, each form that was sent: from which card, and how long that had been on the screen.
@@ -89,7 +89,7 @@ def test_a_key_that_is_hammered_decides_no_card_that_was_not_seen(browser: Any, 
     """Some thirty presses a second: each card is still on the screen for 0.3 seconds, and decided once."""
     names = fill(world, "hammered", 12)
     tab = first_card(browser, page, names)
-    until = time.monotonic() + 90
+    until = time.monotonic() + 4 * PATIENCE
     while world.names("pending"):
         assert time.monotonic() < until, world.names("pending")
         tab.keyboard.press("a", delay=15)
@@ -123,7 +123,7 @@ def test_two_browsers_that_approve_the_same_list_by_keys_decide_each_card_once(
 ) -> None:
     names = fill(world, "both", 10)
     tabs = [first_card(browser, page, names) for _ in range(2)]
-    until = time.monotonic() + 120
+    until = time.monotonic() + 4 * PATIENCE
     while world.names("pending"):
         assert time.monotonic() < until, world.names("pending")
         for tab in tabs:

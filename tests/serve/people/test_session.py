@@ -10,7 +10,7 @@ import pytest
 from ...support.daemon import call
 from ...support.page import Page, forms
 from ...support.roots import make_root
-from ...support.world import World
+from ...support.world import World, wait_for
 
 
 def test_the_link_works_once_and_leads_to_a_clean_address(page: Page) -> None:
@@ -161,4 +161,4 @@ def test_where_no_key_can_be_kept_serve_says_so_and_works(tmp_path: Path) -> Non
     root.doors.write_text("in the way")
     with Page(root, "--only", "people") as page, page.person() as person:
         assert person.get("/").status_code == 200
-        assert any("people must sign in again after a restart" in line for line in page.said)
+        wait_for(lambda: any("people must sign in again after a restart" in line for line in page.said))
