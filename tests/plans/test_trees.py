@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.doctor import doctor
 from recursion_gate.plans.branches import make_tree
 from recursion_gate.plans.git import Repository, repository
-from recursion_gate.plans.trees import left_over, trees_here, trees_of
+from recursion_gate.plans.trees import left_over, note_root, trees_here, trees_of
 from recursion_gate.plans.work import Worker, tidy
 
 from ..support.daemon import PROGRAM, Daemon, call
@@ -124,6 +125,22 @@ def test_a_tree_that_is_in_use_is_left_alone(plans: Plans, repo: Path) -> None:
     assert [f for f in doctor(plans.root, prove=False) if f.code == "work-tree-left"] == []
 
 
+def test_what_runs_for_the_claim_keeps_the_tree_and_what_runs_at_another_root_does_not(
+    plans: Plans, repo: Path, tmp_path: Path
+) -> None:
+    found, tree = _left(plans, repo)
+    for root, events in ((plans.root.path, []), (tmp_path, ["tree-removed"])):
+        env = os.environ | {"RECURSION_GATE_TASK": "p/a@1", "RECURSION_GATE_ROOT": str(root)}
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as running:
+            assert running.stdin is not None
+            assert running.stdout is not None
+            running.stdin.write(b"x")
+            running.stdin.flush()
+            running.stdout.read(1)  # it has begun
+            assert [event for event, *_ in _tidied(plans.root, found)] == events
+    assert not tree.exists()
+
+
 def test_a_tree_that_git_was_killed_at_is_removed(plans: Plans, repo: Path) -> None:
     found, tree = _left(plans, repo)
     own = Path(git(tree, "rev-parse", "--absolute-git-dir").strip())
@@ -157,6 +174,16 @@ def test_the_trees_of_another_root_with_the_same_plan_are_not_touched(plans: Pla
     assert trees_here(other.root.path) == []
     assert tree.is_dir()
     assert [each.top for each in trees_here(plans.root.path)] == [repo]
+
+
+def test_workers_that_begin_at_once_note_whose_the_trees_are(root: Root, repo: Path) -> None:
+    found = repository(repo)
+    for number in range(40):
+        folder = trees_of(found, root.path).with_name(f"n{number}")
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: note_root(folder, root.path, found), range(8)))  # noqa: B023
+        assert os.listdir(folder) == ["of.json"]
+    assert len(trees_here(root.path)) == 40
 
 
 def test_what_is_in_the_place_of_a_tree_is_never_removed(plans: Plans, repo: Path) -> None:

@@ -9,11 +9,11 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Done", "is_running", "run"]
+__all__ = ["Done", "environments", "run"]
 
 #: So many bytes of the output are kept: the last ones.
 _KEPT = 64_000
@@ -211,10 +211,15 @@ def _end_marked(mark: str) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def is_running(name: str, value: str) -> bool:
-    """Whether a process runs that was given this variable, as far as the system tells, and tells this account."""
-    wanted = f"{name}={value}".encode()
-    return any(wanted in _environ(pid).split(b"\0") for pid in _pids())
+def environments(name: str) -> Iterator[dict[str, str]]:
+    """The environments of the processes that were given a variable `name`, as far as the system tells, and tells this
+    account."""
+    start = f"{name}=".encode()
+    for pid in _pids():
+        data = _environ(pid)
+        if start in data:
+            words = (os.fsdecode(each).partition("=") for each in data.split(b"\0"))
+            yield {key: value for key, _, value in words}
 
 
 def _pids() -> list[int]:

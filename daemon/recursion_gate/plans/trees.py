@@ -19,13 +19,13 @@ from pathlib import Path
 
 from ..core.paths import Root
 from ..core.text import count
-from ..disk import atomic
+from ..disk.deliver import deliver
 from ..disk.lock import born
 from .book import BadPlan, read_plan
 from .folder import PlanFolder
 from .git import GitError, Repository, is_rubbish
 from .observe import claim_end
-from .processes import is_running
+from .processes import environments
 from .records import here, read_record
 
 __all__ = ["Left", "Trees", "left_over", "note_root", "remove_left_over", "trees_here", "trees_of"]
@@ -76,7 +76,7 @@ def note_root(folder: Path, root: Path, repository: Repository) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _OF).exists():
         data = json.dumps({"root": str(root.resolve()), "repository": str(repository.top)})
-        atomic.replace(folder / _OF, data.encode())
+        deliver(folder, _OF, data.encode(), over=True, sync=False)  # other workers may do the same just now
 
 
 def trees_here(root: Path) -> list[Trees]:
@@ -123,7 +123,11 @@ def _is_used(plan: PlanFolder, task: str, generation: int, claim: str) -> bool:
     is_here = record is not None and bool(record.host) and record.host == here()
     if is_here and record is not None and record.pid is not None and born(record.pid) == record.born:
         return True
-    return is_running("RECURSION_GATE_TASK", claim)
+    top = plan.path.parents[1].resolve()
+    return any(
+        env.get("RECURSION_GATE_TASK") == claim and Path(env.get("RECURSION_GATE_ROOT", "/")).resolve() == top
+        for env in environments("RECURSION_GATE_TASK")
+    )
 
 
 def _holds(path: Path) -> str:
