@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from recursion_gate.clients import tokens
 from ..support.door import Door
 from ..support.mcp_client import over_http
 from ..support.roots import make_root
-from ..support.world import World
+from ..support.world import World, wait_for
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
@@ -129,6 +130,18 @@ def test_a_token_that_is_removed_stops_at_once(door: Door) -> None:
         tokens.remove(door.root, "short-lived")
         with pytest.raises(Exception, match="error response"):
             agent.call("my_proposals")
+
+
+def test_an_sdk_that_cannot_be_loaded_is_said_and_the_door_goes_on(tmp_path: Path) -> None:
+    broken = "import sys; sys.modules['mcp.server'] = None; from recursion_gate.cli import main; main()"
+    with Door(make_root(tmp_path, "alex"), program=[sys.executable, "-c", broken]) as door:
+        with door.client(door.token(), **ACCEPT) as client:
+            for _ in range(2):
+                answered = client.post("/mcp", json=body())
+                assert answered.status_code == 503
+                assert "pip install" in answered.json()["remedy"]
+            assert client.post("/api/activity", json={"text": "Learned to whistle."}).status_code == 201
+        wait_for(lambda: any(line.startswith("event=mcp_unusable why=") for line in door.said))
 
 
 def test_the_sdk_is_loaded_by_the_first_call_only(tmp_path: Path) -> None:

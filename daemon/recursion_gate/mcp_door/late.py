@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from .caller import Caller, Desk
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from .http import Endpoint
 
 __all__ = ["LateEndpoint", "is_installed"]
+
+
+_NOT_THERE = JSONResponse(
+    {
+        "type": "about:blank",
+        "title": "MCP cannot be served here",
+        "status": 503,
+        "detail": "the package 'mcp' of this door cannot be loaded; its log says why",
+        "remedy": "The person who runs it: pip install --upgrade 'recursion-gate[mcp]', then start it again.",
+    },
+    status_code=503,
+    media_type="application/problem+json",
+)
 
 
 def is_installed() -> bool:
@@ -36,8 +50,8 @@ class LateEndpoint:
         if self._endpoint is None:
             self._called.set()
             await self._ready.wait()
-        assert self._endpoint is not None
-        await self._endpoint(scope, receive, send)
+        answer = self._endpoint or _NOT_THERE
+        await answer(scope, receive, send)
 
     @asynccontextmanager
     async def lifespan(self, app: Any) -> AsyncIterator[None]:
@@ -49,7 +63,12 @@ class LateEndpoint:
 
     async def _run(self) -> None:
         await self._called.wait()
-        endpoint = await anyio.to_thread.run_sync(self._load)
+        try:
+            endpoint = await anyio.to_thread.run_sync(self._load)
+        except Exception as err:  # a package that is there in part, or too old: the door's other addresses go on
+            self._desk.say("mcp_unusable", why=f"{type(err).__name__}: {err}")
+            self._ready.set()
+            return
         async with endpoint.lifespan(None):
             self._endpoint = endpoint
             self._ready.set()
