@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from recursion_gate.clients import tokens
 
 from ..support.accounts import Lanes, lanes_at, why_not, without
+from ..support.door import Door
+from ..support.mcp_client import over_http
 from ..support.world import wait_for
 
 
@@ -46,3 +49,27 @@ def test_agents_plan_and_work_people_move_tasks_and_others_stay_out(lanes: Lanes
         assert lanes.maria.sh('mv "$1"/claimed/c.* "$1/failed/c.1.md"', plan).returncode == 0
         stale = lanes.other.call(root, "task", "done", "p/c@1")
         assert (stale.returncode, "the task is failed" in stale.stderr) == (1, True)
+
+
+def test_by_the_agents_door_and_mcp_too_and_others_go_on_with_what_it_makes(lanes: Lanes) -> None:
+    root, plan = lanes.root, lanes.root.plans / "q"
+    text = "tasks:\n  - {id: a, title: A, lane: reading}\n"
+    text += "  - {id: g, title: G, lane: reading, accept: [{gate: {user: alex}}]}\n"
+    token = tokens.add(root, "far", ["alex"], plans=True)
+    command, run_as = lanes.agent.program.command, lanes.agent.options()
+    with lanes.running(), Door(root, "--only", "agents", program=command, run_as=run_as) as door:
+        with over_http(door.port, token) as far:
+            far.call("add_plan", name="q", text=text)
+            wait_for(lambda: (plan / "ready/a.md").exists() and (plan / "ready/g.md").exists())
+            claim = far.call("next_task", plan="q")
+            assert (claim["id"], claim["worker"]) == ("q/a@1", "far")
+            for who in (lanes.other, lanes.maria):
+                assert "# A" in who.sh('cat "$1"', plan / "claimed/a.1.far.md").stdout
+                assert '"worker": "far"' in who.sh('cat "$1"', plan / "claims/a.1.json").stdout
+            assert far.call("finish_task", claim=claim["id"], note="It is on the shelf.")["state"] == "done"
+            assert "on the shelf" in lanes.other.sh('cat "$1"', plan / "notes/a.1.md").stdout
+            second = far.call("next_task", plan="q")["id"]
+            answer = far.call("finish_task", claim=second)
+            assert answer["state"] == "claimed"
+            assert "may not read the gate" in answer["failed"][0]
+        assert lanes.maria.sh('mv "$1"/claimed/g.* "$1/done/g.1.md"', plan).returncode == 0

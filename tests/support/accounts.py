@@ -111,23 +111,31 @@ def program_at(folder: Path) -> Program:
     python = folder / version
     _link(os.path.realpath(sys.executable), str(python))
     _copy(package, library / package.name)
-    names, seen = ["recursion-gate"], set()
-    while names:
-        name = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", names.pop())[0].lower())
-        if name in seen:
+    wanted, seen = ["recursion-gate[serve,mcp]"], set()
+    while wanted:
+        name, extras = _name_and_extras(wanted.pop())
+        if (name, extras) in seen:
             continue
-        seen.add(name)
+        seen.add((name, extras))
         with contextlib.suppress(metadata.PackageNotFoundError):  # for another system or Python
             found = metadata.distribution(name)
-            extras = ('extra == "serve"', 'extra == "mcp"') if name == "recursion-gate" else ()
+            of_extras = [f'extra == "{extra}"' for extra in extras]
             required = [r.replace("'", '"') for r in found.requires or ()]
-            names += [r for r in required if "extra ==" not in r or any(extra in r for extra in extras)]
+            wanted += [r for r in required if "extra ==" not in r or any(each in r for each in of_extras)]
             for file in found.files or ():
                 ours = name != "recursion-gate" or ".dist-info/" in str(file)  # of ours: what tells the version
-                if ours and ".." not in file.parts and os.path.exists(file.locate()):
+                is_new = ".." not in file.parts and not (library / file).exists()
+                if ours and is_new and os.path.exists(file.locate()):
                     (library / file).parent.mkdir(parents=True, exist_ok=True)
                     _link(str(file.locate()), str(library / file))
     return Program(str(python), {"PYTHONHOME": str(folder), "LD_LIBRARY_PATH": str(folder / "lib")})
+
+
+def _name_and_extras(requirement: str) -> tuple[str, tuple[str, ...]]:
+    """``pyjwt[crypto]>=2``: ``pyjwt`` and ``crypto``."""
+    found = re.match(r"([\w.-]+)\s*(?:\[([^\]]*)\])?", requirement)
+    assert found is not None, requirement
+    return re.sub(r"[-_.]+", "-", found[1].lower()), tuple(re.findall(r"[\w-]+", found[2] or ""))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -227,7 +227,7 @@ class Planning:
                 "computer finish it ('recursion-gate task done', 'recursion-gate work')"
             )
         answer = finishing.finish_checked(self._desk.root, found, note)
-        self._say("task_" + answer["state"], found)
+        self._say("task_done" if answer["state"] == "done" else "task_not_done", found)
         return answer
 
     @_in_plans
