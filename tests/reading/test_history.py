@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from click.testing import CliRunner
 from recursion_gate.cli import main
 from recursion_gate.core.paths import Root
-from recursion_gate.formats import cards
 from recursion_gate.reading import snapshot
 from recursion_gate.reading.history import HistoryAnswer, Unknown, history
 
 from ..support.world import World
-
-
-def undo(world: World, candidate_id: str) -> None:
-    found = [p for p in world.place.receipts.glob("*/*.md") if cards.id_of(p.read_bytes()) == candidate_id]
-    shutil.copy(found[-1], world.place.undo)
-    world.reconcile()
 
 
 @pytest.fixture
@@ -124,12 +116,12 @@ def test_every_decision_is_told_also_those_that_were_taken_back(world: World) ->
     card = world.stage("c0", "Built a kite.")
     card.write_text(card.read_text().replace("id: c0", "id: c0\nreason: not yet"))
     world.reject("c0")
-    undo(world, "c0")
+    world.undo("c0")
     told = story(world, "c0")
     assert (told.state, told.decided, [d.action for d in told.decisions]) == ("waiting", None, ["rejected", "undone"])
     assert "It waits at the gate again." in printed(world, "c0")
     world.approve("c0")
-    undo(world, "c0")
+    world.undo("c0")
     world.approve("c0")
     told = story(world, "c0")
     assert [(d.action, d.undoes) for d in told.decisions][1:] == [
@@ -160,7 +152,7 @@ def test_a_chain_of_corrections_is_told_from_both_ends(world: World) -> None:
     assert told.retracts is not None
     assert (told.state, told.retracts.evidence_id, told.evidence_id) == ("approved", acts[2], None)
     assert story(world, acts[2]).state == "retracted"
-    undo(world, "r")
+    world.undo("r")
     assert story(world, acts[2]).state == "approved"
 
 

@@ -19,7 +19,6 @@ from recursion_gate.core.errors import Parked
 from recursion_gate.core.model import Candidate, act_id
 from recursion_gate.core.paths import RECORD_FILES, Root
 from recursion_gate.core.receipt import chain_hash, line_of
-from recursion_gate.formats import cards
 from recursion_gate.reading import snapshot
 from recursion_gate.reading.rebuild import NoReceipt, as_of
 
@@ -105,12 +104,6 @@ def decide(world: World, candidate_id: str, text: str, **fields: Any) -> str:
     return act_id(Candidate.model_validate(receipt["candidate"]))
 
 
-def undo(world: World, candidate_id: str) -> None:
-    found = [p for p in world.place.receipts.glob("*/*.md") if cards.id_of(p.read_bytes()) == candidate_id]
-    shutil.copy(found[-1], world.place.undo)
-    world.reconcile()
-
-
 @pytest.fixture
 def world(root: Root) -> World:
     return World(root)
@@ -131,7 +124,7 @@ def test_hand_edits_are_not_in_it_and_what_was_made_of_an_edited_line_is(world: 
     assert knowledge(world, 2) == ["a seed line", "I learned that owls hunt."]
     rebuilt = as_of(snapshot.snapshot(world.root, "alex"), 2)
     assert not [e for e in rebuilt.record.skills["THINK"] if "sleep" in e.text]
-    undo(world, "b")
+    world.undo("b")
     assert knowledge(world, 3) == ["a seed line", "I learned that barn owls sleep."]  # as the receipt has put it back
 
 

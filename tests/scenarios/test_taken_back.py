@@ -14,7 +14,6 @@ from recursion_gate.clients.fates import fate, fates
 from recursion_gate.core.model import Candidate, act_id
 from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
-from recursion_gate.formats import cards
 from recursion_gate.reading import brief, edge, export, hints, record, rejected, snapshot, voice
 from recursion_gate.spec import context
 
@@ -26,12 +25,6 @@ SECRET = "I learned that Ferdinand hides marbles."
 @pytest.fixture
 def world(root: Root) -> World:
     return World(root)
-
-
-def undo(world: World, candidate_id: str) -> None:
-    found = [p for p in world.place.receipts.glob("*/*.md") if cards.id_of(p.read_bytes()) == candidate_id]
-    shutil.copy(found[-1], world.place.undo)
-    world.reconcile()
 
 
 def forget(world: World, named: str) -> None:
@@ -90,7 +83,7 @@ def test_what_stands_is_said(world: World) -> None:
 
 def test_an_approval_that_was_taken_back_is_said_to_wait_and_no_more(world: World) -> None:
     approve(world, "a", SECRET)
-    undo(world, "a")
+    world.undo("a")
     assert set(saying(world)) == WAITS
     taken = snapshot.snapshot(world.root, "alex")
     assert brief.brief(taken).merged_lately == []
@@ -103,7 +96,7 @@ def test_a_rejection_that_was_taken_back_is_no_rejection(world: World) -> None:
     world.reject("a")
     assert rejected.like(SECRET, world.place.ledger)
     assert "rejected" in answers(world)["context of a source"].rpartition("became of")[2]
-    undo(world, "a")
+    world.undo("a")
     assert rejected.like(SECRET, world.place.ledger) is None
     assert "- rejected" not in answers(world)["context of a source"]
     assert {h.at for h in hints.known(snapshot.snapshot(world.root, "alex")).hints(_candidate())} == {"gate"}
@@ -126,7 +119,7 @@ def test_what_was_corrected_or_retracted_is_said_by_nobody(world: World, how: st
     assert state == {"supersedes": "superseded", "retracts": "retracted"}[how]
     if how == "retracts":  # its text says why: it is no entry
         assert set(saying(world, "pebbles")) == {"what became of it"}
-    undo(world, "b")
+    world.undo("b")
     assert "record" in saying(world)
 
 
@@ -163,7 +156,7 @@ def test_what_was_forgotten_is_said_by_nobody_and_nobody_stumbles(world: World, 
     if how == "retracted":
         approve(world, "b", "No marbles at all.", retracts=act(world, "a"))
     if how == "taken back":
-        undo(world, "a")
+        world.undo("a")
     forget(world, "a")
     assert saying(world) == []
     assert all('""' not in said for name, said in answers(world).items() if name in ("brief", "what became of it"))

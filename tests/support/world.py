@@ -111,6 +111,13 @@ class World:
             self.move(self.card(candidate_id), "rejected")
         self.reconcile()
 
+    def undo(self, candidate_id: str) -> None:
+        """Take the last decision on a candidate back, by a copy of its filed card."""
+        filed = [p for p in self.place.receipts.glob("*/*.md") if self._id_in(p) == candidate_id]
+        assert filed, f"no filed card of {candidate_id}"
+        shutil.copy(filed[-1], self.place.undo)
+        self.reconcile()
+
     def move(self, card: Path, state: str, name: str | None = None) -> Path:
         return card.rename(self.place.state(state) / (name or card.name))
 
