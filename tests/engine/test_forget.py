@@ -17,7 +17,8 @@ from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.formats import cards
 
-from ..support.audited import Stop, faults, look
+from ..support.audited import faults, look
+from ..support.dying import Dying, Killed
 from ..support.roots import add_user, make_root, mounted
 from ..support.world import World
 
@@ -216,10 +217,10 @@ def test_killed_at_any_call_a_drop_of_a_forgotten_id_is_refused_once(tmp_path: P
         shutil.copytree(base.root.path, tmp_path / "root")
         world = World(Root(tmp_path / "root"))
         world.drop("again.json", {"id": "a", "raw_text": SECRET})
-        atomic.calls = StopsBefore(number)
+        atomic.calls = Dying(number)
         try:
             world.reconcile()
-        except Stop:
+        except Killed:
             killed = True
         finally:
             atomic.calls = atomic.Calls()
@@ -325,28 +326,6 @@ def test_another_users_entry_is_unknown(root: Root) -> None:
     assert [r["action"] for r in other.receipts()] == ["approved"]
 
 
-class StopsBefore(atomic.Calls):
-    """Stops at the call with this number."""
-
-    def __init__(self, number: int) -> None:
-        self._left = number
-
-    def __getattribute__(self, name: str) -> Any:
-        real = super().__getattribute__(name)
-        if name.startswith("_"):
-            return real
-
-        def call(*args: Any) -> Any:
-            self._left -= 1
-            if self._left < 0:
-                if name == "close":
-                    os.close(*args)
-                raise Stop
-            return real(*args)
-
-        return call
-
-
 def test_killed_at_any_call_and_the_request_removed_it_is_finished_all_the_same(tmp_path: Path) -> None:
     """From the receipt on: the decision is taken."""
     base = World(make_root(tmp_path / "base", "alex"))
@@ -361,11 +340,11 @@ def test_killed_at_any_call_and_the_request_removed_it_is_finished_all_the_same(
         shutil.copytree(base.root.path, tmp_path / "root")
         world = World(Root(tmp_path / "root"))
         path = ask(world, "forget", "a")
-        atomic.calls = StopsBefore(number)
+        atomic.calls = Dying(number)
         try:
             world.reconcile()
             break
-        except Stop:
+        except Killed:
             pass
         finally:
             atomic.calls = atomic.Calls()

@@ -19,6 +19,7 @@ from recursion_gate.core.paths import RECORD_FILES, Place, Root
 from recursion_gate.disk import atomic
 from recursion_gate.reading import snapshot
 
+from ..support.dying import Dying, Killed
 from ..support.roots import make_root
 from ..support.truth import Truth, seen
 from ..support.world import World, tree
@@ -254,34 +255,11 @@ def test_the_looks_are_as_many_as_the_tests_above_think(story: tuple[list[Path],
 # -- crashes ----------------------------------------------------------------------------------------------------------
 
 
-class Kill(BaseException):
-    pass
-
-
-class Killed(atomic.Calls):
-    """Stops the daemon at its n-th system call that changes something. An append may stop half-way."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def _step(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Kill
+class HalfWritten(Dying):
+    """The last write before the kill is done by half."""
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
-        self._step()
-        if self.left == 0:
-            return super().write(fd, data[: len(data) // 2])
-        return super().write(fd, data)
-
-    def rename(self, old: str, new: str) -> None:
-        self._step()
-        super().rename(old, new)
-
-    def unlink(self, path: str) -> None:
-        self._step()
-        super().unlink(path)
+        return super().write(fd, data[: len(data) // 2] if self.left == 0 else data)
 
 
 def test_a_merge_cut_short_by_a_kill_reads_as_before_or_after_it_and_stays_so(
@@ -297,11 +275,11 @@ def test_a_merge_cut_short_by_a_kill_reads_as_before_or_after_it_and_stays_so(
         world.move(world.card("c1"), "approved")
         world.move(world.card("c2"), "approved")
         with monkeypatch.context() as patch:
-            patch.setattr(atomic, "calls", Killed(at))
+            patch.setattr(atomic, "calls", HalfWritten(at, ("write", "rename", "unlink")))
             try:
                 world.reconcile()
                 survived = True
-            except Kill:
+            except Killed:
                 survived = False
         there = seen(snapshot.snapshot(world.root, "alex"))
         world.restart()

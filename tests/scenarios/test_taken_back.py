@@ -17,6 +17,7 @@ from recursion_gate.disk import atomic
 from recursion_gate.reading import brief, edge, export, hints, record, rejected, snapshot, voice
 from recursion_gate.spec import context
 
+from ..support.dying import Dying, Killed
 from ..support.world import World
 
 SECRET = "I learned that Ferdinand hides marbles."
@@ -168,36 +169,8 @@ def test_what_was_forgotten_is_said_by_nobody_and_nobody_stumbles(world: World, 
     assert saying(world) == []
 
 
-class Kill(BaseException):
-    pass
-
-
-class StopsAt(atomic.Calls):
-    """Stops the daemon at its n-th system call that changes something."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def _step(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Kill
-
-    def write(self, fd: int, data: bytes | memoryview) -> int:
-        self._step()
-        return super().write(fd, data)
-
-    def rename(self, old: str, new: str) -> None:
-        self._step()
-        super().rename(old, new)
-
-    def exchange(self, old: str, new: str) -> None:
-        self._step()
-        super().exchange(old, new)
-
-    def unlink(self, path: str) -> None:
-        self._step()
-        super().unlink(path)
+#: The calls that a kill may come before.
+_CHANGES = ("write", "rename", "exchange", "unlink")
 
 
 def _retracted(world: World) -> None:
@@ -220,11 +193,11 @@ def test_from_the_moment_its_receipt_is_there_nobody_says_it_wherever_the_daemon
         world = World(Root(tmp_path / str(at)))
         (world.place.undo / "forget.md").write_text('---\nforget: "a"\n---\n')
         with monkeypatch.context() as patch:
-            patch.setattr(atomic, "calls", StopsAt(at))
+            patch.setattr(atomic, "calls", Dying(at, _CHANGES))
             try:
                 world.reconcile()
                 survived = True
-            except Kill:
+            except Killed:
                 survived = False
         if world.receipts()[-1]["action"] == "forgotten":
             stopped += not survived

@@ -22,10 +22,11 @@ from recursion_gate.plans.folder import PlanFolder, TaskName
 from recursion_gate.plans.records import read_record
 
 from .daemon import Daemon
+from .dying import Dying, Killed
 from .plans import Plans, codebase, reading
 from .roots import make_root
 
-__all__ = ["Dying", "Killed", "Raced", "every_stop", "kills", "race", "stale"]
+__all__ = ["Raced", "every_stop", "kills", "race", "stale"]
 
 _FORK = mp.get_context("fork")
 
@@ -213,25 +214,6 @@ def stale(folder: Path, races: int, dice: random.Random) -> Raced:
 
 
 # -- every stop -------------------------------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    """The process is dead."""
-
-
-class Dying(atomic.Calls):
-    """The real calls up to number `last`; then all who call are dead."""
-
-    def __init__(self, last: int) -> None:
-        self.left = last
-
-    def __getattribute__(self, name: str) -> object:
-        if name in ("left", "__class__", "__dict__"):
-            return object.__getattribute__(self, name)
-        if self.left <= 0:
-            raise Killed(name)
-        self.left -= 1
-        return object.__getattribute__(self, name)
 
 
 _STOPPED = """\

@@ -28,7 +28,7 @@ from recursion_gate.plans.model import Plan, Task
 from recursion_gate.plans.parse import dump
 from recursion_gate.plans.records import read_record
 
-from .claiming import Dying, Killed
+from .dying import Dying, Killed
 from .plans import Plans
 from .roots import make_root
 

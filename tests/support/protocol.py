@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import random
 import shutil
 import sys
@@ -33,6 +32,7 @@ from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
 from recursion_gate.formats import cards
 
+from .dying import Dying, Killed
 from .roots import RECORD, add_user, make_root
 from .world import World
 
@@ -49,32 +49,6 @@ _SECTIONS = ("IX-A", "IX-B", "IX-C", None)
 
 #: What is cut short is not given up while an example lasts, unless `time_passes`.
 _SETTINGS = Settings(settle_seconds=50)
-
-
-class Killed(BaseException):
-    """The daemon is dead."""
-
-
-class DyingCalls(atomic.Calls):
-    """The real calls, until the one with number `last`: it and all later ones end the daemon."""
-
-    def __init__(self, last: int) -> None:
-        self._left = last
-
-    def __getattribute__(self, name: str) -> Any:
-        real = super().__getattribute__(name)
-        if name.startswith("_"):
-            return real
-
-        def call(*args: Any, **more: Any) -> Any:
-            self._left -= 1
-            if self._left < 0:
-                if name == "close":  # the system does that for the dead
-                    os.close(*args)
-                raise Killed
-            return real(*args, **more)
-
-        return call
 
 
 class Clock:
@@ -619,7 +593,7 @@ class Protocol(RuleBasedStateMachine):
             key=lambda u: (len(self.models[u].requests), len(self.models[u].puts), len(self.models[u].drops)),
         )
         for last in at:
-            atomic.calls = DyingCalls(last)
+            atomic.calls = Dying(last)
             try:
                 with contextlib.suppress(Killed):
                     self._turns(user)
