@@ -7,14 +7,20 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import atomic
 from .syscalls import NO_LINKS
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 __all__ = ["Delivery", "deliver", "deliver_all", "prepare"]
 
-_DONTNEED: int | None = getattr(os, "POSIX_FADV_DONTNEED", None)
+#: So many files are synced at once.
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +61,11 @@ def deliver(
 
 def deliver_all(files: Sequence[Delivery]) -> list[Path | OSError]:
     """`deliver` each of them, synced, whatever becomes of the others: the path of each, or why it could not be made.
-    Together they wait for the disk about as long as one of them would: their bytes are on their way before the first
-    is waited for, and a folder is synced once."""
+    Together they wait for the disk about as long as one of them would: their bytes are synced at the same time, and a
+    folder once."""
     made: list[_Coming | OSError] = [_begun(each) for each in files]
-    if len(made) > 1:
-        for one in made:
-            if isinstance(one, _Coming):
-                one.start_writing()
-    made = [_closed(one) for one in made]
+    # By threads: syncs that are asked for at once share a commit of the disk's journal; one after the other they do not
+    made = [_closed(one) for one in made] if len(made) < 2 else list(_threads().map(_closed, made))
     found = [_named(one, each.name) for one, each in zip(made, files, strict=True)]
     by_folder: dict[str, dict[int, str]] = {}
     for number, (each, path) in enumerate(zip(files, found, strict=True)):
@@ -84,6 +87,13 @@ def prepare(folder: Path | str, data: bytes) -> str:
     one.write(data)
     one.close(sync=False)
     return one.temp
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # here, since it takes time that `stage` does not have
+
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sync")
 
 
 def _begun(file: Delivery) -> _Coming | OSError:
@@ -144,12 +154,6 @@ class _Coming:
     def temp(self) -> str:
         """Its path until it has its name."""
         return self._temp
-
-    def start_writing(self) -> None:
-        """Have the system begin to put the bytes on the disk, so that one commit of its journal serves many files."""
-        if _DONTNEED is not None:
-            with contextlib.suppress(OSError):  # only a hint
-                os.posix_fadvise(self._fd, 0, 0, _DONTNEED)
 
     def close(self, *, sync: bool) -> None:
         """Raises OSError."""
