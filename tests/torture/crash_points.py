@@ -1,6 +1,6 @@
 """Kill the real program at every system call that changes something, with strace, and start it again.
 
-    python -m tests.torture.crash_points [--story NAME ...] [--again] [--run] [--jobs N]
+    python -m tests.torture.crash_points [--story NAME[/ACT] ...] [--every N] [--again] [--run] [--jobs N]
 
 One plain run under strace tells which calls there are. Then, for each call and each number N, the program is run again
 from the same tree and killed at the N-th of those calls (``strace -e inject=CALL:signal=KILL:when=N``: the call itself
@@ -163,14 +163,16 @@ def kill_at(
 
 
 @click.command()
-@click.option(
-    "--story", "stories", multiple=True, type=click.Choice(list(STORIES)), help="Only these; 'three' if none."
-)
+@click.option("--story", "stories", multiple=True, help="Only these, or, as NAME/ACT, one act of one; 'three' if none.")
+@click.option("--every", default=1, show_default=True, help="Kill only at every N-th point.")
 @click.option("--again", is_flag=True, help="Kill the start after the kill too, each time at another call.")
 @click.option("--run", is_flag=True, help="The daemon ('run') instead of 'once'.")
 @click.option("--jobs", default=1, show_default=True, help="How many at a time.")
-def main(stories: tuple[str, ...], again: bool, run: bool, jobs: int) -> None:
+def main(stories: tuple[str, ...], every: int, again: bool, run: bool, jobs: int) -> None:
     """Kill the real program at every call that changes something."""
+    for given in stories:
+        if given.partition("/")[0] not in STORIES:
+            raise click.BadParameter(f"there is no story {given}: {', '.join(STORIES)}")
     if shutil.which("strace") is None:
         raise click.ClickException("strace is missing (Debian: apt-get install strace)")
     total: Counter[str] = Counter()
@@ -188,9 +190,12 @@ def main(stories: tuple[str, ...], again: bool, run: bool, jobs: int) -> None:
             finally:
                 free.put(where)
 
-        for story in stories or ("three",):
-            for chapter in chapters(STORIES[story], folder / f"story-{story}"):
-                points = plain(chapter, folder / "plain", package, run=run)
+        for given in stories or ("three",):
+            story, _, act = given.partition("/")
+            for chapter in chapters(STORIES[story], folder / f"story-{story}-{act}"):
+                if act and chapter.act != int(act):
+                    continue
+                points = plain(chapter, folder / "plain", package, run=run)[::every]
                 seconds = [points[n * 7 % len(points)] if again else None for n in range(len(points))]
                 tried = Counter({"points": len(points)})
                 for point, killed, told in pool.map(try_one, [chapter] * len(points), points, seconds):

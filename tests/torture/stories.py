@@ -237,6 +237,19 @@ def _edit_by_hand(place: Place) -> None:
     skill.write_text(skill.read_text().replace("why the moon changes", "how the moon changes"))
 
 
+_SEED = "ACT--p436yg2"
+
+
+def _bring_a_record(place: Place) -> None:
+    """An entry from another program, before the first receipt."""
+    for file, line in (
+        ("self-evidence.md", f"- {_SEED} — Learned that owls sleep. — 2025-01-01 — THINK"),
+        ("self-knowledge.md", f"- • Owls sleep. — {_SEED}"),
+    ):
+        path = place.home / file
+        path.write_text(path.read_text().replace("a seed line\n", f"a seed line\n{line}\n"))
+
+
 _MOON = (_drop_one, _approve("moon"))
 _FIXED = (
     *_MOON,
@@ -291,6 +304,16 @@ _AFTERWARDS = (
                 _drop_about("two", "It was a joke.", about="moon", retracts="ACT"),
             ),
             _approve_all,
+        ),
+    ),
+    Story(
+        "seed",
+        (
+            _both(_bring_a_record, _drop_text("owls", "I learned that owls hunt.", supersedes=_SEED)),
+            _approve("id: owls"),
+            _undo("owls"),
+            _drop_text("joke", "It was a joke.", retracts=_SEED),
+            _approve("id: joke"),
         ),
     ),
     Story("forget-waiting", (*_KEPT, _forget("secret"))),

@@ -56,6 +56,8 @@ class RecordLines:
         #: Of entries that something becomes of, by `id_hash`: the lines that stand for each.
         self._standing: dict[str, dict[str, str]] = {}
         self._tracked: Collection[str] = ()
+        #: Of these the ones from before the first receipt, whose lines are not the receipts'.
+        self._seeds: set[str] = set()
         #: The Record as it was before the first receipt.
         self._seed: dict[str, bytes] = {}
         self._unread: set[str] = set()
@@ -101,10 +103,12 @@ class RecordLines:
         about = act_key(receipt.target) if receipt.target else ""
         if about or receipt.action in ("undone", "forgotten"):
             gone |= self._standing.pop(id_hash(receipt.candidate_id), {}) if receipt.action != "approved" else {}
-            old = self._standing.pop(about, {})
+            old = self._old(about, receipt)
             self._change(old, sure=sure, taken_out=True)
             given = dict(_last_lines(receipt.old["lines"])) if receipt.old else {}
-            self.lines += len(given) - len(old) - len(gone)
+            self.lines -= len(gone)
+            if about not in self._seeds:
+                self.lines += len(given) - len(old)
             self._change(given, sure=sure)
             self._standing[about] = given
         if receipt.action == "approved" and (self._tracked and id_hash(receipt.candidate_id) in self._tracked):
@@ -116,6 +120,15 @@ class RecordLines:
                 for heading in those[:-1]:
                     self._change({name: heading}, sure=sure, taken_out=taken_out)
         self.lines += len(receipt.lines)
+
+    def _old(self, about: str, receipt: Receipt) -> dict[str, str]:
+        """The lines that stood for the entry that `receipt` is about; of one from before the first receipt those that
+        are said to have gone, and name it."""
+        known = self._standing.pop(about, None)
+        if known is not None or not receipt.target or receipt.old is None:
+            return known or {}
+        self._seeds.add(about)
+        return {name: line for name, line in _last_lines(receipt.old["removed"]) if receipt.target in line}
 
     def _change(self, lines: dict[str, str], *, sure: bool, taken_out: bool = False) -> None:
         side = (self._gone if sure else self._maybe_gone) if taken_out else (self._due if sure else self._maybe)

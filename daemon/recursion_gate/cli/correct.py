@@ -173,7 +173,7 @@ class _Asked:
         stand."""
         from ..clients import decided
 
-        found = decided.find(self._root, self._users, given, LeftOut(self._users))
+        found = decided.find_entry(self._root, self._users, given, LeftOut(self._users))
         entry = found.entry()
         if entry is None:
             last = found.receipt
@@ -185,6 +185,8 @@ class _Asked:
                 else ""
             )
             raise click.ClickException(f"'{found.candidate_id}' is no entry of the Record: {became}.")
+        if entry.unclear:
+            raise click.ClickException(f"{entry.unclear}. Edit the Record by hand instead.")
         if entry.problem is not None:
             by = entry.gone.evidence_id if entry.gone and entry.gone.supersedes else None
             remedy = f" Correct or retract {by}." if by else ""

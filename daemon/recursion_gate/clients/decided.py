@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..core.entry import Entry, check_undo
 from ..core.errors import Parked, Refusal
-from ..core.model import Candidate, act_key, id_hash
+from ..core.model import Candidate, act_key, id_hash, looks_like_act_id
 from ..core.paths import Place, Root
 from ..core.receipt import Receipt
 from ..store import entries, jsonl
@@ -18,7 +18,7 @@ from ..store.standing import Standing
 from .decide import NoSuchCandidate, OnLeftOut
 from .requests import asked
 
-__all__ = ["Decided", "find", "last", "means", "names"]
+__all__ = ["Decided", "find", "find_entry", "last", "means", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Decided:
     def act(self) -> str | None:
         """Its own ACT id, where it has been approved as an entry of its own."""
         named = self.receipt.evidence_id if self.receipt else None
-        return named if named and act_key(named) == id_hash(self.candidate_id) else None
+        return named if named and act_key(named) == act_key(self.candidate_id) else None
 
     @property
     def name(self) -> str:
@@ -92,6 +92,20 @@ def find(root: Root, users: Sequence[str], given: str, left_out: OnLeftOut | Non
         raise NoSuchCandidate(given, f"is neither decided nor waiting. {lists}")
     several = ", ".join(f"{each.name} ({each.place.user})" for each in (exact or found)[:5])
     raise NoSuchCandidate(given, f"could be {len(exact or found)} entries: {several}. Give more of it, or --user.")
+
+
+def find_entry(root: Root, users: Sequence[str], given: str, left_out: OnLeftOut | None = None) -> Decided:
+    """As `find`; and, where that finds nothing, an entry with the ACT id `given`, in full, from before the first
+    receipt. Raises what `find` does."""
+    try:
+        return find(root, users, given, left_out)
+    except NoSuchCandidate:
+        for user in users:
+            with suppress(Parked, OSError):
+                entry = entries.find(root.place(user), given) if looks_like_act_id(given) else None
+                if entry is not None:
+                    return Decided(root.place(user), given, entry.receipt, None)
+        raise
 
 
 def _matches(place: Place, given: str) -> Iterator[tuple[Decided, bool]]:

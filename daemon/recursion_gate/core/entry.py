@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import Refusal
-from .model import act_key, id_hash, looks_like_act_id
+from .model import act_key, looks_like_act_id
 from .receipt import Receipt
+from .words import CATEGORY_OF, FILE_OF, SKILLS
 
-__all__ = ["Entry", "check_undo", "entry_of"]
+__all__ = ["Entry", "check_undo", "entry_of", "seed_receipt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,25 @@ class Entry:
     gone: Receipt | None
     #: The approvals that link to it, as far as they were asked for.
     linked: list[Receipt]
+    #: Why its lines cannot be told, where no receipt knows them.
+    unclear: str = ""
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether it stood in the Record before the first receipt: its `receipt` is made up, with the lines that name
+        it."""
+        return self.receipt.seq == 0
+
+    @property
+    def key(self) -> str:
+        """The `act_key` of its names."""
+        return act_key(self.receipt.candidate_id)
 
     @property
     def problem(self) -> str | None:
         """Why it cannot be superseded, retracted or linked to, in words; None where it stands."""
+        if self.unclear:
+            return self.unclear
         if self.receipt.retracts:
             return "it is a retraction, which only undo takes back"
         if self.gone is None:
@@ -38,7 +54,7 @@ def entry_of(named: str, own: Receipt | None, concerning: Iterable[Receipt]) -> 
     candidate, `own`, approves nothing. `concerning`: the receipts of others that name it, oldest first."""
     if own is None or own.action != "approved" or (looks_like_act_id(named) and own.evidence_id != named):
         return None
-    key = id_hash(own.candidate_id)
+    key = act_key(own.candidate_id)
     later: dict[str, Receipt] = {}
     for receipt in concerning:
         if receipt.action == "approved":
@@ -47,6 +63,18 @@ def entry_of(named: str, own: Receipt | None, concerning: Iterable[Receipt]) -> 
             later.pop(receipt.candidate_id, None)
     gone = next((r for r in later.values() if r.target and act_key(r.target) == key), None)
     return Entry(own, gone, [r for r in later.values() if r is not gone])
+
+
+def seed_receipt(act: str, lines: Mapping[str, str], text: str = "") -> Receipt:
+    """In the place of the receipt that an entry from before the first one lacks; `seq` is 0."""
+    section = next((section for section in CATEGORY_OF if FILE_OF[section] in lines), None)
+    evidence = lines.get("self-evidence.md", "").rpartition(" — ")[2].strip()
+    skill = next((skill for skill in SKILLS if FILE_OF[skill] in lines or skill == evidence), "THINK")
+    fields = {name: field.get_default() for name, field in Receipt.model_fields.items()}
+    fields |= {"seq": 0, "candidate_id": act, "action": "approved", "evidence_id": act, "via": "folder"}
+    fields |= {"lines": {file: [line] for file, line in lines.items()}, "raw_text": text, "salt": ""}
+    fields |= {"skill_tag": skill, "suggested_ix_section": section, "prev_hash": "", "hash": ""}
+    return Receipt.model_construct(None, **fields)
 
 
 def check_undo(

@@ -279,6 +279,13 @@ def act_id(candidate: Candidate) -> str:
     return f"ACT-{candidate.created_at[:10]}-{id_hash(candidate.id)}"
 
 
+_OWN_HASH = re.compile(r"[0-9a-z]{16}")
+
+
 def act_key(named: str) -> str:
-    """The `id_hash` that an ACT id, or the id of a candidate, stands for: the same for both of one entry."""
-    return named.rpartition("-")[2] if looks_like_act_id(named) else id_hash(named)
+    """The `id_hash` that an ACT id, or the id of a candidate, stands for: the same for both of one entry. An ACT id
+    that is not of `act_id` (another program's) stands for itself."""
+    if not looks_like_act_id(named):
+        return id_hash(named)
+    last = named.rpartition("-")[2]
+    return last if _OWN_HASH.fullmatch(last) else named

@@ -202,6 +202,8 @@ class _Taken:
                 f"{field}: no entry {target} was approved here",
                 "Give the ACT id of an entry of the Record. To change one that still waits, edit its card in pending/.",
             )
+        if entry.unclear:
+            raise Refusal(f"{field}: {entry.unclear}", "Edit the Record by hand instead, and delete this file.")
         if entry.problem is not None:
             raise Refusal(f"{field}: {target} no longer stands: {entry.problem}", _instead(field, entry))
 

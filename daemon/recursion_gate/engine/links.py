@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..core.entry import Entry
-from ..core.model import Candidate, act_id, act_key, id_hash
+from ..core.model import Candidate, act_id, act_key
 from ..core.receipt import Receipt
 from ..formats import cards, record_edit
 from .actions import Approve, Decision, Reject, ReturnWithNote, Wait
@@ -62,7 +62,7 @@ class Order:
         """This decision is carried out now."""
         self._placed[action.decision.staged.id] = action
         if isinstance(action, Approve) and action.old is not None:
-            self._gone[id_hash(action.old.receipt.candidate_id)] = action.decision.staged.id
+            self._gone[action.old.key] = action.decision.staged.id
 
     def __iter__(self) -> Iterator[Approve | Reject | ReturnWithNote | Wait]:
         while self._ready:
@@ -101,6 +101,8 @@ class Order:
         entry = self._known.entry(target)
         if entry is None:
             return None, f"there is no entry {target} in the Record"
+        if entry.unclear:
+            return None, entry.unclear
         by = self._gone.get(act_key(target))
         problem = entry.problem or (f"{by}, which was approved before, is about the same entry" if by else None)
         return (None, f"{target} no longer stands: {problem}") if problem else (entry, "")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ..core.errors import Refusal
 from ..core.model import Candidate
-from ..core.paths import RECORD_FILES, Place, is_aside, is_ignored
+from ..core.paths import Place, is_aside, is_ignored
 from ..core.settings import Settings
 from ..disk import untrusted
-from ..formats import cards, record_change, record_edit
+from ..formats import cards, record_edit
 from ..formats.card_hints import hints_in
 from ..store.gate import Gate
 from ..store.ledger import Ledger
+from .entries import Entries
 
 __all__ = ["PendingCards"]
 
@@ -40,9 +41,8 @@ class PendingCards:
         self._checked = 0  # how many of very many cards have been looked at again
         # The evidence that each link means in the end, true of a gate and receipts that are still so: see `effect`.
         self._evidence_of: tuple[object, dict[str, str]] = None, {}
-        # The Record files that previews are made of, each with its mark.
-        self._texts: dict[str, tuple[object, bytes]] = {}
-        self._record_marks: tuple[object, ...] = ()
+        #: The entries that corrections and retractions are about.
+        self.entries = Entries(place, ledger)
         #: The links on the cards that were read, by candidate: a person may have changed them.
         self.links: dict[str, str] = {}
         self._linked: set[str] = set()
@@ -210,7 +210,7 @@ class PendingCards:
         there = (self.gate.changes, self.ledger.size)
         if self._evidence_of[0] != there:
             self._evidence_of = there, {}
-        return record_edit.effect(candidate, self.gate.get, self._decided_as, self._evidence_of[1], self._standing)
+        return record_edit.effect(candidate, self.gate.get, self._decided_as, self._evidence_of[1], self.entries.lines)
 
     def previews(self, candidate: Candidate) -> list[list[record_edit.Change]]:
         """What the daemon may have put below the marker of the card of `candidate`: as `effect` is now, and as it was
@@ -218,44 +218,7 @@ class PendingCards:
         now = self.effect(candidate)
         if not (candidate.supersedes or candidate.retracts):
             return [now]
-        return [now, record_edit.effect(candidate, self.gate.get, self._decided_as, {}, self._as_merged)]
-
-    def _as_merged(self, named: str) -> record_edit.OldLines:
-        entry = self.ledger.entry(named)
-        last = None if entry else self.ledger.last_about(named)
-        lines = entry.receipt.lines if entry else last.removed if last else {}
-        return {file: (each[-1], each[-1]) for file, each in lines.items()}
-
-    def _standing(self, named: str) -> record_edit.OldLines:
-        entry = self.ledger.entry(named)
-        if entry is None or entry.problem is not None:
-            return {}
-        receipt = entry.receipt
-        return record_change.old_lines(receipt, lambda: self.ledger.linked(receipt), self._text)
-
-    def _text(self, file: str) -> bytes:
-        """A Record file for a preview: while somebody is saving it, that may be a half of it, and the preview is made
-        anew when it is whole. What is merged is read by `RecordFiles`."""
-        path = self.place.home / file
-        mark = untrusted.mark_at(path)
-        if mark is None:
-            return b""
-        if self._texts.get(file, (None,))[0] != mark:
-            try:
-                self._texts[file] = mark, untrusted.look(path, 1 << 30).data
-            except (Refusal, FileNotFoundError):
-                return b""
-        return self._texts[file][1]
-
-    def has_record_changed(self) -> bool:
-        """Whether a Record file is another now than when this was asked last. Raises OSError."""
-        before, home = self._record_marks, self.place.home
-        self._record_marks = tuple(untrusted.mark_at(home / file) for file in RECORD_FILES)
-        return self._record_marks != before
-
-    def release_texts(self) -> None:
-        """Hold no Record file in memory any longer."""
-        self._texts.clear()
+        return [now, record_edit.effect(candidate, self.gate.get, self._decided_as, {}, self.entries.lines_as_merged)]
 
     def _decided_as(self, candidate_id: str) -> str | None:
         receipt = self.ledger.find(candidate_id)

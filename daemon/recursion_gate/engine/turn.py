@@ -283,12 +283,12 @@ def _renew_linked(state: UserState, until: float) -> bool:
         state.linked_at = (there, *now)
     state.stale |= state.cards.take_linked()
     about_entries = state.corrections | state.cards.targets
-    if about_entries and state.cards.has_record_changed():
+    if about_entries and state.cards.entries.has_record_changed():
         state.stale |= about_entries
     while state.stale and time.monotonic() <= until:
         card = observe_cards.preview(state, state.stale.pop())
         action = decide.renew(card, state.cards.previews, state.settings) if card else None
         if action is not None:
             apply(state, [action])
-    state.cards.release_texts()
+    state.cards.entries.release()
     return bool(state.stale)

@@ -138,7 +138,7 @@ class UserState:
 
     def entry(self, named: str) -> Entry | None:
         """The entry with this ACT id, or of this candidate. Raises Parked, OSError."""
-        return self.ledger.entry(named)
+        return self.cards.entries.find(named)
 
     def last_about(self, named: str) -> Receipt | None:
         """The last receipt of the candidate with this id, or this ACT id. Raises Parked, OSError."""

@@ -54,7 +54,8 @@ __all__ = [
 MARKER = "<!-- recursion-gate: edit only above this line; below is what approving adds, unless edited since -->"
 
 #: How a card says that a line goes, or would.
-_HOW = r"(?:taken|struck) out(?:, as it was edited by hand(?: \[[0-9a-f]{8}\])?)?|no longer there"
+_SINCE = {"edited": ", as it was edited by hand", "seed": ", from before the first receipt"}
+_HOW = rf"(?:taken|struck) out(?:(?:{'|'.join(_SINCE.values())})(?: \[[0-9a-f]{{8}}\])?)?|no longer there"
 
 _END = re.compile(rb'\nself-skill-[a-z]+\.md, "[^"\n]+"(?:, (?:%b|added))?:\n\n    [^\n]+\n\Z' % _HOW.encode())
 
@@ -66,10 +67,10 @@ _GOES = re.compile(rf", (?:{_HOW}):\n\n    ")
 #: A line that goes, or would go, and what stands before it.
 LINE_THAT_GOES = re.compile(rf"(, (?:{_HOW}):\s*\n[ \t]*).*")
 
-#: The same of a line that a person had edited in the Record when the card was made: with a digest, by which it is known
-#: as the daemon's whatever has become of it since.
+#: The same of a line that no receipt tells, since a person had edited it in the Record when the card was made, or it is
+#: from before the first one: with a digest, by which it is known as the daemon's whatever has become of it since.
 _BY_HAND = re.compile(
-    r"^(.*, (?:taken|struck) out, as it was edited by hand) \[([0-9a-f]{8})\]:\n\n    (.*)$", re.MULTILINE
+    rf"^(.*, (?:taken|struck) out)({'|'.join(_SINCE.values())}) \[([0-9a-f]{{8}})\]:\n\n    (.*)$", re.MULTILINE
 )
 
 _TARGET = re.compile(
@@ -169,25 +170,24 @@ def _parts(lines: Sequence[Change]) -> list[str]:
             continue
         how = ", added" if a.comes else ", taken out" if a.goes else ", no longer there"
         place = f'{a.file}, "{a.heading}"{", struck out" if struck else how if some_go else ""}'
-        if a.by_hand == "edited":
-            place += f", as it was edited by hand [{_digest_by_hand(place, a.line)}]"
+        if a.by_hand in _SINCE:
+            place += f"{_SINCE[a.by_hand]} [{_digest_of(place, a.line)}]"
         made.append(f"{place}:\n\n    {a.line}")
         struck = False
     return made
 
 
-def _digest_by_hand(place: str, line: str) -> str:
+def _digest_of(place: str, line: str) -> str:
     return hashlib.sha256(f"{place}\n{fold(line)}".encode()).hexdigest()[:8]
 
 
 def _made_by_us(below: str) -> set[str]:
-    """Of the text below a card's marker line what shows lines that were edited by hand, folded: the lines are the
-    daemon's where their digest is right."""
+    """Of the text below a card's marker line what shows lines that no receipt tells, folded: the lines are the daemon's
+    where their digest is right."""
     found = set()
     for shown in _BY_HAND.finditer(below):
-        place = shown[1].removesuffix(", as it was edited by hand")
-        if _digest_by_hand(place, shown[3]) == shown[2]:
-            found |= {fold(f"{shown[1]} [{shown[2]}]:"), fold(shown[3])}
+        if _digest_of(shown[1], shown[4]) == shown[3]:
+            found |= {fold(f"{shown[1]}{shown[2]} [{shown[3]}]:"), fold(shown[4])}
     return found
 
 

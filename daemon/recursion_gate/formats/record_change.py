@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from ..core.model import act_key, id_hash
+from ..core.model import act_key
 from ..core.receipt import Lines, Old, Receipt, Spot
 from ..core.words import HEADINGS
 from .outline import SECTION_LEVEL, outline
@@ -21,6 +21,7 @@ __all__ = [
     "Digest",
     "Step",
     "apply",
+    "named_lines",
     "old_lines",
     "preview",
     "spot_of",
@@ -191,6 +192,11 @@ def standing(text: bytes, file: str, line: str, act: str, others: Collection[str
     id; None where it was taken out. `others`: the lines of other entries that name the same id."""
     if next(whole_lines(text, line), None) is not None:
         return line
+    return next((said for _, said in named_lines(text, file, act) if said not in others), None)
+
+
+def named_lines(text: bytes, file: str, act: str) -> Iterator[tuple[int, str]]:
+    """The list items of a Record file that name this ACT id as entries do, and where each begins."""
     name = re.escape(act.encode())
     if file == _EVIDENCE:
         pattern = rb"^[ \t]*[-*+][ \t]+%b(?![\w\x80-\xff-])[^\r\n]*" % name
@@ -198,9 +204,8 @@ def standing(text: bytes, file: str, line: str, act: str, others: Collection[str
         pattern = rb"^[ \t]*(?:[-*+]|\xe2\x80\xa2)[^\r\n]*(?<![\w-])%b[ \t.)\]]*(?=\r?$)" % name
     for found in re.finditer(pattern, text, re.MULTILINE):
         said = found[0].decode(errors="replace")
-        if said not in others and next(whole_lines(text, said), None) is not None:
-            return said
-    return None
+        if next(whole_lines(text, said), None) is not None:
+            yield found.start(), said
 
 
 def standing_lines(
@@ -211,7 +216,7 @@ def standing_lines(
     Raises what those raise."""
     found = {}
     act, others = receipt.evidence_id or "", None
-    is_own = act_key(act) == id_hash(receipt.candidate_id)
+    is_own = act_key(act) == act_key(receipt.candidate_id)
     for file, lines in receipt.lines.items():
         line: str | None = lines[-1]
         if not count(text(file), lines[-1]):
@@ -226,8 +231,11 @@ def standing_lines(
 def old_lines(
     receipt: Receipt, linked: Callable[[], Sequence[Receipt]], text: Callable[[str], bytes]
 ) -> dict[str, tuple[str, str | None]]:
-    """The lines of an entry as they were merged, and as they stand in the Record. As `standing_lines`."""
+    """The lines of an entry as they were merged, and as they stand in the Record; of one from before the first receipt
+    only as they stand. As `standing_lines`."""
     found = standing_lines(receipt, linked, text)
+    if receipt.seq == 0:
+        return {file: ("", line) for file, line in found.items()}
     return {file: (lines[-1], found.get(file)) for file, lines in receipt.lines.items()}
 
 

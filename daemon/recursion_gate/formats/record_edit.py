@@ -54,9 +54,9 @@ class Change(NamedTuple):
     line: str
     #: Whether it is taken out.
     goes: bool = False
-    #: Of an old entry's line, what a person has done with it since it was merged: "edited", or "removed". One that was
-    #: removed neither goes nor comes.
-    by_hand: Literal["", "edited", "removed"] = ""
+    #: Of an old entry's line, what a person has done with it since it was merged: "edited", or "removed"; or "seed": it
+    #: stood there before the first receipt. One that was removed neither goes nor comes.
+    by_hand: Literal["", "edited", "removed", "seed"] = ""
 
     @property
     def comes(self) -> bool:
@@ -64,7 +64,8 @@ class Change(NamedTuple):
         return not self.goes and self.by_hand != "removed"
 
 
-#: The lines of an old entry, by file: as each was merged, and as it stands now; None where it stands no longer.
+#: The lines of an old entry, by file: as each was merged, "" where no receipt tells, and as it stands now; None where
+#: it stands no longer.
 OldLines = Mapping[str, tuple[str, str | None]]
 
 
@@ -102,7 +103,7 @@ def changes(candidate: Candidate, evidence_id: str, old: OldLines, *, linked: bo
         if line is None:
             goes.append(Change(file, heading, merged, by_hand="removed"))
             continue
-        how: Literal["", "edited"] = "" if line == merged else "edited"
+        how: Literal["", "edited", "seed"] = "" if line == merged else "edited" if merged else "seed"
         goes.append(Change(file, heading, line, goes=True, by_hand=how))
         if file == "self-evidence.md":
             comes.append(Change(file, heading, strike(line, gone_as(candidate, evidence_id)), by_hand=how))

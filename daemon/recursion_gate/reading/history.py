@@ -24,11 +24,17 @@ _CONTEXT = ("rationale", "excerpt", "url", "confidence", "tags", "meta")
 class Unknown(GateError):
     """Neither a receipt nor a candidate at the gate has this id."""
 
-    def __init__(self, given: str, user: str, *, seed: bool = False) -> None:
+    def __init__(self, given: str, user: str, *, seed: bool = False, gone: Receipt | None = None) -> None:
         super().__init__(given, user)
-        self.given, self.user, self.seed = given, user, seed
+        self.given, self.user, self.seed, self.gone = given, user, seed, gone
 
     def __str__(self) -> str:
+        if self.gone is not None:
+            how = f"superseded by {self.gone.evidence_id}" if self.gone.supersedes else "retracted"
+            return (
+                f"'{self.given}' was in the Record of {self.user} before the first receipt, and was {how} on "
+                f"{self.gone.at[:10]} (receipt {self.gone.seq})."
+            )
         if self.seed:
             return f"'{self.given}' stands in the Record of {self.user}, and no receipt tells how it came there."
         return f"'{self.given}' is no entry and no candidate of {self.user}. 'recursion-gate receipts' lists decisions."
@@ -181,7 +187,7 @@ def history(snapshot: Snapshot, given: str) -> HistoryAnswer:
     if story.own:
         waiting = next((c for c in snapshot.gate if c.id == story.own[-1].candidate_id), None)
     elif waiting is None:
-        return _brought(snapshot, given)
+        return _brought(snapshot, given, story)
     decisions = [_decided(receipt) for receipt in story.own]
     last = story.own[-1] if story.own else None
     stands = last if last is not None and last.action != "undone" else None
@@ -212,13 +218,14 @@ def history(snapshot: Snapshot, given: str) -> HistoryAnswer:
     )
 
 
-def _brought(snapshot: Snapshot, given: str) -> HistoryAnswer:
+def _brought(snapshot: Snapshot, given: str, story: _Story) -> HistoryAnswer:
     """The story of an entry that came with the Record from elsewhere. Raises Unknown; Parked, OSError."""
     before = [each for each in seed_receipts.read(snapshot.place) if given in (each.evidence_id, each.candidate_id)]
     acts = {each.evidence_id for each in before if each.evidence_id} or {given}
     named = [(e.id, e.line) for e in (*snapshot.record.evidence, *snapshot.record.struck) if e.id in acts]
     if not before or not named:
-        raise Unknown(given, snapshot.user, seed=bool(named))
+        raise Unknown(given, snapshot.user, seed=bool(named), gone=next(iter(story.chain()), None))
+    gone = (story if given == named[-1][0] else _Story(snapshot, named[-1][0])).chain()
     places = [("self-evidence.md", line) for _, line in named]
     entries = [*snapshot.record.dimensions().values(), *snapshot.record.skills.values()]
     places += [(each.file, each.line) for those in entries for each in those if acts & {*each.evidence_ids}]
@@ -226,13 +233,13 @@ def _brought(snapshot: Snapshot, given: str) -> HistoryAnswer:
         user=snapshot.user,
         candidate_id=before[-1].candidate_id,
         evidence_id=named[-1][0],
-        state="approved",
+        state=("superseded" if gone[0].supersedes else "retracted") if gone else "approved",
         proposed=None,
         decided=None,
         decisions=[],
         supersedes=None,
         retracts=None,
-        gone=[],
+        gone=[_related(each) for each in gone],
         before=[Before(candidate_id=each.candidate_id, merged_at=each.merged_at) for each in before],
         lines=[
             Line(file=file, line=snapshot.texts[file].splitlines()[number - 1], number=number, stands=True)

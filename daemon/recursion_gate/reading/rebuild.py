@@ -11,7 +11,7 @@ from ..core.errors import GateError, Parked
 from ..core.model import act_key, id_hash
 from ..core.receipt import Lines, Receipt, line_digest
 from ..core.words import HEADINGS
-from ..formats.record_change import Digest, Step, apply, steps
+from ..formats.record_change import Digest, Step, apply, standing, steps
 from ..formats.record_edit import count, insert
 from ..store import baseline, jsonl
 from .snapshot import Snapshot
@@ -101,13 +101,21 @@ class _Rebuilt:
         if receipt.removed and not receipt.is_erased:
             changed["removed"] = self._standing(receipt.removed, key)
         if receipt.old is not None:
-            changed["old"] = {**receipt.old, "removed": self._standing(receipt.old["removed"], about)}
+            old = self._standing(receipt.old["removed"], about)
+            changed["old"] = {**receipt.old, "removed": self._from_before(old, receipt.target, about)}
         return receipt.model_copy(update=changed) if changed else receipt
 
     def _standing(self, removed: Lines, key: str) -> Lines:
         here = self._lines.get(key, {})
         lines = {file: [*these[:-1], here.get(file, these[-1])] for file, these in removed.items() if these}
         return lines | {file: [line] for file, line in here.items() if file not in lines}
+
+    def _from_before(self, removed: Lines, act: str | None, about: str) -> Lines:
+        """Of an entry from before the first receipt, no receipt has told the lines as they stand here."""
+        if about in self._lines or act is None:
+            return removed
+        texts = {file: self._texts.get(file, b"") for file in removed}
+        return {f: [standing(texts[f], f, lines[-1], act, ()) or lines[-1]] for f, lines in removed.items()}
 
     def _do(self, step: Step, digest: Digest) -> None:
         file, coming = step.file, self._coming.setdefault(step.file, [])

@@ -30,7 +30,7 @@ _BY_HASH = "SELECT id FROM receipt WHERE user = ? AND hash = ?"
 
 
 #: Counted up when the tables change: an index of another form is made again.
-_FORM = 1
+_FORM = 2
 
 
 class Decided:

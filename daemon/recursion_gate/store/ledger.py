@@ -161,13 +161,21 @@ class Ledger:
         own = self.last_about(named)
         return entry_of(named, own, self._concerning(own, links=False)) if own else None
 
+    def seed_entry(self, own: Receipt) -> Entry | None:
+        """The same of an entry from before the first receipt, `own` being made up for it. Raises OSError, Parked."""
+        if self.size == 0:
+            return entry_of(own.candidate_id, own, ())
+        return entry_of(own.candidate_id, own, self._concerning(own, links=False))
+
     def linked(self, receipt: Receipt) -> list[Receipt]:
         """The approvals that link to the entry of `receipt`. Raises OSError, Parked."""
+        if self.size == 0:
+            return []
         entry = entry_of(receipt.candidate_id, receipt, self._concerning(receipt, links=True))
         return entry.linked if entry else []
 
     def _concerning(self, own: Receipt, *, links: bool) -> Iterator[Receipt]:
-        key = id_hash(own.candidate_id)
+        key = act_key(own.candidate_id)
         return map(self._at, self._decided.concerning(self.place, key, self.size, self.head, links=links))
 
     def last_about(self, named: str) -> Receipt | None:

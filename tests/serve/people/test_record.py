@@ -8,17 +8,30 @@ from typing import Any
 
 import httpx
 import pytest
+from recursion_gate.store.seed_receipts import SeedReceipt, as_lines
 
 from ...support.daemon import Daemon
 from ...support.page import Form, Page, forms
 from ...support.roots import installed
 from ...support.world import World, wait_for
 
+#: An entry that came with the Record.
+BROUGHT = "ACT--p436yg2"
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page at a root with a daemon at work."""
     root = installed(tmp_path_factory.mktemp("root") / "r", "alex")
+    place = root.place("alex")
+    brought = SeedReceipt(candidate_id="cand-1-p436yg2", evidence_id=BROUGHT, merged_at="2026-02-27T02:00:39Z")
+    place.seed_receipts.write_bytes(as_lines([brought]))
+    for file, line in (
+        ("self-evidence.md", f"- {BROUGHT} — We drew a dragon. — 2026-02-27 — WORK\n"),
+        ("self-skill-work.md", f"- • We drew a dragon. — {BROUGHT}\n"),
+    ):
+        path = place.home / file
+        path.write_text(f"{path.read_text().rstrip()}\n{line}")
     with Daemon(root), Page(root, "--only", "people") as opened:
         yield opened
 
@@ -76,6 +89,23 @@ def test_an_entry_is_corrected_by_a_card_that_shows_what_goes(person: httpx.Clie
     seq = next(each["seq"] for each in world.receipts() if each["candidate_id"] == "owl-1")
     assert "Owls hunt by day." in record(person, f"?at={seq}")
     assert "Owls hunt at night." not in record(person, f"?at={seq}")
+
+
+def test_an_entry_that_came_with_the_record_is_corrected_too(person: httpx.Client, world: World) -> None:
+    shown = person.get(f"/entry/alex/{BROUGHT}").text
+    assert "/forget" not in shown
+    sent = form_to(person, f"/entry/alex/{BROUGHT}", "/change").send(
+        person, text="We drew a griffin.", skill="WORK", section="none", do="correct"
+    )
+    assert sent.status_code == 303
+    card = sent.headers["location"]
+    text = person.get(card).text
+    assert "goes: " in text
+    assert "We drew a dragon." in text
+    approve(person, world, card.partition("?")[0].rpartition("/")[2])
+    wait_for(lambda: "We drew a griffin." in record(person), 20)
+    assert "superseded" in person.get(f"/entry/alex/{BROUGHT}").text
+    assert "We drew a dragon. (superseded by " in record(person)
 
 
 def test_an_entry_is_retracted_and_that_is_taken_back(person: httpx.Client, world: World) -> None:

@@ -105,7 +105,7 @@ def entry(call: Call, error: str = "", status: int = 200) -> Response:
         raise Failed(404, words if getattr(err, "seed", False) else "No entry and no candidate has this id.") from err
     stands = told.state == "approved" and told.evidence_id is not None and told.retracts is None
     last = told.decisions[-1] if told.decisions else None
-    found = _found(call, user, told.candidate_id)
+    found = _found(call, user, given if told.before else told.candidate_id, seeds=True)
     return call.html(
         "entry.html", status, user=user, told=told,
         context=context_told(told.proposed.context) if told.proposed else [],
@@ -119,7 +119,7 @@ def entry(call: Call, error: str = "", status: int = 200) -> Response:
 def propose_change(call: Call) -> Response:
     """POST /entry/USER/ID/change: a correction or a retraction, staged, and shown as the card that it is."""
     _, user, given = _named(call)
-    found, form = _found(call, user, given), call.form
+    found, form = _found(call, user, given, seeds=True), call.form
     if found is None or found.receipt is None or found.act is None:
         raise Failed(409, "This is no entry that stands.")
     standing = found.entry()
@@ -177,10 +177,11 @@ def _named(call: Call) -> tuple[Snapshot, str, str]:
     return snapshot(call.page.door.root, user), user, printable(given)[:200]
 
 
-def _found(call: Call, user: str, given: str) -> decided.Decided | None:
-    """What the id means, in full. Raises Parked, OSError."""
+def _found(call: Call, user: str, given: str, *, seeds: bool = False) -> decided.Decided | None:
+    """What the id means, in full; with `seeds` also an entry that came with the Record. Raises Parked, OSError."""
+    find = decided.find_entry if seeds else decided.find
     try:
-        found = decided.find(call.page.door.root, [user], given)
+        found = find(call.page.door.root, [user], given)
     except NoSuchCandidate:
         return None
     return found if given in (found.candidate_id, found.act) else None
