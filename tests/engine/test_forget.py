@@ -248,6 +248,8 @@ def test_its_lines_as_a_person_has_edited_them_on_the_card_of_a_correction(world
     forget(world, "a")
     assert left(world, SECRET, new) == []
     assert (world.gate_ids(), faults(look(world))) == ([] if decided else ["b"], [])
+    if not decided:
+        assert cards.FORGOTTEN not in world.card("b").read_text(), "made anew"
 
 
 def test_one_that_links_to_it_and_waits(world: World) -> None:

@@ -186,7 +186,7 @@ def _made_by_us(below: str) -> set[str]:
     where their digest is right."""
     found = set()
     for shown in _BY_HAND.finditer(below):
-        if _digest_of(shown[1], shown[4]) == shown[3]:
+        if _digest_of(shown[1], shown[4]) == shown[3] or shown[4] == FORGOTTEN:
             found |= {fold(f"{shown[1]}{shown[2]} [{shown[3]}]:"), fold(shown[4])}
     return found
 
