@@ -39,7 +39,6 @@ ELSEWHERE = {
     "service/listening": ("scenarios/test_events.py", "lost events, no room for watches, folders that go away"),
     "service/systemd": ("service/test_watchdog.py", "with the service, whose heartbeat it carries"),
     "sources/*": ("regression/test_samples.py", "each form's samples give the drops beside them"),
-    "store/entries": ("cli/test_cli.py", "what `show` says of a correction"),
     "store/filed": ("audit/test_card_check.py", "with those who look for filed cards"),
     "store/forgotten": ("scenarios/test_taken_back.py", "what readers say wherever the daemon stops"),
     "store/gate_reader": ("store/test_gate.py", "read as it is written"),

@@ -97,6 +97,7 @@ def refuse_forgotten(state: UserState, action: Refuse) -> None:
         number -= 1
     kept = _nth(name, number)
     atomic.replace(place.problems / (kept + _WHY), why)
+    atomic.sync_folder(place.problems)  # so that at no instant a file lies there without its reason
     atomic.replace(place.problems / kept, left)
     atomic.sync_folder(place.problems)
     discard(state, path, mark, refusal.problem)

@@ -50,6 +50,6 @@ def seed_text(act: str, lines: dict[str, str]) -> str:
     for line in [*(line for file, line in lines.items() if file != _EVIDENCE), *lines.values()]:
         words = re.sub(r"^\s*(?:[-*+]\s+)?(?:•\s*)?", "", line).strip()
         name = re.escape(act)
-        words = re.sub(rf"^{name}\s*(?:[—–-]+\s*)?|\s*(?:[—–-]+\s*)?[(\[]?{name}[ \t.)\]]*$", "", words)
+        words = re.sub(rf"^{name}\s*(?:[—–:-]+\s*)?|\s*(?:[—–-]+\s*)?[(\[]?{name}[ \t.)\]]*$", "", words)
         return re.sub(r"(?: — \d{4}-\d\d-\d\d)?(?: — [A-Z]+)?$", "", words).strip() or act
     return act
