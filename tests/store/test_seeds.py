@@ -23,8 +23,7 @@ from recursion_gate.reading.snapshot import snapshot
 from recursion_gate.store import entries
 from recursion_gate.store.seeds import ids, text_of
 
-from ..engine.test_forget import StopsBefore
-from ..support.audited import Stop
+from ..support.dying import Dying, Killed
 from ..support.world import World
 
 ACT, OTHER = "ACT--p436yg2", "ACT-2025-01-01-0001"
@@ -249,10 +248,10 @@ def test_killed_at_any_call_it_is_the_same(world: World, tmp_path: Path) -> None
         number, killed = number + chance.randint(1, 3), False
         shutil.rmtree(tmp_path / "again", ignore_errors=True)
         again = World(Root(shutil.copytree(world.root.path, tmp_path / "again")))
-        atomic.calls = StopsBefore(number)
+        atomic.calls = Dying(number)
         try:
             again.reconcile()
-        except Stop:
+        except Killed:
             killed = True
         finally:
             atomic.calls = atomic.Calls()
