@@ -186,14 +186,16 @@ _ALLOWED = {
     # Outside of the merge: the clients' own folder, a drop's time, another program's file opened read-only by SQLite,
     # the socket, and the source tree that workers change.
     "clients/keys": {".mkdir", "os.unlink"},
+    "clients/sessions": {".mkdir", "os.unlink"},
     "disk/deliver": {"os.utime"},
     "sources/anki": {".open to write"},
     "serve/listen": {".unlink"},
     "serve/people/status": {".unlink"},
     "cli/plan": {".write_text"},  # the picture that somebody asks for
     "plans/branches": {"os.open to write"},
-    "plans/git": {".mkdir"},
+    "plans/git": {".mkdir", "os.rename", "shutil.rmtree"},
     "plans/processes": {"os.write"},
+    "plans/trees": {".mkdir", "shutil.rmtree"},
     "plans/scope_check": {".mkdir", "os.chmod"},
 }
 
