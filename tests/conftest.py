@@ -77,7 +77,9 @@ _LONG = (
     "audit/test_forgetting.py::test_each_byte_taken_out",
     "serve/people/test_keys.py::test_a_hundred_cards",
     "reading/test_rebuild.py::test_the_record_of_every_receipt",
+    "reading/test_snapshot.py::test_readers_in_a_loop_while_decisions_are_taken_back",
     "feed/test_loop.py::test_a_server_that_hangs",
+    "feed/test_loop.py::test_redis_feeds_and_daemon_that_are_killed",
     "feed/test_docs.py::test_the_line_in_go",
     "sources/test_analyst.py::test_two_thousand_messages",
     "engine/test_forget.py::test_killed_at_any_call",
@@ -90,8 +92,10 @@ _SOME = (
 )
 
 
-#: Files whose tests share what takes long to set up: each runs on one worker, and those of a machine one after another.
-_TOGETHER = ("scenarios/test_systemd", "mcp_door/test_inspector.py")
+#: Files whose tests share what takes long to set up (a door, a browser, accounts): each runs on one worker.
+_SHARING = ("serve/", "mcp_door/", "feed/", *(f"scenarios/test_{n}.py" for n in ("lanes", "agents_lane", "page_lanes")))
+#: And all of these on one: each boots a machine.
+_MACHINES = "scenarios/test_systemd"
 
 
 class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]
@@ -99,7 +103,10 @@ class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]
     mark, but not with pytest 9.2.)"""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((t for t in _TOGETHER if nodeid.removeprefix("tests/").startswith(t)), nodeid)
+        name = nodeid.removeprefix("tests/")
+        if name.startswith(_MACHINES):
+            return _MACHINES
+        return name.partition("::")[0] if name.startswith(_SHARING) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

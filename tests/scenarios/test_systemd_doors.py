@@ -26,7 +26,7 @@ method, url, token, body = sys.argv[1:]
 headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
 try:
     request = urllib.request.Request(url, body.encode() if body else None, headers, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=90) as answer:
         print(json.dumps([answer.status, json.load(answer)]))
 except urllib.error.HTTPError as err:
     print(json.dumps([err.code, json.load(err)]))

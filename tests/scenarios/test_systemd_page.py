@@ -22,9 +22,9 @@ _DECIDE = """
 import http.cookiejar, re, sys, urllib.parse, urllib.request
 base, name, passphrase, candidate = sys.argv[1:]
 browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-send = lambda path, **form: browser.open(base + path, urllib.parse.urlencode(form).encode(), timeout=20)
+send = lambda path, **form: browser.open(base + path, urllib.parse.urlencode(form).encode(), timeout=90)
 send("/sign-in", name=name, passphrase=passphrase)
-page = browser.open(f"{base}/card/demo/{candidate}", timeout=20).read().decode()
+page = browser.open(f"{base}/card/demo/{candidate}", timeout=90).read().decode()
 field = lambda name: re.search(rf'name="{name}" value="([^"]+)"', page)[1]
 print(send(f"/card/demo/{candidate}/decide", csrf=field("csrf"), shown=field("shown"), action="approved").status)
 """

@@ -76,7 +76,7 @@ def test_a_socket_that_systemd_passes_is_taken(root: Root) -> None:
         try:
             assert process.stderr is not None
             assert f"address=http://127.0.0.1:{port} " in process.stderr.readline()
-            assert httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=PATIENCE).status_code == 200
         finally:
             process.terminate()
             process.communicate(timeout=PATIENCE)

@@ -48,7 +48,7 @@ class Desk:
         form, file = find(SourceFile(path))
         return analyst.Analysis(file, form, importer(form), self.world.user, Options(), **more)  # type: ignore[arg-type]
 
-    def run(self, path: Path, mode: str | None, timeout: float = 30, **more: object) -> analyst.Found:
+    def run(self, path: Path, mode: str | None, timeout: float = 90, **more: object) -> analyst.Found:
         ask = analyst.asking([sys.executable, str(SCRIPT), mode, str(self.calls)], timeout) if mode else None
         analysis = self.analysis(path, **more)
         return analyst.analyse(analysis, self.world.root, Settings(), ReadOn(self._memory), ask)
@@ -143,7 +143,7 @@ def test_a_command_that_reads_nothing_answers_all_the_same(desk: Desk, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("mode", "timeout", "message"), [("failing", 30, "no money left"), ("slow", 1, "the analyst's command")]
+    ("mode", "timeout", "message"), [("failing", 90, "no money left"), ("slow", 1, "the analyst's command")]
 )
 def test_a_command_that_fails_stops_the_run_and_the_next_run_goes_on_there(
     desk: Desk, tmp_path: Path, mode: str, timeout: float, message: str

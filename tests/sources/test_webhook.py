@@ -138,7 +138,9 @@ def test_any_bytes_are_an_event_or_a_refusal(data: bytes, form: Any) -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+    max_leaves=10,
 )
 _PATHS = st.text("abc.[]0 ", min_size=1).filter(str.strip)
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from .door import Door
-from .world import wait_for
+from .world import PATIENCE, wait_for
 
 __all__ = ["Form", "Page", "chromium", "forms"]
 
@@ -104,7 +104,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=1000 * PATIENCE)
         try:
             yield browser
         finally:
