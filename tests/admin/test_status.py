@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from recursion_gate.core.paths import Root
 from recursion_gate.disk import atomic
 from recursion_gate.disk.lock import hold, holder, lock_holder
 
-from ..support.accounts import lanes_at, why_not
+from ..support.accounts import throwaway_lanes
 from ..support.daemon import Daemon, call
 from ..support.roots import make_root, mounted
 from ..support.world import World, wait_for
@@ -170,25 +169,22 @@ def test_a_daemon_first_started_on_a_full_disk_is_named_and_so_is_the_disk(small
         wait_for(lambda: json.loads(call(root, "status", "--json").stdout)["daemon"].get("pid") == pid)
 
 
-@pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 def test_an_account_that_may_not_look_is_told_so() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        with lanes_at(Path(folder)) as lanes:
-            root, place = lanes.root, lanes.place
-            assert lanes.agent.call(root, "stage", "One.", "--user", "alex").returncode == 0
-            assert lanes.daemon.call(root, "once").returncode == 0
-            seen = {
-                who: json.loads(account.call(root, "status", "--json").stdout)["waiting"][place.user]
-                for who, account in (("agent", lanes.agent), ("reader", lanes.reader), ("joe", lanes.joe))
-            }
-            assert set(seen["agent"].values()) == {None}
-            assert (seen["reader"]["pending"], seen["reader"]["dropped"]) == (1, None)
-            assert (seen["joe"]["pending"], seen["joe"]["dropped"]) == (1, 0)  # by the cards: no reader
-            told = lanes.agent.call(root, "status").stdout
-            assert "nothing waits" not in told
-            assert f"{place.user}: this account may not look at what is dropped" in told
-            assert lanes.agent.call(root, "doctor").returncode in (0, 1)
+    with throwaway_lanes() as lanes:
+        root, place = lanes.root, lanes.place
+        assert lanes.agent.call(root, "stage", "One.", "--user", "alex").returncode == 0
+        assert lanes.daemon.call(root, "once").returncode == 0
+        seen = {
+            who: json.loads(account.call(root, "status", "--json").stdout)["waiting"][place.user]
+            for who, account in (("agent", lanes.agent), ("reader", lanes.reader), ("joe", lanes.joe))
+        }
+        assert set(seen["agent"].values()) == {None}
+        assert (seen["reader"]["pending"], seen["reader"]["dropped"]) == (1, None)
+        assert (seen["joe"]["pending"], seen["joe"]["dropped"]) == (1, 0)  # by the cards: no reader
+        told = lanes.agent.call(root, "status").stdout
+        assert "nothing waits" not in told
+        assert f"{place.user}: this account may not look at what is dropped" in told
+        assert lanes.agent.call(root, "doctor").returncode in (0, 1)
 
 
 def test_a_daemon_that_is_paused_is_not_called_running(root: Root) -> None:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..support.accounts import Lanes, lanes_at, why_not, without
+from ..support.accounts import Lanes, throwaway_lanes
 from ..support.world import wait_for
 
 
 @pytest.fixture(scope="module")
 def lanes() -> Iterator[Lanes]:
-    without(why_not())
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        with lanes_at(Path(folder)) as made:
-            yield made
+    with throwaway_lanes() as made:
+        yield made
 
 
 AGENTS = (Path(__file__).parents[2] / "AGENTS.md").read_text("utf-8")
@@ -88,7 +83,7 @@ def test_an_agent_imports_and_analyses_without_reading_and_twice_is_nothing_twic
         for _ in range(2):
             done = lanes.agent.call(lanes.root, "import", str(table), "--user", user)
             assert done.returncode == 0, done.stderr
-            assert "this account may not read the inbox and the gate and the receipts" in done.stderr
+            assert "this account may not read the Record and the inbox and the gate and the receipts" in done.stderr
             done = lanes.agent.call(
                 lanes.root, "analyse", str(talk), "--user", user, "--who", "Kim", "--rules", "--from-start"
             )

@@ -28,7 +28,7 @@ from recursion_gate.permissions import acl
 from recursion_gate.permissions.check import deviations
 from recursion_gate.permissions.lanes import TABLE, apply, spots
 
-from ..support.accounts import Account, Lanes, lanes_at, setup, why_not, without
+from ..support.accounts import Account, Lanes, setup, throwaway_lanes, why_not, without
 from ..support.attempts import ATTEMPTS, DROPS, Attempt, Drop
 from ..support.daemon import Daemon
 from ..support.world import wait_for
@@ -42,11 +42,9 @@ def _can_be_tried() -> None:
 @pytest.fixture(scope="module")
 def lanes() -> Iterator[Lanes]:
     """Accounts and a root of theirs, where every account can get at it."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        with lanes_at(Path(folder)) as made:
-            hurry(made.root)
-            yield made
+    with throwaway_lanes() as made:
+        hurry(made.root)
+        yield made
 
 
 def hurry(root: Root) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from recursion_gate.clients import people
 from recursion_gate.formats import cards
 
-from ..support.accounts import Lanes, lanes_at, why_not, without
+from ..support.accounts import Lanes, throwaway_lanes
 from ..support.page import Page, forms
 from ..support.world import wait_for
 from .test_lanes import card_of, drop, hurry, receipt_of, staged
@@ -20,16 +17,13 @@ from .test_lanes import card_of, drop, hurry, receipt_of, staged
 
 @pytest.fixture(scope="module")
 def lanes() -> Iterator[Lanes]:
-    without(why_not())
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        with lanes_at(Path(folder)) as made:
-            hurry(made.root)
-            text = made.root.settings.read_text()
-            made.root.settings.write_text(f'page_account = "{made.maria.name}"\n{text}')
-            people.add(made.root, "anna", "passphrase of anna")
-            with made.running():
-                yield made
+    with throwaway_lanes() as made:
+        hurry(made.root)
+        text = made.root.settings.read_text()
+        made.root.settings.write_text(f'page_account = "{made.maria.name}"\n{text}')
+        people.add(made.root, "anna", "passphrase of anna")
+        with made.running():
+            yield made
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from recursion_gate.clients import tokens
 
-from ..support.accounts import Lanes, lanes_at, why_not, without
+from ..support.accounts import Lanes, throwaway_lanes
 from ..support.door import Door
 from ..support.mcp_client import over_http
 from ..support.world import wait_for
@@ -19,11 +16,8 @@ from ..support.world import wait_for
 
 @pytest.fixture(scope="module")
 def lanes() -> Iterator[Lanes]:
-    without(why_not())
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        with lanes_at(Path(folder)) as made:
-            yield made
+    with throwaway_lanes() as made:
+        yield made
 
 
 def test_agents_plan_and_work_people_move_tasks_and_others_stay_out(lanes: Lanes) -> None:

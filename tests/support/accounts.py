@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from recursion_gate.core.paths import Place, Root
 from .daemon import Daemon
 from .world import PATIENCE
 
-__all__ = ["Account", "Lanes", "as_nobody", "as_root", "lanes_at", "setup", "why_not", "without"]
+__all__ = ["Account", "Lanes", "as_nobody", "as_root", "setup", "throwaway_lanes", "why_not", "without"]
 
 as_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become another account"
@@ -250,8 +251,18 @@ class Lanes:
 
 
 @contextlib.contextmanager
-def lanes_at(folder: Path) -> Iterator[Lanes]:
-    """Accounts, groups, and in `folder` a root set up for them by `init` and `user add`; removed afterwards."""
+def throwaway_lanes() -> Iterator[Lanes]:
+    """Accounts, groups, and a root set up for them by `init` and `user add`, where each of them can get at it; removed
+    afterwards. Skips where accounts cannot be made."""
+    without(why_not())
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        with _lanes_at(Path(folder)) as made:
+            yield made
+
+
+@contextlib.contextmanager
+def _lanes_at(folder: Path) -> Iterator[Lanes]:
     program = program_at(folder / "program")
     tag = f"rg{secrets.token_hex(3)}"
     groups = {what: f"{tag}-{what}" for what in ("agents", "people", "readers", "bobs")}
