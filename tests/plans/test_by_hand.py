@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from recursion_gate.core.errors import Refusal
-from recursion_gate.plans import by_hand, claims
+from recursion_gate.plans import by_hand, claims, find
 from recursion_gate.plans.folder import PlanFolder
 from recursion_gate.plans.overview import standings
 
@@ -63,7 +63,7 @@ def test_a_task_that_has_moved_since_it_was_seen_is_left_alone(plans: Plans) -> 
     assert plans.standing("p") == {"claimed": ["a.1.ada.md"]}
     again = _seen(plans)
     (plans.root.plans / "p/claimed/a.1.ada.md").unlink()
-    with pytest.raises(claims.NoTask, match="has no file now"):
+    with pytest.raises(find.NoTask, match="has no file now"):
         by_hand.move(plans.root, "p", "a", "failed", again)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from recursion_gate.core.clock import now
-from recursion_gate.plans import claims
+from recursion_gate.plans import claims, find
 from recursion_gate.plans.records import UNSIGNED, read_note, read_record
 
 from ..support.plans import Plans, codebase, reading
@@ -47,7 +47,7 @@ def test_a_worker_takes_from_one_plan_or_one_lane_if_it_says_so(plans: Plans) ->
     assert plans.claim(lanes=["reading"], plan="q").id == "q/z@1"
     assert plans.claim(lanes=["reading"]).id == "p/r@1"
     assert plans.nothing(lanes=["staging"]).ready == 1
-    with pytest.raises(claims.NoTask, match="no plan 'qq'"):
+    with pytest.raises(find.NoTask, match="no plan 'qq'"):
         claims.next_task(plans.root, "ada", plan="qq")
     with pytest.raises(claims.BadWorker):
         claims.next_task(plans.root, "a b")
@@ -130,7 +130,7 @@ def test_renewing_prolongs_and_needs_the_right_generation_and_worker(
     assert plans.standing("p") == {"claimed": ["a.1.ada.md"]}
     assert claims.finish(claims.claim_of(plans.root, claim.id), "done")
     for name, worker, says in (("p/a@7", None, "is done"), ("a@1", None, "is done"), ("p/a", None, "which claim")):
-        with pytest.raises((claims.Ended, claims.NoTask), match=says):
+        with pytest.raises((claims.Ended, find.NoTask), match=says):
             claims.claim_of(plans.root, name, worker)
 
 
@@ -246,10 +246,10 @@ def test_what_is_ready_for_others_is_not_called_done(plans: Plans) -> None:
 
 def test_a_task_that_is_misspelt_is_found_by_its_nearest_name(plans: Plans) -> None:
     plans.add("add-voice", reading("schema"))
-    with pytest.raises(claims.NoTask, match=r"no task 'add-voice/shema'; did you mean 'schema'\?"):
-        claims.find_task(plans.root, "add-voice/shema")
-    with pytest.raises(claims.NoTask, match=r"there is no plan 'add-voise'; did you mean 'add-voice'\? The plans are"):
-        claims.find_task(plans.root, "add-voise/schema")
+    with pytest.raises(find.NoTask, match=r"no task 'add-voice/shema'; did you mean 'schema'\?"):
+        find.find_task(plans.root, "add-voice/shema")
+    with pytest.raises(find.NoTask, match=r"there is no plan 'add-voise'; did you mean 'add-voice'\? The plans are"):
+        find.find_task(plans.root, "add-voise/schema")
     plans.claim()
     with pytest.raises(claims.Ended, match="has had 1 claim, not 2"):
         claims.claim_of(plans.root, "add-voice/schema@2")

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from recursion_gate.plans import claims
+from recursion_gate.plans import claims, find
 from recursion_gate.plans.model import GateCheck, GateCondition
 from recursion_gate.plans.parse import dump
 
@@ -225,4 +225,4 @@ def test_a_look_is_the_same_after_a_restart(plans: Plans) -> None:
 def test_a_plan_survives_being_written_and_read(plans: Plans) -> None:
     folder = plans.add("p", codebase("a"), goal="x: y")
     assert b"x: y" in folder.plan.read_bytes()
-    assert dump(claims.find_task(plans.root, "p/a")[1]) == folder.plan.read_bytes()
+    assert dump(find.find_task(plans.root, "p/a")[1]) == folder.plan.read_bytes()

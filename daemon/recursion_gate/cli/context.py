@@ -90,7 +90,7 @@ def context(
 def _of_task(root: Root, role: str, user: str | None, name: str | None) -> tuple[str, str | None, tuple[str, str]]:
     """The role and the user that a task names, and its claim and card."""
     from ..plans.answers import task_answer
-    from ..plans.claims import find_task
+    from ..plans.find import find_task
 
     name = name or os.environ.get("RECURSION_GATE_TASK")
     if role != "worker" or name is None:

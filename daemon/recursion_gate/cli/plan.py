@@ -230,7 +230,7 @@ def _about(row: dict[str, Any]) -> str:
 
 def one_plan(root: Root, name: str | None) -> PlanFolder:
     """The plan of that name, or the only one. Raises NoTask, click.UsageError."""
-    from ..plans.claims import plans_named
+    from ..plans.find import plans_named
     from ..plans.folder import plan_folders
 
     if name is not None:

@@ -67,7 +67,7 @@ def check(
       recursion-gate scope check --range main..HEAD
       recursion-gate scope check --install --task add-voice/schema@1
     """
-    from ..plans.claims import find_task
+    from ..plans.find import find_task
     from ..plans.git import repository
     from ..plans.scope_check import install as put_hook
     from ..plans.scope_check import outside, task_here
@@ -138,7 +138,8 @@ def apply(ctx: click.Context, name: str, account: str | None, back: bool, repo: 
       recursion-gate scope apply add-voice/schema@1 --account ada
       recursion-gate scope apply add-voice/schema@1 --back
     """
-    from ..plans.claims import claim_of, find_task
+    from ..plans.claims import claim_of
+    from ..plans.find import find_task
     from ..plans.git import repository
     from ..plans.rights import apply_rights, take_back
 

@@ -237,7 +237,7 @@ def list_tasks(
       recursion-gate task list --plan add-voice --json
     """
     from ..plans.book import BadPlan, read_plan
-    from ..plans.claims import plans_named
+    from ..plans.find import plans_named
     from ..plans.overview import task_rows
 
     rows: list[dict[str, Any]] = []

@@ -140,7 +140,7 @@ def _found(command: tuple[str, ...]) -> tuple[str, ...]:
 
 def _has_codebase(root: Root, plan: str | None) -> bool:
     from ..plans.book import BadPlan, read_plan
-    from ..plans.claims import plans_named
+    from ..plans.find import plans_named
 
     for folder in plans_named(root, plan):
         with contextlib.suppress(BadPlan):

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..core.errors import Refusal
 from ..core.text import printable
-from ..plans import adding, answers, claims, finishing
+from ..plans import adding, answers, claims, find, finishing
 from ..plans.folder import State, plan_folders
 from ..plans.model import LANES, Command, GateCheck, GateCondition, Lane, Plan, Task
 from ..plans.overview import plan_row
@@ -99,7 +99,7 @@ class Planning:
         Do not poll it: a task gets ready by itself, and next_task finds it. If an answer of next_task was lost, the
         claim is here, with you as its worker: go on with it, or release it.
         """
-        answer = answers.plan_answer(claims.plans_named(self._desk.root, plan)[0])
+        answer = answers.plan_answer(find.plans_named(self._desk.root, plan)[0])
         rows = [row for row in answer["list"] if state in (None, row["state"])]
         return answer | {"list": rows[:limit], "left_out": len(answer["list"]) - len(rows[:limit])}
 

@@ -11,8 +11,9 @@ from ..disk.lock import is_surely_free
 from .adding import Added, check_size
 from .apply import task_card
 from .book import BadPlan, read_plan
-from .claims import Claim, Nothing, find_task
+from .claims import Claim, Nothing
 from .drops import check
+from .find import find_task
 from .folder import PlanFolder
 from .overview import done_in, plan_row, standings, task_row, task_rows, tried
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from ..core.errors import Refusal
 from ..core.paths import Root
 from ..disk import atomic
-from .claims import NoTask, plans_named
+from .find import NoTask, plans_named
 from .folder import PlanFolder, Standing, TaskName
 from .overview import standings
 

@@ -18,7 +18,7 @@ import errno
 import os
 import random
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -27,13 +27,14 @@ from ..core.clock import now
 from ..core.errors import GateError
 from ..core.model import instant
 from ..core.paths import Root
-from ..core.text import count, did_you_mean
+from ..core.text import count
 from ..disk import atomic
 from ..disk.deliver import deliver, prepare
 from ..disk.lock import born
 from .book import BadPlan, read_plan
 from .check import order
-from .folder import PlanFolder, Standing, TaskName, on_the_way, plan_folders
+from .find import NoTask, find_task, plans_named
+from .folder import PlanFolder, Standing, TaskName, on_the_way
 from .model import LANES, Lane, Plan, Task, valid_worker
 from .observe import claim_end
 from .records import UNSIGNED, ClaimRecord, Note, Outcome, here, read_record
@@ -44,13 +45,10 @@ __all__ = [
     "BadWorker",
     "Claim",
     "Ended",
-    "NoTask",
     "Nothing",
     "claim_of",
-    "find_task",
     "finish",
     "next_task",
-    "plans_named",
     "renew",
 ]
 
@@ -67,14 +65,6 @@ class BadWorker(GateError):
 
     name: str
     sentence = "no worker can be called '{e.name}': letters, digits, '-' and '_', at most 40, as in 'ada' or 'ci-2'"
-
-
-@dataclass(eq=False)
-class NoTask(GateError):
-    """There is no such plan or task."""
-
-    what: str
-    sentence = "{e.what}"
 
 
 @dataclass(eq=False)
@@ -183,19 +173,6 @@ def next_task(
     return nothing
 
 
-def plans_named(root: Root, plan: str | None) -> list[PlanFolder]:
-    """The plan of that name, or all. Raises NoTask."""
-    folders = plan_folders(root)
-    if plan is None:
-        return folders
-    found = [folder for folder in folders if folder.name == plan]
-    if not found:
-        names = [folder.name for folder in folders]
-        near = did_you_mean(plan, names) or "."
-        raise NoTask(f"there is no plan '{plan}'{near} The plans are: {', '.join(names) or 'none'}")
-    return found
-
-
 def _claim_one(
     folder: PlanFolder, plan: Plan, fits: list[Task], worker: str, seconds: float, pid: int | None
 ) -> Claim | None:
@@ -290,45 +267,6 @@ def _count(folder: PlanFolder, plan: Plan, lanes: Collection[Lane], nothing: Not
 
 
 # -- an open claim ----------------------------------------------------------------------------------------------------
-
-
-def find_task(root: Root, name: str) -> tuple[PlanFolder, Plan, Task, int | None]:
-    """The task that ``plan/task`` or ``plan/task@generation`` names; the plan may be left out where one alone has
-    such a task. Raises NoTask, BadPlan."""
-    whole, _, number = name.partition("@")
-    plan, slash, task = whole.rpartition("/")
-    generation = int(number) if number.isascii() and number.isdigit() else None
-    if number and generation is None:
-        raise NoTask(f"'{name}' names no claim: write PLAN/TASK@GENERATION, as 'task next' prints it")
-    found = [
-        (folder, its, each, generation)
-        for folder in plans_named(root, plan or None)
-        for its in _readable(folder, bool(slash))
-        if (each := its.task(task)) is not None
-    ]
-    if len(found) > 1:
-        raise NoTask(f"several plans have a task '{task}': {', '.join(f'{f.name}/{task}' for f, *_ in found)}")
-    if not found:
-        raise NoTask(f"there is no task '{whole}'{_near(root, plan, task) or '.'} 'recursion-gate task list' has them")
-    return found[0]
-
-
-def _near(root: Root, plan: str, task: str) -> str:
-    names = (
-        name.id if plan else f"{folder.name}/{name.id}"
-        for folder in plans_named(root, plan or None)
-        for its in _readable(folder, must=False)
-        for name in its.tasks
-    )
-    return did_you_mean(task, names)
-
-
-def _readable(folder: PlanFolder, must: bool) -> Iterator[Plan]:
-    try:
-        yield read_plan(folder)
-    except BadPlan:
-        if must:
-            raise
 
 
 def claim_of(root: Root, name: str, worker: str | None = None) -> Claim:
