@@ -60,6 +60,29 @@ def test_what_waits_or_was_retracted_is_named_as_that(world: World) -> None:
     assert any("given by r" in each for each in forget.reach(found(world, "a")).goes)
 
 
+def test_what_a_person_has_written_by_hand_with_its_words_is_named(world: World) -> None:
+    world.stage("a", SECRET)
+    world.approve("a")
+    file = world.place.home / "self.md"
+    file.write_text(f"# Me\n\nThis is so: {SECRET}\n")
+    [line] = [x for x in world.lines("self-skill-think.md") if "Ferdinand" in x]
+    with (world.place.home / "self-skill-think.md").open("a") as skills:
+        skills.write(f"\n{line}\n")
+    reach = forget.reach(found(world, "a"))
+    assert "lines that somebody has written by hand, with its words: users/alex/self.md:3" in reach.stays
+
+
+def test_of_a_correction_nothing_is_said_to_stay_of_what_was_forgotten(world: World) -> None:
+    world.stage("a", SECRET)
+    world.approve("a")
+    act = world.receipts()[-1]["evidence_id"]
+    world.stage("b", "I know him.", supersedes=act)
+    world.approve("b")
+    forget.forget(found(world, "a"))
+    world.reconcile()
+    assert not [each for each in forget.reach(found(world, "b")).stays if act in each]
+
+
 def test_the_request_has_no_text_and_is_carried_out(world: World) -> None:
     world.stage("a", SECRET)
     world.approve("a")

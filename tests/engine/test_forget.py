@@ -128,6 +128,33 @@ def test_a_report_that_cannot_be_read_keeps_nothing_from_being_forgotten(world: 
     assert not world.reconciler.problems
 
 
+def test_its_lines_that_a_person_has_copied_or_edited_in_several_places(world: World) -> None:
+    approve(world, "a", SECRET)
+    approve(world, "b", "I know it.", link_to_evidence_id="a")
+    before = world.record()
+    for name in ("self-knowledge.md", "self-skill-write.md", "self.md"):
+        file = world.place.home / name
+        line = f"- • {SECRET} — {act(world, 'a')}"
+        file.write_text(f"{file.read_text()}\n## Mine\n\n{line}\n  {line.replace('dark', 'very dark')}\n* Mine.\n")
+    forget(world, "a")
+    assert left(world, SECRET) == []
+    for name, text in world.record().items():
+        assert b"I know it." not in before[name] or b"I know it." in text, "another entry's line, with the same ACT id"
+        assert name not in ("self-knowledge.md", "self-skill-write.md", "self.md") or b"* Mine." in text
+    assert faults(look(world)) == []
+
+
+def test_of_one_that_links_to_another_whose_line_was_taken_out_by_hand_the_others_line_stays(world: World) -> None:
+    approve(world, "a", "Owls hunt at night.")
+    approve(world, "b", SECRET, link_to_evidence_id="a")
+    for name, data in world.record().items():
+        kept = [line for line in data.splitlines(True) if b"Ferdinand" not in line]
+        (world.place.home / name).write_bytes(b"".join(kept))
+    before = world.record()
+    forget(world, "b")
+    assert world.record() == before
+
+
 @pytest.mark.parametrize("name", [".a.md.swp", "a.md~", "#a.md#", ".~lock.a.md"])
 def test_an_editors_copy_of_its_card(world: World, name: str) -> None:
     card = world.stage("a", SECRET, excerpt=EXCERPT)

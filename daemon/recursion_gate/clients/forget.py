@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pydantic_core import to_json
 
 from ..core.errors import Refusal
 from ..core.text import count
+from ..core.words import ACT_ID, RECORD_FILES
 from ..formats import record_edit
-from ..store import filed, forgotten, jsonl
+from ..store import entries, filed, forgotten, jsonl
 from ..store.gate import Gate
 from .decided import Decided
 from .person import check_person
@@ -22,6 +26,7 @@ __all__ = ["Reach", "forget", "reach"]
 #: A shorter text stands in others by chance.
 _PIECE = 12
 _NAMED_LIMIT = 5
+_ACT = re.compile(ACT_ID)
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ def reach(found: Decided) -> Reach:
     reached.goes += [f"the reason given by {name}, which retracts it" for name in retracted_by]
     reached.goes.append("a refused drop of it in problems/, if there is one, and the previews of other cards")
     reached.stays += _others(found)
+    if own := list(_own_lines(found, known)):
+        reached.stays.append(f"lines that somebody has written by hand, with its words: {_named(own)}")
     reached.stays += _outside(found.place.root)
     return reached
 
@@ -87,12 +94,24 @@ def _same_words(found: Decided) -> list[str]:
 
 def _record_files(found: Decided, known: forgotten.Traces) -> list[str]:
     """The Record files that have a line of it now."""
+    return list(dict.fromkeys(step.file for step in forgotten.steps(known, partial(_text, found))))
 
-    def text(file: str) -> bytes:
-        path = found.place.home / file
-        return path.read_bytes() if path.is_file() else b""
 
-    return list(dict.fromkeys(step.file for step in forgotten.steps(known, text)))
+def _text(found: Decided, file: str) -> bytes:
+    path = found.place.home / file
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _own_lines(found: Decided, known: forgotten.Traces) -> Iterator[str]:
+    """Where a person has written its words into the Record by hand. Raises OSError."""
+    words = record_edit.fold(found.text)
+    goes = Counter((step.file, step.out[-1]) for step in forgotten.steps(known, partial(_text, found)))
+    for file in RECORD_FILES if len(words) >= _PIECE else ():
+        for number, line in enumerate(_text(found, file).decode(errors="replace").splitlines(), 1):
+            if goes[file, line] > 0:
+                goes[file, line] -= 1
+            elif words in record_edit.fold(line) and not _ACT.search(line):
+                yield f"users/{found.place.user}/{file}:{number}"
 
 
 def _others(found: Decided) -> Iterator[str]:
@@ -100,12 +119,16 @@ def _others(found: Decided) -> Iterator[str]:
     gone = entry.gone if entry else None
     if gone and gone.supersedes:
         yield f"{gone.evidence_id}, which corrects it, is an entry of its own: forget that, too, if it must go"
-    if corrected := found.receipt.supersedes if found.receipt else None:
+    corrected = found.receipt.supersedes if found.receipt else None
+    if corrected and entries.find(found.place, corrected) is not None:
         yield f"{corrected}, which it corrects, is an entry of its own: its text stands in the evidence, struck"
     if others := [name for name in _same_words(found) if not gone or name != gone.evidence_id]:
-        more = f" and {len(others) - _NAMED_LIMIT} more" if len(others) > _NAMED_LIMIT else ""
-        named = ", ".join(others[:_NAMED_LIMIT]) + more
-        yield f"other entries that have the same words, each to be forgotten by itself: {named}"
+        yield f"other entries that have the same words, each to be forgotten by itself: {_named(others)}"
+
+
+def _named(these: Sequence[str]) -> str:
+    more = f" and {len(these) - _NAMED_LIMIT} more" if len(these) > _NAMED_LIMIT else ""
+    return ", ".join(these[:_NAMED_LIMIT]) + more
 
 
 def _outside(root: Path) -> Iterator[str]:

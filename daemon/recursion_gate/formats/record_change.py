@@ -22,6 +22,7 @@ __all__ = [
     "Step",
     "apply",
     "named_lines",
+    "naming",
     "old_lines",
     "preview",
     "spot_of",
@@ -192,6 +193,11 @@ def standing(text: bytes, file: str, line: str, act: str, others: Collection[str
     id; None where it was taken out. `others`: the lines of other entries that name the same id."""
     if next(whole_lines(text, line), None) is not None:
         return line
+    return naming(text, file, act, others)
+
+
+def naming(text: bytes, file: str, act: str, others: Collection[str]) -> str | None:
+    """The first line of a Record file that names this ACT id as entries do, and is none of the `others`."""
     return next((said for _, said in named_lines(text, file, act) if said not in others), None)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ..core.model import act_key, id_hash
-from ..core.paths import Place
+from ..core.paths import RECORD_FILES, Place
 from ..core.receipt import Receipt, erase
 from ..formats import record_edit
-from ..formats.record_change import Step, standing
+from ..formats.record_change import Step, apply, naming, standing
 from . import jsonl
 
 __all__ = ["Traces", "being_forgotten", "steps", "traces"]
@@ -33,6 +33,11 @@ class Traces:
     said: list[Receipt] = field(default_factory=list)
     #: The receipts, by the offset of each, that say something of it, as they stand and erased.
     receipts: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+
+    @property
+    def own_act(self) -> str | None:
+        """Its ACT id, by which its lines are known; None where it links to another entry, and has that one's."""
+        return self.act if self.act and act_key(self.act) == act_key(self.candidate_id) else None
 
     @property
     def is_erased(self) -> bool:
@@ -101,11 +106,25 @@ def steps(found: Traces, text: Callable[[str], bytes]) -> list[Step]:
     """What takes all lines of the entry out of the Record; evidence last, since readers look for that. `text` gives a
     Record file as it stands. Raises what `text` does."""
     made: list[Step] = []
-    gone: Counter[tuple[str, str]] = Counter()
-    for file, line in sorted(dict.fromkeys(found.lines), key=lambda each: each[0] == "self-evidence.md"):
-        stands = standing(text(file), file, line, found.act or "ACT-", [o for _, o in found.others])
-        place = file, stands or ""
-        if stands and gone[place] < record_edit.count(text(file), stands) - max(0, found.others[place]):
-            gone[place] += 1
-            made.append(Step(file, (stands,)))
+    others = [line for _, line in found.others]
+    for file in sorted(RECORD_FILES, key=lambda each: each == "self-evidence.md"):
+        lines = dict.fromkeys(line for there, line in found.lines if there == file)
+        now, gone = text(file), Counter[str]()
+        for line in lines:
+            stands = line if record_edit.count(now, line) or not found.own_act else None
+            stands = stands or standing(now, file, line, found.own_act or "", others)
+            if stands and gone[stands] < record_edit.count(now, stands) - max(0, found.others[file, stands]):
+                gone[stands] += 1
+        if found.own_act:  # and what a person has copied, or edited in several places
+            after = _without(now, gone, file)
+            while (copy := naming(after, file, found.own_act, others)) is not None:
+                gone[copy] += 1
+                after = _without(after, Counter([copy]), file)
+        made += [Step(file, (line,)) for line in gone.elements()]
     return made
+
+
+def _without(text: bytes, gone: Counter[str], file: str) -> bytes:
+    for line in gone.elements():
+        text = apply(text, Step(file, (line,)), lambda line: "")[0]
+    return text
