@@ -53,6 +53,18 @@ def test_a_body_of_a_gigabyte_is_refused_before_it_is_sent(door: Door, token: st
     assert b"connection: close" in said.lower()
 
 
+def test_who_goes_away_in_the_middle_of_a_body_leaves_no_fault_in_the_log(door: Door, token: str) -> None:
+    with Door(door.root) as mine:
+        for _ in range(3):
+            with mine.connect() as one:
+                one.sendall(head(token, "Content-Length: 100", "Expect: 100-continue"))
+                assert status(one.recv(100)) == 100, "it waits for the body"
+                one.sendall(b'{"text": "Half')
+        mine.stop()
+    assert [line for line in mine.said if "Traceback" in line or "ClientDisconnect" in line] == []
+    assert mine.said, "it has logged that it was ready"
+
+
 def test_a_body_that_is_sent_though_it_is_too_large_costs_no_memory(door: Door, token: str) -> None:
     before, sent = door.memory(), 0
     with door.connect() as one:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..clients.propose import KeyTaken, NotItsSource
@@ -142,11 +142,17 @@ async def _fault(request: Request, error: Exception) -> Response:
     return Problem(500, f"internal error ({type(error).__name__}); see the door's log").response()
 
 
+async def _gone(request: Request, error: Exception) -> Response:
+    """The client has gone away in the middle of its body: nobody reads the answer, and it is no fault of ours."""
+    return Response(status_code=400)
+
+
 #: For Starlette: which error is told how.
 HANDLERS: dict[Any, Any] = {
     Problem: _program,
     GateError: _program,
     OSError: _program,
     HTTPException: _http,
+    ClientDisconnect: _gone,
     Exception: _fault,
 }
