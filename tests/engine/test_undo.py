@@ -557,3 +557,17 @@ def test_a_card_that_rests_on_one_that_waits_for_the_record_is_not_refused_meanw
     world.reconcile()
     assert world.gate_ids() == ["b", "a"]
     assert not world.names("problems")
+
+
+@pytest.mark.parametrize("field", ["supersedes", "retracts"])
+def test_evidence_that_was_edited_by_hand_after_it_was_struck_out_is_given_back_once(world: World, field: str) -> None:
+    approve(world, "a", "Frogs jump.")
+    before = world.record()
+    approve(world, "c", "Frogs leap.", **{field: act(world, "a")})
+    file = world.place.home / "self-evidence.md"
+    file.write_text(file.read_text().replace("~~Frogs jump.~~", "~~Frogs jump high.~~"))
+    assert b"jump high" in world.record()["self-evidence.md"]
+    assert holds(world), "as after an edit of any other line"
+    undo(world, "c")
+    assert world.record() == before
+    assert holds(world)

@@ -54,6 +54,8 @@ class Missing:
     text: bytes
     seq: int
     evidence: str
+    #: Whether it is the evidence that a correction or a retraction has struck out: a person may have taken that out.
+    struck: bool = False
 
 
 def bytes_of(place: Place, name: str) -> bytes:
@@ -93,7 +95,7 @@ class Differences:
     def explain(self, missing: list[Missing], extra: list[Extra]) -> None:
         missing, extra = self._moved(missing, extra)
         missing, extra = self._changed(missing, extra)
-        self._say_missing(missing)
+        self._say_missing([m for m in missing if not m.struck])
         seeds = {name: self._seeds(name) for name in {e.file for e in extra if e.claim}}
         due = {name: set(self._due[name]) for name in seeds}
         by_hand: dict[str, list[int]] = {}

@@ -173,6 +173,9 @@ class RecordLines:
                         gone[name] += 1
                     else:
                         missing.append(Missing(name, line, receipt.seq, receipt.evidence_id or ""))
+            for name, line in _struck(receipt):
+                if name in less and take(less[name], line):
+                    missing.append(Missing(name, line, receipt.seq, receipt.target or "", struck=True))
         for name, n in gone.items():
             if n:
                 message = f"{count(n, 'line')} from before {'was' if n == 1 else 'were'} taken out or changed by hand"
@@ -230,6 +233,13 @@ class RecordLines:
         )
         path = self._place.display_path(self._place.home)
         self._found(Finding("edit", "entries-unproved", path, message, remedy, self._place.user))
+
+
+def _struck(receipt: Receipt) -> Iterator[tuple[str, bytes]]:
+    """The evidence that the decision of `receipt` has struck out."""
+    if receipt.action == "approved" and receipt.old:
+        for name, line in _last_lines(receipt.old["lines"]):
+            yield name, line.encode(errors="replace")
 
 
 def _last_lines(lines: Lines) -> Iterator[tuple[str, str]]:

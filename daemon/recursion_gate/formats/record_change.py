@@ -253,5 +253,9 @@ def taken_back(
     removed = {f: [*receipt.lines[f][:-1], s] for f, s in standing_lines(receipt, linked, text).items()}
     if receipt.old is None:
         return removed, None
-    old = receipt.old
-    return removed, {"removed": old["lines"], "lines": old["removed"], "spots": old["spots"]}
+    old, gone = receipt.old, dict(receipt.old["lines"])
+    struck = gone.get(_EVIDENCE)
+    if struck and receipt.target and not count(text(_EVIDENCE), struck[-1]):  # edited by hand since it was struck out
+        there = naming(text(_EVIDENCE), _EVIDENCE, receipt.target, ())
+        gone[_EVIDENCE] = [*struck[:-1], there or struck[-1]]
+    return removed, {"removed": gone, "lines": old["removed"], "spots": old["spots"]}
