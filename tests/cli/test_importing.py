@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,18 @@ def test_an_ambiguous_date_is_asked_about(root: Root, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "say --day-first or --month-first" in done.stderr
     assert run(root, str(tmp_path / "a.csv"), "--day-first").exit_code == 0
+
+
+def test_an_export_in_several_files_is_said_to_be(root: Root, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "calendars.zip", "w") as archive:
+        for name in ("a", "b"):
+            event = f"UID:{name}\r\nDTSTART:20261105T160000Z\r\nSUMMARY:Lesson {name}\r\n"
+            archive.writestr(
+                f"{name}.ics", f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n{event}END:VEVENT\r\nEND:VCALENDAR\r\n"
+            )
+    said = run(root, str(tmp_path / "calendars.zip")).stdout
+    assert "2 entries in 1 drop" in said
+    assert "calendars.zip: a.ics and 1 more (icalendar)" in said
 
 
 def test_the_forms_are_listed(root: Root) -> None:

@@ -188,7 +188,9 @@ def _print(request: Request, report: Report, lines: list[Line]) -> None:
     new = report.counts["new"]
     done = f"would stage {count(new, 'entry', 'entries')}" if request.dry_run else f"{count(new, 'entry', 'entries')}"
     where = "" if request.dry_run else f" in {count(len(report.files), 'drop')}"
-    say(f"{request.user}: {done}{where}, from {request.file.display} ({request.form})", fg="green" if new else None)
+    more = f" and {len(request.file.more):,} more" if request.file.more else ""
+    said = f"{request.user}: {done}{where}, from {request.file.display}{more} ({request.form})"
+    say(said, fg="green" if new else None)
     if report.suggested:
         click.echo(f"  with {count(report.suggested, 'line')} that they suggest, each decided by itself")
     known = {"waits": "wait already", "approved": "were approved before", "rejected": "were rejected before"}

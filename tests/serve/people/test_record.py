@@ -177,3 +177,15 @@ def test_pages_of_what_is_not_there_are_said_to_be_so(person: httpx.Client) -> N
     assert person.get("/record?at=99999").status_code in (404, 422)
     assert person.get("/record?at=x").status_code == 400
     assert person.get("/brief").status_code == 200
+
+
+def test_an_entry_that_came_with_the_record_says_what_was_decided_elsewhere(person: httpx.Client, world: World) -> None:
+    evidence = world.place.home / "self-evidence.md"
+    evidence.write_text(evidence.read_text() + "- ACT--p436yg2 — We drew a dragon — 2026-02-27 — WORK\n")
+    before = SeedReceipt(candidate_id="cand-0", evidence_id="ACT--p436yg2", merged_at="2026-02-27T02:00:39.931Z")
+    world.place.seed_receipts.write_bytes(as_lines([before]))
+    shown = person.get("/entry/alex/ACT--p436yg2").text
+    assert "where the Record was brought from, as cand-0" in shown
+    assert "We drew a dragon" in shown
+    for words in ("forgotten", "Nothing was decided yet", "Retract it", "Correct it"):
+        assert words not in shown, words
