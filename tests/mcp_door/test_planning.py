@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,8 @@ from ..support.daemon import Daemon, call
 from ..support.door import Door
 from ..support.mcp_client import Agent, over_http, over_stdio
 from ..support.plans import Plans, codebase, reading
-from ..support.roots import make_root
-from ..support.world import tree, wait_for
+from ..support.roots import make_root, mounted
+from ..support.world import World, tree, wait_for
 
 TOOLS = {
     "list_plans",
@@ -354,13 +355,34 @@ def test_the_prompt_tells_a_worker_its_round(worker: Agent) -> None:
         assert words in said
 
 
-def test_where_the_account_may_not_write_in_plans_that_is_said(root: Root, plans: Plans) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    folder = plans.add("p", reading("a"))
-    os.chmod(folder.path / "claimed", 0o500)
-    with over_stdio(root, "--plans") as agent:
-        assert "may not read or write plans/" in agent.refused("next_task")
+def test_where_nothing_may_be_written_in_plans_that_is_said(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "2m") as disk:
+        root = make_root(disk / "root", "alex")
+        Plans(root).add("p", reading("a"))
+        with over_stdio(root, "--plans") as agent:
+            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+            try:
+                assert agent.call("list_plans")["plans"][0]["ready"] == 1
+                for tool, arguments in (("next_task", {}), ("add_plan", {"name": "q", "text": PLAN})):
+                    assert "may not read or write plans/" in agent.refused(tool, **arguments)
+            finally:
+                subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+            assert agent.call("next_task")["id"] == "p/a@1"
+
+
+@pytest.mark.parametrize("door", ["stdio", "http"])
+def test_what_the_gate_must_hold_is_asked_before_a_task_is_done(root: Root, plans: Plans, door: str) -> None:
+    plans.add("p", reading("a", accept=[{"gate": {"user": "alex"}}]))
+    with Door(root) as opened:
+        far = over_http(opened.port, opened.token("far", plans=True))
+        with far if door == "http" else over_stdio(root, "--plans", source="far") as agent:
+            claim = agent.call("next_task")["id"]
+            answer = agent.call("finish_task", claim=claim)
+            assert answer["state"] == "claimed"
+            assert "the gate does not hold: 1 candidate of alex" in answer["failed"][0]
+            agent.call("propose_entry", text="Read it all.")
+            World(root).reconcile()
+            assert agent.call("finish_task", claim=claim)["state"] == "done"
 
 
 def test_the_log_names_claims_and_no_text(root: Root, plans: Plans, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..core.errors import Refusal
 from ..core.text import printable
-from ..plans import adding, answers, claims, find, finishing
+from ..plans import accept, adding, answers, claims, find, finishing
 from ..plans.folder import State, plan_folders
 from ..plans.model import LANES, Command, GateCheck, GateCondition, Lane, Plan, Task
 from ..plans.overview import plan_row
@@ -24,6 +24,9 @@ from .caller import CALLER, Desk
 from .words import NotPossible
 
 __all__ = ["Planning"]
+
+#: For so many seconds a caller over HTTP keeps a thread of the door waiting for what its task has dropped.
+_PATIENCE = 1.0
 
 _Json = dict[str, Any]
 _Tool = TypeVar("_Tool", bound=Callable[..., dict[str, Any]])
@@ -226,7 +229,8 @@ class Planning:
                 f"{found.id} has commands in 'accept', and over HTTP none is run: release it, and let a worker on that "
                 "computer finish it ('recursion-gate task done', 'recursion-gate work')"
             )
-        answer = finishing.finish_checked(self._desk.root, found, note)
+        patience = accept.PATIENCE if CALLER.get().runs_commands else _PATIENCE
+        answer = finishing.finish_checked(self._desk.root, found, note, patience=patience)
         self._say("task_done" if answer["state"] == "done" else "task_not_done", found)
         return answer
 

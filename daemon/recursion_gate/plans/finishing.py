@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.paths import Root
-from .accept import unmet
+from .accept import PATIENCE, unmet
 from .claims import Claim, finish
 from .keeping import Keeping
 from .records import Outcome
@@ -13,13 +13,15 @@ from .records import Outcome
 __all__ = ["end", "finish_checked"]
 
 
-def finish_checked(root: Root, claim: Claim, note: str = "", *, checks: bool = True) -> dict[str, Any]:
-    """Run the commands of `accept` here, ask the gate, and finish the task where all of it holds; the claim is renewed
-    meanwhile. Where something does not hold the task stays claimed, and the answer (``task-done``) says what. Raises
-    Ended, OSError."""
+def finish_checked(
+    root: Root, claim: Claim, note: str = "", *, checks: bool = True, patience: float = PATIENCE
+) -> dict[str, Any]:
+    """Run the commands of `accept` here, ask the gate (again for `patience` seconds), and finish the task where all of
+    it holds; the claim is renewed meanwhile. Where something does not hold the task stays claimed, and the answer
+    (``task-done``) says what. Raises Ended, OSError."""
     if checks:
         keeping = Keeping(claim)
-        failed = unmet(root, claim.task, tick=keeping.tick)
+        failed = unmet(root, claim.task, tick=keeping.tick, patience=patience)
         keeping.check()
         if failed:
             return {"id": claim.id, "state": "claimed", "failed": failed}
