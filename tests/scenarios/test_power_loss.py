@@ -23,7 +23,7 @@ from ..torture.harness import chapters, differences, memory, power_cuts, settle,
 from ..torture.stories import STORIES, ground
 
 _SHORT = ["one", "rejected", "refused", "contradiction", "two-texts", "broken-card", "undo-rejection"]
-_AFTERWARDS = ["undo", "correct", "retract", "forget-approved", "forget-corrected"]
+_AFTERWARDS = ["undo", "correct", "retract", "forget-approved", "forget-corrected", "forget-again"]
 
 
 @pytest.fixture
