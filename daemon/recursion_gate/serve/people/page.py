@@ -47,7 +47,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+    "Cache-Control": "max-age=0, no-store",  # Lynx knows no no-store, and shows an old list without the first
 }
 _ROOM = {errno.ENOSPC, errno.EDQUOT}
 #: The most fields that a form may have.
