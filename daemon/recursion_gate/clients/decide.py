@@ -104,6 +104,13 @@ class Waiting:
         """The lines that approving `candidate` would add."""
         return record_edit.effect(candidate, self.gate.get, self._decided_as, self.evidence_of, self._standing)
 
+    def target(self, candidate: Candidate) -> str | None:
+        """The text of the entry that approving `candidate` would correct or retract; None where there is none that
+        stands. Raises Parked, OSError."""
+        named = candidate.supersedes or candidate.retracts
+        entry = entries.find(self.place, named) if named else None
+        return entry.receipt.raw_text if entry is not None and entry.problem is None else None
+
     def _standing(self, named: str) -> record_edit.OldLines:
         entry = entries.find(self.place, named)
         if entry is None or entry.problem is not None:

@@ -116,8 +116,8 @@ def test_filters_and_search_leave_out_the_rest(person: httpx.Client, world: Worl
         ("?q=WHALES", "whales", "birdhouse"),
         ("?source=builder", "birdhouse", "whales"),
         ("?skill=WORK", "birdhouse", "whales"),
-        ("?user=blake", "None of what waits", "whales"),
-        ("?age=older", "None of what waits", "birdhouse"),
+        ("?user=blake", "No card that waits", "whales"),
+        ("?age=older", "No card that waits", "birdhouse"),
     ):
         text = person.get(f"/{query}").text.partition('id="live"')[2]
         assert there in text, query
@@ -209,7 +209,7 @@ def test_a_card_says_how_its_source_has_fared_and_offers_the_last_reasons(person
         world.reconcile()
     world.stage("f-4", source="bot")
     text = person.get("/card/alex/f-4").text
-    assert "Of this source 2 were approved, 1 rejected." in text
+    assert "Decided so far of what this source proposed: 2 approved, 1 rejected." in text
     assert 'name="quick" value="not about Alex"' in text
     decide_form(person, "/card/alex/f-4").send(person, action="rejected", quick="not about Alex")
     world.reconcile()

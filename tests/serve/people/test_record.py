@@ -81,6 +81,8 @@ def test_an_entry_is_corrected_by_a_card_that_shows_what_goes(person: httpx.Clie
     )
     name = card_of(sent, world)
     shown = person.get(f"/card/alex/{name}").text
+    assert "takes the place of this entry" in shown
+    assert '<blockquote class="target" dir="auto">Owls hunt by day.</blockquote>' in shown
     assert "goes: " in shown
     assert "Owls hunt by day." in shown
     approve(person, world, name)
@@ -139,10 +141,10 @@ def test_activity_counts_and_verify_holds(person: httpx.Client, world: World) ->
     propose(world, "counted-1", "Counted clouds.", source="counter")
     approve(person, world, "counted-1")
     text = wait_for(lambda: (t := person.get("/activity").text) and "counter" in t and "<rect" in t and t)
-    assert re.search(r"counter</bdi></th><td>1</td><td>1</td>", text)
+    assert re.search(r'counter</bdi></th><td data-of="proposed">1</td><td data-of="approved">1</td>', text)
     assert "Counted clouds." in person.get("/receipts?q=clouds&action=approved").text
     assert "Counted clouds." not in person.get("/receipts?q=clouds&action=rejected").text
-    assert "holds" in form_to(person, "/activity", "/verify").send(person).text
+    assert "they agree" in form_to(person, "/activity", "/verify").send(person).text
 
 
 def test_a_refused_file_is_corrected_and_put_back(person: httpx.Client, world: World) -> None:

@@ -133,9 +133,9 @@ def fared(call: Call, found: Listed, item: Waiting) -> str:
     counts = call.page.tallies.of(user).by_source.get(source, Counter())
     approved, edited, rejected = (counts[kind] for kind in ("approved", "edited", "rejected"))
     if not approved + edited + rejected:
-        return "Nothing of this source was decided yet."
+        return "Nothing that this source proposed is decided yet."
     changed = f" ({edited} after an edit)" if edited else ""
-    return f"Of this source {approved + edited} were approved{changed}, {rejected} rejected."
+    return f"Decided so far of what this source proposed: {approved + edited} approved{changed}, {rejected} rejected."
 
 
 def decide(call: Call) -> Response:

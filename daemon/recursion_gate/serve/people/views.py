@@ -37,6 +37,8 @@ class CardView:
     files: Sequence[FileChange]
     context: Sequence[tuple[str, str]]
     details: Sequence[tuple[str, str]]
+    #: The text of the entry that it corrects or retracts; None where it does neither, or that no longer stands.
+    target: str | None = None
     hints: Sequence[str] = ()
     #: Why the card is here again, in the daemon's words.
     note: str = ""
@@ -68,6 +70,7 @@ def view(item: Waiting, settings: Settings) -> CardView:
         files=by_file(item.effect(now)),
         context=context(now),
         details=_values(now, DETAILS),
+        target=item.target(now),
         hints=card_hints.hints_in(data) or (),
         note=cards.note_in(data) or "",
         reason=cards.reason_in(data) or "",

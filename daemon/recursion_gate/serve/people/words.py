@@ -61,6 +61,17 @@ _TITLES = {
     "created_at": "Date",
     "source": "Source",
 }
+#: What there is in an inbox, as `admin.status` names it.
+_STATES = {
+    "dropped": "not read yet",
+    "pending": "to decide",
+    "approved_not_carried_out": "approved and on the way",
+    "rejected_not_carried_out": "rejected and on the way",
+    "undo_not_carried_out": "to be taken back",
+    "carried_out_but_cannot_be_removed": "carried out, whose card cannot be removed",
+    "without_card": "whose card is not made yet",
+    "problems": "refused",
+}
 _VIA = {"folder": "by moving its card", "cli": "in a terminal", "web": "on this page"}
 
 
@@ -120,6 +131,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "date": _date,
     "moment": _moment,
     "title_of": lambda field: _TITLES.get(field, field),
+    "state": lambda name: _STATES.get(name, name),
     "via": lambda via: _VIA.get(via, via),
     "count": count,
 }
