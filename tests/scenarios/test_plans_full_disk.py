@@ -101,13 +101,13 @@ def test_a_plan_that_was_dropped_waits_for_room_and_is_unfolded_whole(disk: Path
     with Daemon(plans.root) as daemon:
         filler = fill(disk)
         hidden.rename(plans.root.plans / "p.plan.yaml")
-        wait_for(lambda: "no space left" in call(plans.root, "status").stdout.lower(), 60)
+        wait_for(lambda: "no space left" in call(plans.root, "status").stdout.lower())
         assert daemon.process is not None
         assert daemon.process.poll() is None
         assert not (plans.root.plans / "p").exists()
         assert (plans.root.plans / "p.plan.yaml").exists()
         filler.unlink()
-        wait_for((plans.root.plans / "p/ready/a.md").exists, 30)
+        wait_for((plans.root.plans / "p/ready/a.md").exists)
         wait_for(lambda: not (plans.root.plans / "p.plan.yaml").exists())
     assert plans.standing("p") == {"ready": ["a.md"], "waiting": ["b.md"]}
     assert plans.refused() == {}
@@ -135,7 +135,7 @@ def test_a_worker_waits_for_room_and_its_work_is_kept(
         wait_for(began.exists)
         filler = fill(disk)
         go.touch()
-        wait_for(lambda: any("event=waiting task=p/a@1" in line for line in said), 60)
+        wait_for(lambda: any("event=waiting task=p/a@1" in line for line in said))
         assert plans.standing("p")["claimed"] == ["a.1.ada.md"]
         filler.unlink()
         assert worker.wait(120) == 0

@@ -105,7 +105,7 @@ def test_an_entry_that_came_with_the_record_is_corrected_too(person: httpx.Clien
     assert "goes: " in text
     assert "We drew a dragon." in text
     approve(person, world, card.partition("?")[0].rpartition("/")[2])
-    wait_for(lambda: "We drew a griffin." in record(person), 20)
+    wait_for(lambda: "We drew a griffin." in record(person))
     assert "superseded" in person.get(f"/entry/alex/{BROUGHT}").text
     assert "We drew a dragon. (superseded by " in record(person)
 
