@@ -11,6 +11,7 @@ from recursion_gate.core.model import act_id
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.engine import merge, observe_cards
+from recursion_gate.engine.record_files import RecordFiles
 
 from ..support.world import World, wait_for
 
@@ -563,3 +564,25 @@ def test_the_reason_on_a_rejected_card_counts_where_the_rest_of_it_cannot_be_rea
     card.write_text(text.replace("---\n", "---\nreason: no: not her\n", 1))
     world.reject("moon")
     assert [(r["action"], r["reason"]) for r in world.receipts()] == [("rejected", "no: not her")]
+
+
+def test_a_card_that_is_moved_back_at_the_last_moment_is_not_carried_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All has been read and decided, and nothing is written yet."""
+    world.stage("a", "One.")
+    world.stage("b", "Two.")
+    first, _ = [world.move(world.card(candidate_id), "approved") for candidate_id in "ab"]
+    plan = RecordFiles.plan
+
+    def meanwhile(self: RecordFiles) -> None:
+        plan(self)
+        if first.exists():
+            world.move(first, "pending")
+
+    monkeypatch.setattr(RecordFiles, "plan", meanwhile)
+    world.reconcile()
+    assert [r["candidate_id"] for r in world.receipts()] == ["b"]
+    assert world.gate_ids() == ["a"]
+    assert world.card("a")
+    assert world.names("approved") == world.names("problems") == []

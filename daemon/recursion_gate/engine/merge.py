@@ -15,6 +15,7 @@ from typing import Any
 
 from ..core.clock import now, salt
 from ..core.entry import Entry
+from ..core.errors import NotYet
 from ..core.model import Candidate, act_id, instant
 from ..core.receipt import Old, Receipt, line_digest
 from ..disk import atomic
@@ -28,11 +29,16 @@ from .record_files import RecordFiles
 from .refuse import discard
 from .user_state import UserState
 
-__all__ = ["change_gate", "merge", "plan_steps", "taken_out", "write_receipts"]
+__all__ = ["Moved", "change_gate", "merge", "plan_steps", "taken_out", "write_receipts"]
+
+
+class Moved(NotYet):
+    """A card is no longer where it was read: its decision may have been taken back. To be looked at anew."""
 
 
 def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFiles) -> None:
-    """Carry out these decisions, in this order. Raises BeingSaved before anything is written, OSError, Parked."""
+    """Carry out these decisions, in this order. Raises BeingSaved or Moved before anything is written, OSError,
+    Parked."""
     moment = instant(now())
     drafts: list[dict[str, Any]] = []
     door = state.settings.page_account
@@ -51,6 +57,8 @@ def merge(state: UserState, decided: Sequence[Approve | Reject], texts: RecordFi
         drafts.append(draft)
         plan_steps(texts, draft)
     texts.plan()
+    if not all(os.path.lexists(card.path) for action in decided for card in action.decision.cards):
+        raise Moved(0)  # what is moved back before its receipt is written is taken back (contract, "A card")
     receipts = write_receipts(state, drafts)
     texts.write()
     change_gate(state, receipts)

@@ -22,6 +22,7 @@ from ..formats.record_edit import OldLines
 from . import decide, links, observe_cards, observe_drops, observe_undo
 from .actions import Action, Approve, CreateCard, Decision, Discard, Refuse, Reject, RestoreName, ReturnWithNote, Wait
 from .apply import apply, own_names, remove_staged, wait
+from .merge import Moved
 from .observations import DecidedCards
 from .record_files import BeingSaved, RecordFiles
 from .user_state import UserState
@@ -216,6 +217,8 @@ def _carry_out(state: UserState, decisions: Sequence[Decision], seconds: float) 
         state.settling.note_due(err.seconds)
         why = f"waits until nobody writes {err.display_path}"
         plan.waits += [Wait(d.staged.id, why) for d in [a.decision for a in plan.taken] or decisions]
+    except Moved:
+        state.has_more = True
     finally:
         wait(state, plan.waits, others_too=order.left > 0)
     return left
