@@ -10,6 +10,7 @@ import pytest
 from recursion_gate.core.paths import Root
 from recursion_gate.core.settings import Settings
 from recursion_gate.plans import claims, keeper
+from recursion_gate.plans.records import read_record
 from recursion_gate.service.daemon import Service
 from recursion_gate.service.once import once
 
@@ -89,7 +90,7 @@ def test_status_says_which_plan_is_parked_and_a_killed_workers_task_is_taken_bac
     with Daemon(root):
         command = [*PROGRAM, "--root", str(root.path), "work", "--worker", "ada", "--max", "1", "--", "sleep", "15"]
         worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        wait_for(lambda: os.listdir(folder.claims))
+        wait_for(lambda: read_record(folder.claim("a", 1)))  # what is written before it has its name is no claim yet
         worker.kill()
         worker.wait()
         wait_for(lambda: "a.1.md" in os.listdir(folder.state("ready")))
