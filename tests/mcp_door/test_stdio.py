@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,48 @@ def test_standard_output_carries_the_protocol_and_nothing_else(root: Root) -> No
     assert b"Said on a pipe" not in err
     assert err.count(b"event=proposed") == 2
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("line", "called", "code", "words"),
+    [
+        ("this is no JSON", None, -32700, "no JSON"),
+        ('{"jsonrpc": "2.0", "id": 7, "method": "tools/call"', None, -32700, "no JSON"),
+        ("[" * 5000, None, -32700, "no JSON"),
+        ("[]", None, -32600, "no JSON-RPC 2.0 message"),
+        ('{"jsonrpc": "2.0"}', None, -32600, "no JSON-RPC 2.0 message"),
+        ('{"jsonrpc": "2.0", "id": 8, "method": 9}', 8, -32600, "no JSON-RPC 2.0 message"),
+        (json.dumps(proposal(9, "bad \ud800")), 9, -32602, "half a character"),
+        (json.dumps({**proposal(0, "x \udc00"), "id": "nine"}), "nine", -32602, "half a character"),
+        ('{"jsonrpc": "2.0", "id": 10, "method": "tools/call", "params": {"x": ' + "[" * 300 + "]" * 300 + "}}",)
+        + (10, -32602, "nested too deeply"),
+        (json.dumps({"jsonrpc": "2.0", "id": 11, "method": {}}), 11, -32600, "no JSON-RPC 2.0 message"),
+        (json.dumps({**proposal(0, "x"), "id": "\ud800"}), None, -32700, "no JSON"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_line_that_cannot_be_read_is_answered_and_the_server_goes_on(
+    root: Root, line: str, called: int | str | None, code: int, words: str, first: bool
+) -> None:
+    """The caller of such a line used to wait for ever."""
+    sent = [line, "", json.dumps(HELLO)] if first else [json.dumps(HELLO), "", line]
+    with subprocess.Popen(command(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            answered = []
+            for each in sent:
+                process.stdin.write(each.encode() + b"\n")
+                process.stdin.flush()
+                if each:
+                    assert select.select([process.stdout], [], [], PATIENCE)[0], "no answer"
+                    answered.append(json.loads(process.stdout.readline()))
+        finally:
+            process.kill()
+    refused = answered[0 if first else 1]
+    assert (refused["id"], refused["error"]["code"]) == (called, code)
+    assert words in refused["error"]["message"]
+    assert answered[1 if first else 0]["result"]["serverInfo"]
 
 
 def test_a_client_that_goes_away_in_the_middle_leaves_whole_drops_only(tmp_path: Path) -> None:
