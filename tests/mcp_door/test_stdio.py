@@ -74,8 +74,7 @@ def test_standard_output_carries_the_protocol_and_nothing_else(root: Root) -> No
         ('{"jsonrpc": "2.0", "id": 8, "method": 9}', 8, -32600, "no JSON-RPC 2.0 message"),
         (json.dumps(proposal(9, "bad \ud800")), 9, -32602, "half a character"),
         (json.dumps({**proposal(0, "x \udc00"), "id": "nine"}), "nine", -32602, "half a character"),
-        ('{"jsonrpc": "2.0", "id": 10, "method": "tools/call", "params": {"x": ' + "[" * 300 + "]" * 300 + "}}",)
-        + (10, -32602, "nested too deeply"),
+        (f'{{"jsonrpc": "2.0", "id": 10, "method": "x", "params": {"[" * 300}{"]" * 300}}}', 10, -32602, "too deeply"),
         (json.dumps({"jsonrpc": "2.0", "id": 11, "method": {}}), 11, -32600, "no JSON-RPC 2.0 message"),
         (json.dumps({**proposal(0, "x"), "id": "\ud800"}), None, -32700, "no JSON"),
     ],

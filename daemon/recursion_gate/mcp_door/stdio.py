@@ -70,7 +70,9 @@ def _error(problem: ValidationError) -> JSONRPCError | None:
         called = None
     if called is None:
         return _answer(None, PARSE_ERROR, "this line is no JSON; a message is one line, in UTF-8")
-    return _answer(called, INVALID_PARAMS, "a text holds half a character (a lone surrogate), or the call is nested too deeply")
+    return _answer(
+        called, INVALID_PARAMS, "a text holds half a character (a lone surrogate), or the call is nested too deeply"
+    )
 
 
 def _id_of(message: Any) -> int | str | None:
