@@ -217,6 +217,21 @@ def test_what_is_given_back_is_no_attempt_and_what_failed_too_often_waits_for_a_
     assert plans.standing("p") == {"failed": ["a.5.md"]}
 
 
+def test_what_failed_and_is_tried_again_is_not_left_to_a_person(plans: Plans) -> None:
+    """Nor does what needs it wait for one. Said before the daemon's look, and not after the last attempt."""
+    plans.add("p", codebase("a", max_attempts=2), codebase("b", needs=["a"]))
+    claims.finish(plans.claim(), "failed", "no luck")
+    nothing = plans.nothing()
+    assert (nothing.failed, nothing.again, nothing.waiting, nothing.stuck, nothing.is_over) == (1, 1, 1, 0, False)
+    assert nothing.message == "no task is ready (1 waiting, 1 to be tried again). Ask again in a while."
+    plans.look()
+    claims.finish(plans.claim(), "failed", "no luck either")
+    plans.look()
+    nothing = plans.nothing()
+    assert (nothing.again, nothing.stuck, nothing.is_over) == (0, 1, True)
+    assert "a person must look at that" in nothing.message
+
+
 def test_a_task_that_takes_its_workers_along_waits_for_a_person_too(
     plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ from .check import order
 from .find import NoTask, find_task, plans_named
 from .folder import PlanFolder, Standing, TaskName, on_the_way
 from .model import LANES, Lane, Plan, Task, valid_worker
-from .observe import claim_end
+from .observe import claim_end, is_tried_again
 from .records import UNSIGNED, ClaimRecord, Note, Outcome, here, read_record
 
 __all__ = [
@@ -107,9 +107,11 @@ class Nothing:
     ready: int = 0
     claimed: int = 0
     failed: int = 0
+    #: Of those that failed, the ones that the daemon gives another attempt.
+    again: int = 0
     #: The plans that the daemon has not taken yet.
     coming: int = 0
-    #: Of those that wait, the ones that need a task that has failed.
+    #: Of those that wait, the ones that need a task that has failed for good.
     stuck: int = 0
     #: The seconds until the first claim ends, or until it is worth asking again; None: nothing will change by itself.
     retry: float | None = None
@@ -118,12 +120,13 @@ class Nothing:
     @property
     def is_over(self) -> bool:
         """Whether no task will get ready unless a person does something."""
-        return not self.ready and not self.claimed and not self.coming and self.waiting <= self.stuck
+        return not (self.ready or self.claimed or self.coming or self.again) and self.waiting <= self.stuck
 
     @property
     def there_are(self) -> str:
         """What there is, in words: "2 claimed, 1 waiting"; "" where all is done."""
-        found = {"claimed": self.claimed, "waiting": self.waiting, "failed": self.failed}
+        found = {"claimed": self.claimed, "waiting": self.waiting, "failed": self.failed - self.again}
+        found["to be tried again"] = self.again
         found["ready, but for others"] = self.ready
         found["plan on its way" if self.coming == 1 else "plans on their way"] = self.coming
         return ", ".join(f"{number:,} {what}" for what, number in found.items() if number)
@@ -135,7 +138,7 @@ class Nothing:
             return "no task is ready: there is none to do."
         if self.waiting and self.is_over:
             again = "What waits needs a task that has failed: a person must look at that."
-        elif self.claimed or self.waiting or self.coming:
+        elif self.claimed or self.waiting or self.coming or self.again:
             again = f"Ask again in {self.retry:.0f} s." if self.retry is not None else "Ask again in a while."
         else:
             again = "A person must look at those that failed." if self.failed else "There is none for you."
@@ -241,9 +244,11 @@ def _write_record(folder: PlanFolder, record: ClaimRecord) -> None:
 
 def _count(folder: PlanFolder, plan: Plan, lanes: Collection[Lane], nothing: Nothing) -> None:
     """Add to `nothing` what of the plan may get ready yet."""
-    lane_of = {task.id: task.lane for task in plan.tasks}
     standings = folder.listing()
-    stuck = {s.name.task for s in standings if s.state == "failed"}
+    tasks = {task.id: task for task in plan.tasks}
+    failed = [s for s in standings if s.state == "failed"]
+    again = {s.name.task for s in failed if s.name.task in tasks and is_tried_again(folder, tasks[s.name.task], s)}
+    stuck = {s.name.task for s in failed} - again
     place = order(plan.tasks)
     for task in sorted(plan.tasks, key=lambda each: place[each.id]):
         if stuck.intersection(task.needs):
@@ -259,11 +264,12 @@ def _count(folder: PlanFolder, plan: Plan, lanes: Collection[Lane], nothing: Not
             if end is not None:
                 left = max(1.0, (end.at - now()).total_seconds())
                 nothing.retry = left if nothing.retry is None else min(nothing.retry, left)
-        elif standing.state == "waiting" and lane_of.get(standing.name.task) in lanes:
+        elif standing.state == "waiting" and standing.name.task in tasks and tasks[standing.name.task].lane in lanes:
             nothing.waiting += 1
             nothing.stuck += standing.name.task in stuck
         elif standing.state == "failed":
             nothing.failed += 1
+            nothing.again += standing.name.task in again
 
 
 # -- an open claim ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from .model import Plan, Task
 from .records import End, Note, end_of, read_note, read_record
 from .schedule import Observed
 
-__all__ = ["attempts", "claim_end", "handed_over", "observe"]
+__all__ = ["attempts", "claim_end", "handed_over", "is_tried_again", "observe"]
 
 _NUMBERED = re.compile(r"([a-z0-9][a-z0-9_-]*)\.([0-9]{1,9})\.(?:md|json)")
 
@@ -67,6 +67,14 @@ def attempts(folder: PlanFolder, task: str, generation: int) -> list[Note]:
         if note.outcome != "released":
             found.append(note)
     return found
+
+
+def is_tried_again(folder: PlanFolder, task: Task, failed: Standing) -> bool:
+    """Whether the daemon gives a task in failed/ another attempt: a worker has put it there, and not too often."""
+    note = read_note(folder.note(task.id, failed.name.generation))
+    if note is None or note.outcome == "done" or note.retried:
+        return False
+    return len(attempts(folder, task.id, failed.name.generation)) < task.max_attempts
 
 
 def handed_over(folder: PlanFolder, task: Task, done: Mapping[str, int]) -> list[Note]:
