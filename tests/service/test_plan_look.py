@@ -37,6 +37,19 @@ def test_a_running_daemon_unfolds_a_plan_makes_tasks_ready_and_takes_back_claims
     run_here(Service(root, settings, poll=poll), story)
 
 
+def test_the_first_plan_in_a_root_is_taken_without_a_warning(root: Root) -> None:
+    """That plans/ appears is no loss of events; the folder is watched from then on."""
+    plans = Plans(root)
+    assert not root.plans.exists()
+    with Daemon(root) as daemon:
+        wait_for(lambda: "event=ready" in daemon.log())
+        for name in ("p", "q"):
+            plans.drop(f"{name}.plan.yaml", "tasks: [{id: a, title: A, lane: reading}]")
+            wait_for(lambda name=name: (root.plans / name / "ready/a.md").exists())  # type: ignore[misc]
+        assert "WARNING" not in daemon.log()
+        assert "events-lost" not in daemon.log()
+
+
 def test_once_does_what_the_plans_need_and_then_stops(root: Root) -> None:
     plans = Plans(root)
     plans.drop("p.plan.yaml", "tasks: [{id: a, title: A, scope: [/a/]}]")

@@ -59,10 +59,10 @@ class Service:
         self._progress = progress
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put may be called by a signal handler
         self._noted: set[str] = set()  # the users in it
-        self._stopping = self._events_lost = False
+        self._stopping = self._events_lost = self._more_to_watch = False
         self._reconciler = Reconciler(root, settings)
         self._run_queue = RunQueue(self._reconciler)
-        self._listening = Listening(root, settings, self._note, self._note_loss, poll=poll)
+        self._listening = Listening(root, settings, self._note, self._note_loss, self._note_more, poll=poll)
         self._status = Status(root, self._reconciler)
         self._hinting = Hinting(self._reconciler)
         self._heartbeat = Heartbeat()
@@ -83,6 +83,10 @@ class Service:
 
     def _note_loss(self) -> None:
         self._events_lost = True
+        self._events.put(None)
+
+    def _note_more(self) -> None:
+        self._more_to_watch = True
         self._events.put(None)
 
     def stop(self) -> None:
@@ -177,9 +181,10 @@ class Service:
         now = time.monotonic()
         if self._listening.flood_is_over():
             self._next_look = now
-        if self._events_lost:  # a look finds what was lost; at most one a second, in a storm
-            self._events_lost = False
-            log.warning("event=events-lost")
+        if self._events_lost or self._more_to_watch:  # a look finds what was missed; at most one a second, in a storm
+            if self._events_lost:
+                log.warning("event=events-lost")
+            self._events_lost = self._more_to_watch = False
             with contextlib.suppress(OSError):  # the look finds that too, and reports it
                 self._keep_the_lock()
             self._next_look = min(self._next_look, max(now, self._listening.began + 1))

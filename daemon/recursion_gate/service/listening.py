@@ -31,12 +31,19 @@ class Listening:
     """The watch of one root, with its replacement by polling wherever there are no events."""
 
     def __init__(
-        self, root: Root, settings: Settings, note: Callable[[str], None], lost: Callable[[], None], *, poll: bool
+        self,
+        root: Root,
+        settings: Settings,
+        note: Callable[[str], None],
+        lost: Callable[[], None],
+        more: Callable[[], None],
+        *,
+        poll: bool,
     ) -> None:
-        """Calls `note` with each user that has an event, and `lost` when events were lost, both from other threads.
-        With `poll` there is no watch at all."""
+        """Calls `note` with each user that has an event, `lost` when events were lost, and `more` when there is one
+        more folder to watch, all from other threads. With `poll` there is no watch at all."""
         self._root, self._settings = root, settings
-        self._watch = Watch(root, note, lost)
+        self._watch = Watch(root, note, lost, more)
         self._only_poll = poll
         self._no_events = "asked for with --poll" if poll else ""  # why there are none
         self._silent = ""  # where others change files without an event here

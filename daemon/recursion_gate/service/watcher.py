@@ -94,15 +94,21 @@ class _Overflow(logging.Handler):
 
 class Watch:
     """Watches ``inbox/``, ``users/`` and, where it is there, ``plans/`` of a root. From other threads, calls `note`
-    with the name of each user that has an event, and `lost` when events were lost and the watch must be started
-    again."""
+    with the name of each user that has an event, `lost` when events were lost, and `more` when ``plans/`` has come;
+    after both the watch must be started again."""
 
-    def __init__(self, root: Root, note: Callable[[str], None], lost: Callable[[], None] = lambda: None) -> None:
-        self._root, self._note_user, self._lost = root, note, lost
+    def __init__(
+        self,
+        root: Root,
+        note: Callable[[str], None],
+        lost: Callable[[], None] = lambda: None,
+        more: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._root, self._note_user, self._lost, self._more = root, note, lost, more
         self._observer: BaseObserver | None = None
         self._threads: list[threading.Thread] = []
         self._ending: list[threading.Thread] = []
-        self._is_on = self._has_lost = False
+        self._is_on = self._has_lost = self._had_plans = False
         self._overflow = _Overflow(self._note_loss)
         self._folders: object = None
         self._inbox, self._homes, self._plans = (os.fspath(path) for path in (root.inbox, root.homes, root.plans))
@@ -115,7 +121,11 @@ class Watch:
 
     def note(self, path: str, *, gone: bool = False) -> None:
         """Something happened at `path`."""
-        if path in self._ours:  # moved away, removed or made again: the watched, or locked, folder is elsewhere
+        if path == self._plans and not self._had_plans and not gone:  # the first plan here: to be watched too
+            if self._is_on and not self._has_lost:
+                self._has_lost = True
+                self._more()
+        elif path in self._ours:  # moved away, removed or made again: the watched, or locked, folder is elsewhere
             self._note_loss()
         if path.startswith(self._plans + os.sep) and not is_ignored(os.path.basename(path)):
             self._note_user(PLANS)
@@ -142,7 +152,8 @@ class Watch:
                 observer.schedule(handler, self._inbox, recursive=True, event_filter=_WANTED)
                 observer.schedule(handler, self._homes, recursive=False, event_filter=_WANTED)
                 observer.schedule(handler, os.fspath(self._root.path), recursive=False, event_filter=_WANTED)
-                if os.path.isdir(self._plans):
+                self._had_plans = os.path.isdir(self._plans)
+                if self._had_plans:
                     observer.schedule(handler, self._plans, recursive=True, event_filter=_WANTED)
                 observer.start()
                 self._check_room(observer)
