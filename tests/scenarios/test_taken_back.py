@@ -12,9 +12,9 @@ import pytest
 from recursion_gate.archive import pack
 from recursion_gate.clients.fates import fate, fates
 from recursion_gate.core.model import Candidate, act_id
-from recursion_gate.core.paths import Root
+from recursion_gate.core.paths import RECORD_FILES, Root
 from recursion_gate.disk import atomic
-from recursion_gate.reading import brief, edge, export, hints, record, rejected, snapshot, voice
+from recursion_gate.reading import brief, edge, export, hints, rebuild, record, rejected, snapshot, voice
 from recursion_gate.spec import context
 
 from ..support.dying import Dying, Killed
@@ -167,6 +167,122 @@ def test_what_was_forgotten_is_said_by_nobody_and_nobody_stumbles(world: World, 
     assert pack.pack(taken, "x.tar.gz")
     approve(world, "c", "I learned a third thing.")
     assert saying(world) == []
+
+
+def copy_by_hand(world: World, candidate_id: str) -> None:
+    """A person copies the entry's lines, ACT id and all, into all files of the Record, as they are and edited."""
+    named = act(world, candidate_id)
+    lines = [x for text in world.record().values() for x in text.decode().splitlines() if named in x]
+    assert len(lines) == 3
+    copies = [*lines, "  * [x] He keeps marbles, and I\n    saw it \u2014 " + named, f"1. {lines[0]}\n   as I said."]
+    for name in RECORD_FILES:
+        file = world.place.home / name
+        file.write_text(f"{file.read_text()}\n## By hand\n\n" + "\n\n".join(copies) + "\n\n- My own.\n")
+
+
+def _undone_and_rejected(world: World) -> None:
+    world.undo("a")
+    world.reject("a")
+
+
+GONE: dict[str, Callable[[World], None]] = {
+    "undone": lambda world: world.undo("a"),
+    "undone and rejected": _undone_and_rejected,
+    "superseded": lambda world: approve(world, "b", "I learned about pebbles.", supersedes=act(world, "a")),
+    "retracted": lambda world: approve(world, "b", "It was wrong.", retracts=act(world, "a")),
+}
+
+
+@pytest.mark.parametrize("how", GONE)
+def test_copies_by_hand_of_what_was_taken_back_are_said_by_no_reader(world: World, how: str) -> None:
+    approve(world, "z", "I learned something else.")
+    approve(world, "a", SECRET)
+    copy_by_hand(world, "a")
+    assert set(saying(world)) == set(answers(world)) - {"context of a source"}
+    GONE[how](world)
+    assert any(b"marbles" in text for text in world.record().values()), "the person's lines stay in the files"
+    allowed = {"undone": WAITS, "undone and rejected": {"context of a source", "hints", "what became of it"}}
+    assert set(saying(world)) <= allowed.get(how, set())
+    known = snapshot.snapshot(world.root, "alex").record
+    assert "marbles" not in str([known.dimensions(), known.skills, known.evidence, known.identity])
+    assert [e.text for e in known.knowledge].count("My own.") == 1
+    assert "something else" in str(known.evidence)
+    assert "- My own." in known.identity
+
+
+@pytest.mark.parametrize("how", ["undone", "superseded", "retracted"])
+def test_copies_are_said_again_once_the_entry_stands_again(world: World, how: str) -> None:
+    approve(world, "a", SECRET)
+    copy_by_hand(world, "a")
+    before = answers(world)["export"].count("marbles")
+    GONE[how](world)
+    assert "export" not in saying(world)
+    world.approve("a") if how == "undone" else world.undo("b")
+    assert answers(world)["export"].count("marbles") == before
+
+
+def test_of_lines_of_one_id_those_of_an_entry_that_stands_are_said(world: World) -> None:
+    approve(world, "a", SECRET)
+    approve(world, "l", "I learned why: they are blue.", link_to_evidence_id="a")
+    named = act(world, "a")
+    file = world.place.home / "self-knowledge.md"
+    file.write_text(f"{file.read_text()}\n- Marbles, many marbles \u2014 {named}\n- • {SECRET} \u2014 {named}\n")
+    approve(world, "b", "It was wrong.", retracts=named)
+    assert saying(world) == []
+    assert "record" in saying(world, "they are blue")
+    file.write_text(file.read_text().replace("they are blue", "they are very blue"))
+    assert "Ferdinand" not in answers(world)["record"], "the entry's own words"
+    assert "record" in saying(world, "very blue"), "whose line it is cannot be told"
+
+
+def test_a_copy_of_what_came_with_the_record_and_was_retracted_is_not_said(world: World) -> None:
+    line = f"- • {SECRET} \u2014 ACT-0007"
+    (world.place.home / "self-knowledge.md").write_text(f"# K\n\n{line}\n- • Frogs jump. \u2014 ACT-0008\n")
+    (world.place.home / "self-evidence.md").write_text(
+        f"# E\n\n- ACT-0007 \u2014 {SECRET} \u2014 2026-01-01 \u2014 THINK\n"
+    )
+    approve(world, "b", "It was wrong.", retracts="ACT-0007")
+    assert saying(world) == []
+    file = world.place.home / "self-curiosity.md"
+    file.write_text(f"{file.read_text()}\n{line}\n- • Toads too. \u2014 ACT-0009\n")
+    assert saying(world) == []
+    taken = snapshot.snapshot(world.root, "alex")
+    assert "marbles" in str(rebuild.as_of(taken, 0).record.knowledge), "it stood then"
+    assert rebuild.as_of(taken, 1).size == taken.size
+    assert "record" in saying(world, "Frogs")
+    assert "record" in saying(world, "Toads")
+
+
+@pytest.mark.parametrize("how", ["undone", "superseded", "retracted"])
+def test_wherever_the_daemon_stops_copies_are_said_until_the_receipt_is_there_and_no_longer(
+    tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    first = World(root)
+    approve(first, "z", "I learned something else.")
+    approve(first, "a", SECRET)
+    copy_by_hand(first, "a")
+    first.reconciler.close()
+    stopped = 0
+    for at in range(300):
+        shutil.copytree(root.path, tmp_path / str(at))
+        world = World(Root(tmp_path / str(at)))
+        with monkeypatch.context() as patch:
+            patch.setattr(atomic, "calls", Dying(at, _CHANGES))
+            try:
+                GONE[how](world)
+                survived = True
+            except Killed:
+                survived = False
+        taken = snapshot.snapshot(world.root, "alex")
+        said = json.dumps([record.record(taken).as_json(), export.export(taken).as_json()])
+        is_gone = world.receipts()[-1]["action"] == "undone" or len(world.receipts()) == 3
+        stopped += is_gone and not survived
+        assert ("marbles" in said) is not is_gone, f"stopped at call {at}"
+        world.reconciler.close()
+        shutil.rmtree(tmp_path / str(at))
+        if survived:
+            break
+    assert stopped > 3
 
 
 #: The calls that a kill may come before.

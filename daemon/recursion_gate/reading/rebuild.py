@@ -38,14 +38,16 @@ def as_of(snapshot: Snapshot, seq: int) -> Snapshot:
     tell what did. Raises NoReceipt; Parked, OSError where receipts or baseline cannot be read."""
     if not 0 <= seq <= snapshot.seq:
         raise NoReceipt(seq, snapshot.seq)
-    record, head = _Rebuilt(_seed(snapshot)), ""
-    for number, line in enumerate(snapshot.lines() if seq else (), 1):
-        receipt = jsonl.receipt(snapshot.place, line)
+    record, head, size = _Rebuilt(_seed(snapshot)), "", 0
+    lines = jsonl.forwards(snapshot.place.ledger, snapshot.size if seq else 0)
+    for number, (at, line) in enumerate(lines, 1):
+        receipt = jsonl.receipt(snapshot.place, snapshot.erased.get(at, line))
         record.carry_out(receipt)
+        size = at + len(line)
         if number == seq:
             head = receipt.hash
             break
-    return replace(snapshot, gate=(), texts=record.texts(), seq=seq, head=head, completed=0, problems=())
+    return replace(snapshot, gate=(), texts=record.texts(), seq=seq, head=head, size=size, completed=0, problems=())
 
 
 def _seed(snapshot: Snapshot) -> Mapping[str, str]:

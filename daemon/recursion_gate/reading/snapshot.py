@@ -46,7 +46,8 @@ from ..formats.record_change import Step, apply
 from ..formats.record_parse import Entry, Evidence, Record
 from ..store import gate_reader, jsonl, recovery
 from ..store.forgotten import Traces, being_forgotten, steps
-from ..store.standing import standing
+from ..store.standing import gone, standing
+from . import copies
 
 __all__ = ["Entry", "Evidence", "NoUser", "Record", "Snapshot", "snapshot"]
 
@@ -97,8 +98,11 @@ class Snapshot:
 
     @cached_property
     def record(self) -> Record:
-        """The Record's entries."""
-        return record_parse.parse(self.texts)
+        """The Record's entries, without those that stand no longer and that somebody has copied by hand (contract,
+        promise 11). Raises Parked, OSError."""
+        if not copies.names_any(self.texts):
+            return record_parse.parse(self.texts)
+        return record_parse.parse(copies.without(self.texts, gone(self.backwards())))
 
     def lines(self) -> Iterator[bytes]:
         """All receipts up to the moment as they are written, oldest first, read as they are asked for. Raises

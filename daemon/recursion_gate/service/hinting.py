@@ -17,6 +17,7 @@ from ..disk import untrusted
 from ..engine.hints import put_hints
 from ..engine.reconcile import Reconciler
 from ..engine.user_state import UserState
+from ..store import jsonl
 
 if TYPE_CHECKING:
     from ..reading.hints import Known
@@ -170,13 +171,22 @@ def _sources(state: UserState) -> object:
 def _read(state: UserState) -> Generator[None, None, Known]:
     """The texts of the Record and of the rejections. Raises OSError."""
     from ..formats.record_parse import entries  # only where something waits, since it needs rapidfuzz: 3 MB
+    from ..reading import copies
     from ..reading.hints import Known
     from ..reading.rejected import rejections
+    from ..store.standing import Seeking
 
     yield
     known = Known()
+    seeking = Seeking()
+    for _, line in jsonl.backwards(state.place.ledger, state.ledger.size):
+        seeking.tell(line)
+        yield
+    gone = seeking.found()
     for name in _FILES:
-        for entry in entries(name, _text(state.place.home / name)):
+        yield
+        text = _text(state.place.home / name)
+        for entry in entries(name, copies.without({name: text}, gone)[name]):
             known.add_entry(entry)
             yield
         yield
