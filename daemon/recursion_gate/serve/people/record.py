@@ -103,7 +103,7 @@ def entry(call: Call, error: str = "", status: int = 200) -> Response:
     except Unknown as err:
         words = "This line is in the Record, and no receipt knows it: it was written by hand, or before the receipts."
         raise Failed(404, words if getattr(err, "seed", False) else "No entry and no candidate has this id.") from err
-    stands = told.state == "approved" and told.evidence_id is not None and told.retracts is None and not told.before
+    stands = told.state == "approved" and told.evidence_id is not None and told.retracts is None
     last = told.decisions[-1] if told.decisions else None
     found = _found(call, user, given if told.before else told.candidate_id, seeds=True)
     return call.html(
