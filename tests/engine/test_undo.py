@@ -226,6 +226,37 @@ def test_of_two_proposals_about_one_entry_the_second_returns_with_a_note(world: 
     assert holds(world)
 
 
+@pytest.mark.parametrize("how", ["supersedes", "retracts"])
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_card_whose_entry_was_retracted_says_so_below_its_marker_until_it_stands_again(
+    world: World, how: str, edited: bool
+) -> None:
+    approve(world, "a")
+    card = world.stage("b", "Looked at the sun.", **{how: act(world, "a")})
+    if edited:
+        card.write_bytes(card.read_bytes().replace(b"Looked at the sun.", b"Looked at the red sun."))
+        world.reconcile()
+    shown = card.read_bytes()
+    approve(world, "r", "It was a joke.", retracts=act(world, "a"))
+    said = card.read_text().partition("\n<!-- recursion-gate:")[2]
+    assert "does not stand now: approving this only brings it back" in said
+    if edited:
+        assert "red sun" in card.read_text()
+    world.reconcile()
+    assert card.read_text().partition("\n<!-- recursion-gate:")[2] == said, "the same when it is looked at again"
+    undo(world, "r")
+    assert card.read_bytes() == shown
+    approve(world, "r2", "It was a joke.", retracts=act(world, "a"))
+    world.approve("b")
+    assert world.gate_ids() == ["b", "r"]
+    assert "no longer stands" in (cards.note_in(world.card("b").read_bytes()) or "")
+    whys = [path.read_text() for path in world.place.problems.glob("*.why.txt")]
+    assert len(whys) == edited, whys
+    assert "below the line" not in str(whys), "nobody has typed anything there"
+    world.reject("b")
+    assert actions(world)[-1] == ("b", "rejected")
+
+
 def test_a_correction_that_waits_shows_no_lines_that_went_with_another_one(world: World) -> None:
     approve(world, "a", "I learned that owls sleep.")
     a = act(world, "a")

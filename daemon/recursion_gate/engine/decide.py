@@ -361,16 +361,19 @@ def renew(
     staged, of_staged = card.staged, previews(card.staged)
     as_staged = of_staged[0]
     try:
-        if cards.shows(card.data, as_staged):
+        says = cards.says_that_it_stands_not(card.data)
+        if cards.shows(card.data, as_staged) and says == cards.stands_not(staged, as_staged):
             return None
         candidate = cards.read(card.data, staged, settings).candidate
         of_edited = previews(candidate)
         adds = of_edited[0]
         outdated = cards.is_outdated(card.data, staged, candidate, adds, as_staged)
+        outdated |= says != cards.stands_not(candidate, adds)
         outdated |= not cards.shows_what_goes(card.data, adds)  # a person may just have written `supersedes:`
         if not outdated or cards.typed_below(card.data, staged, [*of_staged, *of_edited]):
             return None
-        return RenewCard(staged.id, card.path, card.data, cards.with_preview(card.data, staged, adds))
+        now = cards.with_preview(card.data, staged, adds)
+        return RenewCard(staged.id, card.path, card.data, now) if now != card.data else None
     except Refusal:
         return None
 

@@ -39,10 +39,12 @@ __all__ = [
     "read",
     "reason_in",
     "render",
+    "says_that_it_stands_not",
     "shows",
     "shows_what_goes",
     "sign",
     "signer_of",
+    "stands_not",
     "target_in",
     "text_in",
     "typed_below",
@@ -83,6 +85,9 @@ _LABELS = ("", ", added", ", taken out", ", struck out", ", no longer there")
 #: What a line of a card says of which a piece was forgotten.
 FORGOTTEN = "(forgotten)"
 
+#: Of a correction, a retraction, whose entry is gone.
+_STANDS_NOT = "The entry that this is about does not stand now: approving this only brings it back here, with a note."
+
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
 
@@ -116,13 +121,14 @@ def render(candidate: Candidate, lines: Sequence[Change], note: str | None = Non
     quote = frontmatter.quote
     source = "null" if candidate.source is None else quote(candidate.source)
     more = [(name, value) for name in _SHOWN if (value := getattr(candidate, name)) is not None]
+    below = _below(candidate, lines, stands_not(candidate, lines))
     said = f"note: {quote(note)}\n" if note else ""  # why it is here again comes before all else
     return (
         f"---\n{_what_to_do(candidate)}\n{said}id: {quote(candidate.id)}\nskill_tag: {candidate.skill_tag}\n"
         f"suggested_ix_section: {candidate.suggested_ix_section or 'null'}\n"
         f"created_at: {quote(candidate.created_at)}\nsource: {source}\n"
         + "".join(f"{name}: {quote(value)}\n" for name, value in more)
-        + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{_below(candidate, lines)}"
+        + f"---\n\n{on_a_card(clean(candidate.raw_text))}\n\n{MARKER}{below}"
     ).encode()
 
 
@@ -130,11 +136,23 @@ def _what_to_do(candidate: Candidate) -> str:
     return _TO_CORRECT if candidate.supersedes else _TO_RETRACT if candidate.retracts else WHAT_TO_DO
 
 
-def _below(candidate: Candidate, lines: Sequence[Change]) -> str:
-    """The text below the marker line: the reviewer's context, then the lines that approving adds."""
+def _below(candidate: Candidate, lines: Sequence[Change], returns: bool) -> str:
+    """The text below the marker line: the reviewer's context, whether approving only `returns` the card, then the lines
+    that approving adds."""
     said = context(candidate)
     quoted = f"\n\n{_CONTEXT}\n\n" + "\n".join(f"    > {line}" for line in said) if said else ""
-    return quoted + _preview(lines)
+    return quoted + f"\n\n{_STANDS_NOT}" * returns + _preview(lines)
+
+
+def stands_not(candidate: Candidate, lines: Sequence[Change]) -> bool:
+    """Whether the entry that `candidate` supersedes or retracts stands no longer: `lines`, which approving adds and
+    takes out, then have none of it."""
+    return bool(candidate.supersedes or candidate.retracts) and all(change.comes for change in lines)
+
+
+def says_that_it_stands_not(card: bytes) -> bool:
+    """Whether the card says of the entry that it is about that it stands no longer."""
+    return f"\n{_STANDS_NOT}\n" in frontmatter.unix(decode(card)).rpartition("\n<!-- recursion-gate:")[2]
 
 
 def context(candidate: Candidate) -> list[str]:
@@ -195,9 +213,11 @@ def with_preview(card: bytes, staged: Candidate, lines: Sequence[Change]) -> byt
     """The card that a person has edited, down to its marker line as it is, and below it what it adds now: `lines`;
     the hints stay. Raises Refusal where it does not parse."""
     text = frontmatter.unix(decode(card))
-    _, rest = frontmatter.split(text)
+    fields, rest = frontmatter.split(text)
     *_, marker = MARKER_LINE.finditer(rest)
-    made = (text[: len(text) - len(rest) + marker.end()] + _below(staged, lines)).encode()
+    is_about = bool(fields.get("supersedes") or fields.get("retracts"))
+    below = _below(staged, lines, is_about and all(change.comes for change in lines))
+    made = (text[: len(text) - len(rest) + marker.end()] + below).encode()
     return card_hints.with_hints(made, card_hints.hints_in(card) or ()) or made
 
 
@@ -259,7 +279,7 @@ def target_in(card: bytes) -> str | None:
 def is_as_staged(card: bytes, candidate: Candidate) -> bool:
     """Whether a byte comparison shows that nobody has edited the card, as for nearly all. Where it does not,
     `read` tells."""
-    down_to_marker = render(candidate, ()).removesuffix(_below(candidate, ()).encode())
+    down_to_marker = render(candidate, ()).removesuffix(_below(candidate, (), stands_not(candidate, ())).encode())
     return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0
 
 
@@ -375,7 +395,7 @@ def typed_below(card: bytes, staged: Candidate, previews: Sequence[Sequence[Chan
     text = frontmatter.unix(decode(card_hints.without_hints(card)))
     *_, marker = MARKER_LINE.finditer(text)
     below = text[marker.end() :]
-    ours = {fold(line) for lines in previews for line in _below(staged, lines).split("\n")} | _made_by_us(below)
+    ours = {fold(line) for lines in previews for line in _below(staged, lines, True).split("\n")} | _made_by_us(below)
     ours |= _PLACES
     links = {fold(a.line).rpartition(" — ")[0] for lines in previews if _is_linked(lines) for a in lines}
     *typed, last = [said for line in below.split("\n") if (said := fold(line))] or [""]
