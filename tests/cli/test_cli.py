@@ -463,7 +463,7 @@ def test_review_refuses_an_edit_that_cannot_be_read_and_keeps_the_card(
     before = card.read_bytes()
     monkeypatch.setenv("EDITOR", "sed -i s/THINK/SLEEP/")
     result = run(world.root, "review", stdin="e\nq\n")
-    assert "skill_tag must be THINK, WRITE, WORK or STEWARD" in result.output
+    assert "skill_tag must be THINK, WRITE, WORK or STEWARD; found 'SLEEP'" in result.output
     assert card.read_bytes() == before
 
 
@@ -535,7 +535,7 @@ def test_an_edit_that_cannot_be_read_is_opened_again_as_it_was_typed(world: Worl
     result = CliRunner(env={"EDITOR": str(editor)}).invoke(
         cli.main, ["--root", str(world.root.path), "review"], input="e\ne\na\n"
     )
-    assert "skill_tag must be THINK, WRITE, WORK or STEWARD" in result.output
+    assert "skill_tag must be THINK, WRITE, WORK or STEWARD; found 'SLEEP'" in result.output
     assert "The card is as it was. 'e' opens what you typed once more." in result.output
     assert "inbox folder" not in result.output
     assert "1 approved" in result.output

@@ -384,3 +384,12 @@ def test_a_drop_that_is_called_like_evidence_is_refused_in_words(world: World) -
     world.reconcile()
     assert world.gate() == []
     assert "id must not begin with 'ACT-': that is how evidence is called" in world.why("x.json")
+
+
+def test_the_wrong_value_stands_in_the_reason_and_in_no_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    world.drop("bad.json", {"text": "I drew.", "skill_tag": "Zeppelin"})
+    world.reconcile()
+    assert "skill_tag must be THINK, WRITE, WORK or STEWARD; found 'Zeppelin'\n" in world.why("bad.json")
+    assert "skill_tag must be" in caplog.text
+    assert "Zeppelin" not in caplog.text

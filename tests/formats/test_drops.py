@@ -298,6 +298,66 @@ def test_a_wrong_field_is_named_with_what_would_be_right(fields: dict[str, Any],
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("skill_tag", "TINK", "'TINK'"),
+        ("skill_tag", None, "null"),
+        ("suggested_ix_section", "IX-D", "'IX-D'"),
+        ("mind_category", "body\u200b\x1b[2J\n", r"'body\u200b\x1b[2J\n'"),
+        ("status", "approved", "'approved'"),
+        ("created_at", "yesterday", "'yesterday'"),
+        ("created_at", 1764000000, "1764000000"),
+        ("id", "../../etc/passwd", "'../../etc/passwd'"),
+        ("id", "x" * 129, f"'{'x' * 40}…'"),
+        ("id", "ACT-1", "'ACT-1'"),
+        ("supersedes", ["moon"], "a list of 1"),
+        ("skill_tag", "", "''"),
+        ("skill_tag", "W\u041eRK", "a text of 4 characters"),
+        ("skill_tag", "Anna told me", "a text of 12 characters"),
+        ("created_at", "2026-13-45 10:00", "'2026-13-45 10:00'"),
+        ("status", {"a": 1}, "an object"),
+        ("confidence", 2, "2"),
+        ("confidence", True, "true"),
+        ("tags", ["x" * 61], "a list of 1"),
+    ],
+)
+def test_a_reason_names_the_wrong_value_and_what_a_log_gets_does_not(field: str, value: Any, found: str) -> None:
+    refusal = _refusal("a.json", {"raw_text": TEXT, field: value})
+    assert refusal.in_full == f"{refusal.problem}; found {found}"
+    assert found not in refusal.problem
+    lines = json.dumps({"raw_text": TEXT}) + "\n" + json.dumps({"raw_text": TEXT, field: value})
+    assert _refusal("a.jsonl", lines).in_full == f"line 2: {refusal.in_full}"
+
+
+@pytest.mark.parametrize("field", list(Drop.model_fields))
+@pytest.mark.parametrize("value", [["Anna told me that she is ill"], {"Anna": "Anna"}, "Anna is ill", "アンナは病気"])
+def test_a_reason_does_not_repeat_what_a_person_did_or_said(field: str, value: Any) -> None:
+    reason = ""
+    try:
+        _parse("a.json", {"raw_text": TEXT, field: value})
+    except Refusal as refusal:
+        reason = refusal.in_full
+    if not reason:
+        assert field in fields._SHORT or field in ("raw_text", "excerpt", "rationale", "meta", "tags")
+    assert "Anna" not in reason
+    assert "アンナ" not in reason
+
+
+@pytest.mark.parametrize(
+    ("moment", "why"),
+    [
+        ("0001-01-01T00:00:00Z", "must be an ISO 8601 instant of the years 1000 to 9999"),
+        ("2016-12-31T23:59:60Z", "has a second 60, which no clock here knows: write 59"),
+        ("2016-12-31 23:59:60.5+00:00", "has a second 60, which no clock here knows: write 59"),
+        ("2016-12-31T25:59:59Z", "must be an ISO 8601 instant of"),
+        ("2016-12-31T23:59:601Z", "must be an ISO 8601 instant of"),
+    ],
+)
+def test_the_reason_for_an_instant_that_iso_8601_has_and_a_drop_has_not_is_true(moment: str, why: str) -> None:
+    assert _refusal("a.json", {"raw_text": TEXT, "created_at": moment}).problem.startswith(f"created_at {why}")
+
+
+@pytest.mark.parametrize(
     ("name", "meant"),
     [
         ("timestamp", "created_at"),

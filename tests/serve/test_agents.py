@@ -72,7 +72,7 @@ def test_of_many_all_are_taken_or_none(agent: httpx.Client, world: World) -> Non
     [
         ({}, "raw_text", "raw_text is missing"),
         ({"text": " "}, "raw_text", "raw_text is empty"),
-        ({"text": "x", "skill_tag": "RUN"}, "skill_tag", "must be THINK, WRITE, WORK or STEWARD"),
+        ({"text": "x", "skill_tag": "RUN"}, "skill_tag", "must be THINK, WRITE, WORK or STEWARD; found 'RUN'"),
         ({"text": "x", "timestamp": "now"}, "timestamp", "did you mean 'created_at'?"),
         ({"text": "x", "status": "approved"}, "status", 'may only be "pending"'),
         ({"text": "x", "id": "../../etc/passwd"}, "id", "must be 1 to 128 letters"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from ..core.errors import GateError
+from ..core.errors import GateError, Refusal
 from ..core.paths import Root
 
 __all__ = ["COMMANDS", "main"]
@@ -134,7 +134,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except GateError as err:
-            raise click.ClickException(str(err)) from err
+            raise click.ClickException(err.in_full if isinstance(err, Refusal) else str(err)) from err
         except BrokenPipeError:  # the reader of a pipe has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)

@@ -301,9 +301,9 @@ class _Card:
                     return done
             except deciding.Changed as err:
                 self._is_old = True
-                self._tell(f"{err.problem}. {err.remedy}" + (f" {_AGAIN}" if self._typed else ""))
+                self._tell(f"{err.in_full}. {err.remedy}" + (f" {_AGAIN}" if self._typed else ""))
             except Refusal as err:
-                self._tell(f"{err.problem}. {_remedy(err)}")
+                self._tell(f"{err.in_full}. {_remedy(err)}")
             except FileNotFoundError:
                 click.echo("its card was moved away meanwhile")
                 return "skipped"
@@ -389,7 +389,7 @@ class _Card:
         except deciding.Changed:
             raise
         except Refusal as err:
-            raise Refusal(err.problem, _AGAIN) from err
+            raise Refusal(err.problem, _AGAIN, found=err.found) from err
         self._typed, self._is_old = None, True
 
 

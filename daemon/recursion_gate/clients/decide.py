@@ -204,7 +204,7 @@ def _edits(card: bytes, candidate: Candidate, settings: Settings) -> tuple[Candi
     try:
         verdict = cards.read(card, candidate, settings)
     except Refusal as err:
-        return None, err.problem
+        return None, err.in_full
     return verdict.candidate if verdict.edited else None, ""
 
 

@@ -54,7 +54,8 @@ class BadSettings(GateError):
 
 @dataclass(eq=False)
 class Refusal(GateError):
-    """A drop or an edited card cannot be used: `problem` says why, `remedy` what to do about it."""
+    """A drop or an edited card cannot be used: `problem` says why, `remedy` what to do about it. `problem` stands in
+    logs; what it is all about stands in `in_full`, for whoever has the file or the call."""
 
     problem: str
     remedy: str = ""
@@ -62,10 +63,17 @@ class Refusal(GateError):
     maybe_unfinished: bool = field(default=False, kw_only=True)
     #: The state of an unreadable file at the attempt to read it.
     stat: os.stat_result | None = field(default=None, init=False)
+    #: The value that is wrong, as `quoted` gives it: an agent's words, so it stands in no log.
+    found: str = field(default="", kw_only=True)
     sentence = "{e.problem}"
 
     def __post_init__(self) -> None:
         self.problem = printable(self.problem)
+
+    @property
+    def in_full(self) -> str:
+        """`problem`, and what was found (contract: "A reason names what was found")."""
+        return f"{self.problem}; found {self.found}" if self.found else self.problem
 
 
 @dataclass(eq=False)

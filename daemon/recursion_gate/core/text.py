@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from .unseen import is_unseen, shows
 
-__all__ = ["count", "did_you_mean", "event", "nearest", "numbers", "printable"]
+__all__ = ["count", "did_you_mean", "event", "nearest", "numbers", "printable", "quoted"]
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -43,6 +44,20 @@ def printable(text: str) -> str:
     if is_unseen(text):
         return "".join(c if c.isprintable() and not is_unseen(c) else "?" for c in text)
     return text if text.isprintable() else "".join(c if shows(c) else "?" for c in text)
+
+
+def quoted(value: Any, limit: int = 40) -> str:
+    """`value` as a reason names what was found: a text in quotes, all else as JSON has it, cut to `limit` characters,
+    and what nobody can see escaped (``'WORK\\u200b'``)."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # a number with too many digits to be written
+        text = "a very long number"
+    shown = "".join(
+        c if c.isprintable() and not is_unseen(c) else c.encode("unicode_escape").decode() for c in text[:limit]
+    )
+    shown += "…" * (len(text) > limit)
+    return f"'{shown}'" if isinstance(value, str) else shown
 
 
 def event(name: str, **fields: Any) -> str:

@@ -242,7 +242,7 @@ def odd(found: Iterable[Odd]) -> Iterator[Action]:
             case Unreadable():
                 how = "" if each.refusal.remedy == PUT_BACK else f"{each.refusal.remedy} "
                 again = f"Edit the clean card in pending/, or correct this one and move it into {each.folder}/ again."
-                refusal = Refusal(each.refusal.problem, how + again)
+                refusal = Refusal(each.refusal.problem, how + again, found=each.refusal.found)
                 what = "was edited so that it can no longer be read, so it was not merged"
                 yield Refuse(each.path, each.mark, refusal, what)
 

@@ -52,7 +52,7 @@ def refuse(
         return
     kept = _free_pair(place, name)
     why = place.problems / (kept + _WHY)
-    atomic.replace(why, _why(name, place, refusal, what, record_too).encode())
+    atomic.replace(why, _why(name, place, refusal.in_full, refusal.remedy, what, record_too).encode())
     atomic.sync_folder(place.problems)
     try:
         moved = aside.take_away(path, untrusted.is_still(mark), place.problems / kept)
@@ -89,7 +89,7 @@ def refuse_forgotten(state: UserState, action: Refuse) -> None:
     if seen is None or seen.mark != mark:
         state.settling.note_due(_AGAIN)
         return
-    why = _why(name, place, refusal, action.what, action.record_too).encode()
+    why = _why(name, place, refusal.problem, refusal.remedy, action.what, action.record_too).encode()
     left = without_text(seen.data, action.forgotten)
     number = _free_number(place, name)
     before = place.problems / _nth(name, number - 1)
@@ -193,8 +193,8 @@ def _cut(name: str, limit: int) -> str:
     return name
 
 
-def _why(name: str, place: Place, refusal: Refusal, what: str, record_too: bool) -> str:
+def _why(name: str, place: Place, problem: str, remedy: str, what: str, record_too: bool) -> str:
     printable_name = printable(name)
-    remedy = refusal.remedy or f"Correct the file and put it back into inbox/{place.user}/."
+    remedy = remedy or f"Correct the file and put it back into inbox/{place.user}/."
     last = _NOTHING_ADDED * record_too + _LAST_WORDS
-    return f"{printable_name} {what}.\n\nWhy:        {refusal.problem}\nWhat to do: {remedy}\n\n{last}"
+    return f"{printable_name} {what}.\n\nWhy:        {problem}\nWhat to do: {remedy}\n\n{last}"

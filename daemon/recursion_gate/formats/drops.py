@@ -127,7 +127,10 @@ def _lines(text: str, limit: int) -> Iterator[tuple[Any, str]]:
                 yield _json(line), f"line {number}: "
             except Refusal as err:
                 raise Refusal(
-                    f"line {number}: {err.problem}", err.remedy, maybe_unfinished=err.maybe_unfinished
+                    f"line {number}: {err.problem}",
+                    err.remedy,
+                    maybe_unfinished=err.maybe_unfinished,
+                    found=err.found,
                 ) from err
 
 
@@ -197,7 +200,7 @@ def _propose(fields: Any, where: str, name: str, data: bytes, mtime_ns: int, set
         drop = validate(fields, settings)
     except Refusal as err:  # front matter alone may be the beginning of a file that is still being written
         unfinished = name.lower().endswith(".md") and not (fields.get("raw_text") or fields.get("text"))
-        raise Refusal(where + err.problem, err.remedy, maybe_unfinished=unfinished) from None
+        raise Refusal(where + err.problem, err.remedy, maybe_unfinished=unfinished, found=err.found) from None
     values = drop.__dict__
     given = frozenset(k for k in drop.model_fields_set if values[k] is not None or k == "suggested_ix_section")
     if "suggested_ix_section" in given:

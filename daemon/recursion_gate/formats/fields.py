@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..core.errors import Refusal
 from ..core.model import Drop, looks_like_act_id
 from ..core.settings import Settings
-from ..core.text import printable
+from ..core.text import count, printable, quoted
 from ..core.unseen import without_unseen
 from ..core.words import CATEGORY_OF
 from .record_edit import fold
@@ -54,12 +54,15 @@ _MEANT = {
     for other in others.split()
 }
 _FIELDS_LIMIT = 100  # from so many on, one that is unknown says it for all
+_WORD = re.compile(r"\s*[!-~]*\s*", re.ASCII)
+_DATE = re.compile(r"[\d.:,/TZ +-]*", re.ASCII)
+_LEAP_SECOND = re.compile(r"[T ]\d\d:?\d\d:?60(?!\d)", re.ASCII)
 _MUST = {
     "skill_tag": "must be THINK, WRITE, WORK or STEWARD",
     "suggested_ix_section": "must be IX-A, IX-B, IX-C or null (evidence only)",
     "mind_category": "must be knowledge, curiosity or personality",
     "status": 'may only be "pending": what is staged is never decided yet',
-    "created_at": "must be an ISO 8601 instant, for example 2026-11-24T16:30:00Z",
+    "created_at": "must be an ISO 8601 instant of the years 1000 to 9999, for example 2026-11-24T16:30:00Z",
     "id": "must be 1 to 128 letters, digits, '.', '_' or '-', starting with a letter or a digit",
     "link_to_evidence_id": "must be the id of a candidate or an ACT id",
     "supersedes": "must be an ACT id",
@@ -69,6 +72,8 @@ _MUST = {
     "confidence": "must be a number from 0 to 1",
     "tags": "must be a list of at most 20 short texts (60 characters each)",
 }
+#: Fields whose wrong value a reason names; the others hold what a person did or said.
+_NAMED = {name for name in _MUST if name not in ("meta", "score")}
 
 
 def validate(fields: Any, settings: Settings) -> Drop:
@@ -95,7 +100,9 @@ def validate(fields: Any, settings: Settings) -> Drop:
     try:
         drop = Drop.model_validate(given)
     except ValidationError as err:
-        raise Refusal(_in_words(err, fields), PUT_BACK) from None
+        words, name = _in_words(err, fields)
+        found = _shown(fields[name]) if name in _NAMED and name in fields else ""
+        raise Refusal(words, PUT_BACK, found=found) from None
     if not fold(drop.raw_text):
         raise Refusal("raw_text is empty", "Say in raw_text what was done.")
     if len(drop.raw_text) > settings.max_text_chars:
@@ -161,19 +168,34 @@ def _seen(value: Any) -> Any:
     return [_seen(item) for item in value] if isinstance(value, list) else value
 
 
-def _in_words(err: ValidationError, fields: dict[str, Any]) -> str:
+def _in_words(err: ValidationError, fields: dict[str, Any]) -> tuple[str, str]:
+    """What is wrong, and the field whose value it is; "" where no value is wrong."""
     errors = err.errors(include_url=False, include_input=False, include_context=False)
     # An unknown name comes before a missing one: it is most likely what is missing, misspelt.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name = str(first["loc"][0]) if first["loc"] else ""
     name_in_reason = _quotable(name)
     if first["type"] == "extra_forbidden":
-        return f"unknown {name_in_reason}; {_hint(name)}"
+        return f"unknown {name_in_reason}; {_hint(name)}", ""
     if first["type"] == "missing":
-        return f"{name_in_reason} is missing"
+        return f"{name_in_reason} is missing", ""
     if name == "id" and first["type"] == "value_error" and looks_like_act_id(str(fields[name])):
-        return "id must not begin with 'ACT-': that is how evidence is called"
-    return f"{name_in_reason} {_MUST.get(name, 'must be text')}"
+        return "id must not begin with 'ACT-': that is how evidence is called", name
+    if name == "created_at" and _LEAP_SECOND.search(str(fields[name])):
+        return "created_at has a second 60, which no clock here knows: write 59", name
+    return f"{name_in_reason} {_MUST.get(name, 'must be text')}", name
+
+
+def _shown(value: Any) -> str:
+    """`value` as a reason may show it: one word or number as it is; what may be a sentence, by its kind, since an agent
+    that knows a file's name can read its reason (docs/security.md)."""
+    if isinstance(value, list):
+        return f"a list of {len(value):,}"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, str) and not (_WORD.fullmatch(without_unseen(value)) or _DATE.fullmatch(value)):
+        return f"a text of {count(len(value), 'character')}"
+    return quoted(value)
 
 
 def _plain(name: str) -> str:

@@ -24,7 +24,7 @@ def in_words(error: Exception) -> str | None:
     match error:
         case Refusal():
             remedy = "Correct it, and propose it again." if error.remedy == PUT_BACK else error.remedy
-            return f"{error.problem}. {remedy or ''}".strip()
+            return f"{error.in_full}. {remedy or ''}".strip()
         case GateError():
             return str(error)
         case PermissionError():

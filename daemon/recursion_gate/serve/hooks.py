@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from ..clients.propose import Proposed, propose
 from ..clients.stage import NoInbox, NotAllowed
+from ..core.errors import Refusal
 from ..core.hooks import Hook
 from ..core.text import printable
 from ..sources import webhook
@@ -55,7 +56,7 @@ def route(door: Door) -> Route:
             problem = of(err)
             if known and problem is not None:  # for the person who sets it up: the sender's log is elsewhere
                 said = problem.details
-                words = err.problem if isinstance(err, webhook.NotMapped) else said.detail
+                words = err.problem if isinstance(err, webhook.NotMapped | Refusal) else said.detail
                 door.say("hook_refused", hook=known, status=said.status, problem=words, field=said.field or "-")
             raise
         finally:

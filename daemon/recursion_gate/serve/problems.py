@@ -100,7 +100,7 @@ def of(error: Exception) -> Problem | None:
             return Problem(422, str(error), field=error.path, remedy="Correct this path in the hook's settings.")
         case Refusal():
             remedy = "Correct it, and send it again." if error.remedy == PUT_BACK else error.remedy
-            return Problem(422, error.problem, field=_field(error.problem), remedy=remedy)
+            return Problem(422, error.in_full, field=_field(error.problem), remedy=remedy)
         case NoInbox() | NoUser():
             return Problem(404, "there is no such user here", field="user")
         case NotAllowed():

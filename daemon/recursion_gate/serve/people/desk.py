@@ -99,7 +99,7 @@ class Desk:
                 verdict = cards.read(data, candidate, self._settings)
                 card.edited = verdict.candidate if verdict.edited else None
         except Refusal as err:
-            card.problem = err.problem
+            card.problem = err.in_full
         except FileNotFoundError:
             card.problem = "its card was moved away just now"
 
