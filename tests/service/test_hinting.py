@@ -69,6 +69,21 @@ def test_both_of_two_that_wait_say_so_and_neither_when_one_is_gone(world: World)
     assert line.endswith(f"stands in the Record ({act}): 100% of the words are the same")
 
 
+def test_a_copy_by_hand_of_an_entry_that_was_retracted_does_not_stand_in_the_record(world: World) -> None:
+    world.stage("a", "Planted tomatoes in the garden.")
+    world.approve("a")
+    act = world.receipts()[0]["evidence_id"]
+    file = world.place.home / "self-curiosity.md"
+    file.write_text(f"{file.read_text()}\n- • Planted tomatoes in the garden. \u2014 {act}\n")
+    world.stage("b", "Planted tomatoes in a garden.")
+    put_hints(world)
+    assert "stands in the Record" in str(on(world, "b"))
+    world.stage("r", "It was a joke.", retracts=act)
+    world.approve("r")
+    put_hints(world)
+    assert on(world, "b") == ()
+
+
 def test_a_possible_conflict_offers_the_correction_and_the_line_it_would_replace(world: World) -> None:
     world.stage("a", "Loves drawing dragons at night.")
     world.approve("a")
