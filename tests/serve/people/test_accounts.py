@@ -79,11 +79,11 @@ def test_who_is_signed_out_everywhere_signs_in_again_with_the_same_passphrase(pa
     assert sign_in(page, "dora").get("/").status_code == 200
 
 
-def test_a_wrong_passphrase_again_and_again_slows_that_name_and_no_other(page: Page) -> None:
+def test_a_wrong_passphrase_a_thousand_times_slows_that_name_and_no_other(page: Page) -> None:
     answers = []
     began = time.monotonic()
     with page.client() as guesser:
-        for number in range(300):
+        for number in range(1_000):
             data = {"name": "anna", "passphrase": f"guess number {number}"}
             answers.append(guesser.post("/sign-in", data=data).status_code)
         took = time.monotonic() - began
