@@ -75,7 +75,10 @@ _LONG = (
     "serve/test_openapi.py::test_requests_made",
     "serve/people/test_keys.py::test_a_hundred_cards",
     "audit/test_forgetting.py::test_each_byte_taken_out",
-    "serve/people/test_keys.py::test_a_hundred_cards",
+    "audit/test_forgetting.py::test_each_of_1000_random_changes",
+    "cli/test_after_approval.py",
+    "cli/test_reading.py::test_what_the_docs_show",
+    "scenarios/test_power_loss.py::test_so_do_those_of_longer_stories",
     "reading/test_rebuild.py::test_the_record_of_every_receipt",
     "reading/test_snapshot.py::test_readers_in_a_loop_while_decisions_are_taken_back",
     "feed/test_loop.py::test_a_server_that_hangs",
@@ -85,7 +88,7 @@ _LONG = (
     "engine/test_forget.py::test_killed_at_any_call",
     "benchmarks",
 )
-#: Of these the suite runs every third: each case passes `check` in it in any case.
+#: Of these the suite runs every sixth: each case passes `check` in it in any case.
 _SOME = (
     "regression/test_fixtures.py::test_a_case_ends_as_expected_under_a_live_daemon",
     "scenarios/test_independent.py::test_both_read_the_tree_that_a_fixture_leaves_alike",
@@ -123,7 +126,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--long") and any("::" in word for word in config.args):
         return
     some = [item for item in items if item.nodeid.removeprefix("tests/").startswith(_SOME)]
-    long = {item for number, item in enumerate(some) if number % 3}
+    long = {item for number, item in enumerate(some) if number % 6}
     long |= {item for item in items if item.nodeid.removeprefix("tests/").startswith(_LONG)}
     only = bool(config.getoption("--long"))
     config.hook.pytest_deselected(items=[item for item in items if (item in long) is not only])

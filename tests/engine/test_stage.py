@@ -387,7 +387,7 @@ def test_a_drop_that_is_called_like_evidence_is_refused_in_words(world: World) -
 
 
 def test_the_wrong_value_stands_in_the_reason_and_in_no_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "recursion_gate")
     world.drop("bad.json", {"text": "I drew.", "skill_tag": "Zeppelin"})
     world.reconcile()
     assert "skill_tag must be THINK, WRITE, WORK or STEWARD; found 'Zeppelin'\n" in world.why("bad.json")

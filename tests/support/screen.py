@@ -7,12 +7,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
 
-from .world import wait_for
+from .world import PATIENCE, wait_for
 
 __all__ = ["Screen", "screen_of"]
 
@@ -52,6 +53,21 @@ class Screen:
         """Wait until all of these stand on it."""
         self.wait(lambda: all(text in self.text() for text in texts), f"{texts} to stand on")
 
+    def begins_with(self, *texts: str, redraw: str) -> None:
+        """Wait until all of these stand on it. What a program draws first may be lost on a busy machine: while the
+        screen is blank it is asked to draw it again every few seconds, by the key `redraw`."""
+        asked = time.monotonic()
+
+        def drawn() -> bool:
+            nonlocal asked
+            text = self.text()
+            if not text.strip() and time.monotonic() > asked + 3:
+                asked = time.monotonic()
+                self.press(redraw)
+            return all(word in text for word in texts)
+
+        self.wait(drawn, f"{texts} to stand on")
+
     def rest(self, other_than: tuple[int, int, str, str] | None = None) -> tuple[int, int, str, str]:
         """Wait until the cursor rests, somewhere else than it was; gives where. (It travels while a program draws.)"""
         seen = [self.cursor()]
@@ -66,7 +82,7 @@ class Screen:
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for something to become so."""
         try:
-            wait_for(condition, 60)
+            wait_for(condition, PATIENCE)
         except AssertionError:
             raise AssertionError(f"waited for {what} this screen:\n{self.text()}\n{self.cursor()}") from None
 

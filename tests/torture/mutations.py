@@ -92,8 +92,9 @@ MUTATIONS = (
     Mutation(
         "the reason is not synced before the file is refused",
         "engine/refuse.py",
-        "    atomic.replace(why, _why(name, place, refusal, what, record_too).encode())\n",
-        "    atomic.replace(why, _why(name, place, refusal, what, record_too).encode(), sync=False)\n",
+        "    atomic.replace(why, _why(name, place, refusal.in_full, refusal.remedy, what, record_too).encode())\n",
+        "    atomic.replace(why, _why(name, place, refusal.in_full, refusal.remedy, what, record_too).encode(),"
+        " sync=False)\n",
         f"{_CUT}[refused]",
     ),
     Mutation(
