@@ -100,6 +100,17 @@ def test_what_goes_wrong_is_in_the_note_and_the_work_on_a_branch(
     assert git(repo, "worktree", "list").count("\n") == 1
 
 
+def test_what_is_on_a_branch_of_that_name_already_is_kept_under_another(plans: Plans, repo: Path) -> None:
+    """The plan was deleted and added again: its attempts are counted anew."""
+    made = git(repo, "commit-tree", "-p", "HEAD", "-m", "Tried before", "HEAD^{tree}").strip()
+    git(repo, "branch", "task/p/a.1", made)
+    plans.add("p", codebase("a"))
+    worker = _worker(plans, repo, "mkdir a; echo 2 > a/new")
+    _all(plans, worker)
+    assert worker.done == ["p/a@1"]
+    assert git(repo, "rev-parse", f"task/p/a.1-{made[:10]}").strip() == made
+
+
 def test_a_command_that_cannot_be_started_is_no_attempt_and_ends_the_worker(plans: Plans, repo: Path) -> None:
     """A typing error in it used to use up all attempts of all tasks."""
     plans.add("p", codebase("a", max_attempts=1), reading("r", max_attempts=1))

@@ -44,8 +44,8 @@ def tree_path(repository: Repository, claim: Claim) -> Path:
 
 
 def make_tree(repository: Repository, claim: Claim) -> tuple[Repository, str]:
-    """A work tree for a claim, on a branch of its own that begins where the plan's branch is, and that commit. Raises
-    GitError, OSError."""
+    """A work tree for a claim, on a branch of its own that begins where the plan's branch is, and that commit. What is
+    on a branch of that name keeps its commits under another. Raises GitError, OSError."""
     branch = claim.plan.branch_name
     merge_done(repository, claim.folder, claim.plan)
     start = _plan_commit(repository, branch)
@@ -53,7 +53,11 @@ def make_tree(repository: Repository, claim: Claim) -> tuple[Repository, str]:
     if os.path.lexists(path):
         raise GitError(f"{path} is in the way, where the work tree should be: remove it once nobody needs it")
     note_root(path.parent, claim.folder.path.parents[1], repository)
-    return repository.add_tree(path, task_branch(claim.folder.name, claim.name), start), start
+    mine = task_branch(claim.folder.name, claim.name)
+    old = repository.commit(f"refs/heads/{mine}")
+    if old is not None and not repository.is_ancestor(old, start):  # of a plan of that name that was here before
+        repository.set_branch(f"{mine}-{old[:10]}", old, None)
+    return repository.add_tree(path, mine, start), start
 
 
 def _plan_commit(repository: Repository, branch: str) -> str:
