@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -53,21 +52,6 @@ class Screen:
         """Wait until all of these stand on it."""
         self.wait(lambda: all(text in self.text() for text in texts), f"{texts} to stand on")
 
-    def begins_with(self, *texts: str, redraw: str) -> None:
-        """Wait until all of these stand on it. What a program draws first may be lost on a busy machine: while the
-        screen is blank it is asked to draw it again every few seconds, by the key `redraw`."""
-        asked = time.monotonic()
-
-        def drawn() -> bool:
-            nonlocal asked
-            text = self.text()
-            if not text.strip() and time.monotonic() > asked + 3:
-                asked = time.monotonic()
-                self.press(redraw)
-            return all(word in text for word in texts)
-
-        self.wait(drawn, f"{texts} to stand on")
-
     def rest(self, other_than: tuple[int, int, str, str] | None = None) -> tuple[int, int, str, str]:
         """Wait until the cursor rests, somewhere else than it was; gives where. (It travels while a program draws.)"""
         seen = [self.cursor()]
@@ -94,7 +78,9 @@ def screen_of(command: Sequence[str], env: Mapping[str, str]) -> Iterator[Screen
         pytest.skip("no tmux here: apt-get install tmux")
     with tempfile.TemporaryDirectory() as folder:
         made = Screen(os.path.join(folder, "tmux"))
-        known = {**{k: v for k, v in os.environ.items() if k != "TMUX"}, "LANG": "C.UTF-8", **env}
+        # Its own size is that of the terminal, whatever a worker's readline has written into the environment.
+        kept = {k: v for k, v in os.environ.items() if k not in ("TMUX", "LINES", "COLUMNS")}
+        known = {**kept, "LANG": "C.UTF-8", **env}
         words = ["env", "-i", *(f"{name}={value}" for name, value in known.items()), "TERM=screen", *command]
         made.call("new-session", "-d", "-x", "100", "-y", "70", shlex.join(words))
         try:

@@ -132,7 +132,7 @@ def test_a_text_browser_decides_and_takes_back(browser: type[Lynx], page: Page, 
     env = {"HOME": str(tmp_path), "EDITOR": "sed -i s/tee/tea/"}
     with screen_of([*browser.command, f"http://127.0.0.1:{page.port}/"], env) as on:
         use = browser(on)
-        on.begins_with("Sign in", "Passphrase", redraw="C-l")
+        on.see("Sign in", "Passphrase")
         use.fill("Name", "anna")
         use.fill("Passphrase", "passphrase of anna", shown="*" * 18)
         use.press_next(then="3 cards wait")
