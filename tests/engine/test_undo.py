@@ -68,6 +68,22 @@ def test_an_approval_that_is_taken_back_leaves_the_record_as_it_was(world: World
     assert holds(world)
 
 
+def test_of_two_that_one_turn_carries_out_the_second_goes_back_where_it_stood(world: World) -> None:
+    """The line before it is the first one's new line, not the one that this replaced."""
+    for name in ("owls", "moon", "stars"):
+        approve(world, name, f"I learned about {name}.")
+    world.stage("hunt", "I learned that owls hunt.", supersedes=act(world, "owls"))
+    world.stage("joke", "It was a joke.", retracts=act(world, "moon"))
+    for name in ("hunt", "joke"):
+        world.move(world.card(name), "approved")
+    world.reconcile()
+    assert actions(world)[-2:] == [("hunt", "approved"), ("joke", "approved")]
+    undo(world, "joke")
+    lines = [line.split(" — ")[0] for line in world.lines("self-knowledge.md") if "• I learned" in line]
+    assert lines == ["- • I learned that owls hunt.", "- • I learned about moon.", "- • I learned about stars."]
+    assert holds(world)
+
+
 def test_what_came_later_and_hand_edits_stay(world: World) -> None:
     approve(world, "a", "I learned one thing.")
     approve(world, "b", "I learned another thing.")

@@ -110,7 +110,7 @@ def taken_out(entry: Entry, why: str, draft: dict[str, Any], texts: RecordFiles)
         old["removed"][file] = [line]
         if file == "self-evidence.md":
             old["lines"][file] = [record_edit.strike(line, why)]
-        elif file not in draft["lines"] and (spot := spot_of(texts.text(file), line, digest)):
+        elif file not in draft["lines"] and (spot := spot_of(texts.text_then(file), line, digest)):
             old["spots"][file] = spot
     return old
 

@@ -50,9 +50,20 @@ class RecordFiles:
         self.state = state
         self._texts: dict[str, tuple[bytes, object]] = {}
         self._wanted: dict[str, list[_Wanted]] = {}
+        #: For `text_then`: how many of the wanted steps it has taken, and the text after them.
+        self._then: dict[str, tuple[int, bytes]] = {}
 
     def text(self, file: str) -> bytes:
         return self._load(file)[0]
+
+    def text_then(self, file: str) -> bytes:
+        """The text after the steps that are wanted so far. Raises BeingSaved, Parked, OSError."""
+        taken, text = self._then.get(file) or (0, self.text(file))
+        wanted = self._wanted.get(file, [])
+        if taken < len(wanted):
+            text = _after(text, wanted[taken:], tell=False)
+            self._then[file] = len(wanted), text
+        return text
 
     def _load(self, file: str) -> tuple[bytes, object]:
         if file not in self._texts:
