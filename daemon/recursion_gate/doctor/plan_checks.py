@@ -14,11 +14,11 @@ from ..core.text import count, printable
 from ..disk.untrusted import open_plain
 from ..permissions.ownership import account
 from ..plans.book import BadPlan
-from ..plans.folder import PROBLEMS, SUFFIX, PlanFolder, Standing, TaskName, plan_folders
+from ..plans.folder import PROBLEMS, SUFFIX, PlanFolder, Standing, TaskName, plan_folders, task_branches
 from ..plans.git import GitError, Repository
 from ..plans.keeper import usable_plan
 from ..plans.model import Plan
-from ..plans.observe import attempts, claim_end
+from ..plans.observe import attempts, claim_end, is_open
 from ..plans.records import read_note
 from ..plans.rights import account_with_rights
 from ..plans.trees import left_over, trees_here
@@ -173,7 +173,7 @@ def rights(context: Context) -> Iterator[Finding]:
             continue
         for name in names:
             its = TaskName.of(f"{name.removesuffix('.rights')}.md")
-            if its is None or _is_open(folder, its):
+            if its is None or is_open(folder, its.task, its.generation):
                 continue
             claim = f"{folder.name}/{its.task}@{its.generation}"
             whose = account_with_rights(folder, its.task, its.generation)
@@ -181,14 +181,6 @@ def rights(context: Context) -> Iterator[Finding]:
             message = f"{who} still has the rights of {claim}, whose claim is over"
             remedy = f"As the tree's owner, or as root: recursion-gate scope apply {claim} --back"
             yield Finding("warning", "rights-left", f"plans/{folder.name}/claims/{name}", message, remedy)
-
-
-def _is_open(folder: PlanFolder, name: TaskName) -> bool:
-    for standing in folder.listing(("claimed",)):
-        if (standing.name.task, standing.name.generation) == (name.task, name.generation):
-            end = claim_end(folder, standing)
-            return end is not None and not end.has_ended
-    return False
 
 
 def left_trees(context: Context) -> Iterator[Finding]:
@@ -212,13 +204,13 @@ def _left_branches(context: Context, top: Path) -> Iterator[Finding]:
     for folder, _ in _plans(context):
         done = {s.name.task: s.name.generation for s in folder.listing(("done",))}
         try:
-            branches = repository.branches(f"task/{folder.name}")
+            branches = repository.branches(task_branches(folder.name))
         except (GitError, OSError):
             return  # the repository is gone, or git is
         old: list[str] = []
         new: list[str] = []
         for branch in branches:
-            task, _, generation = branch.removeprefix(f"task/{folder.name}/").rpartition(".")
+            task, _, generation = branch.removeprefix(f"{task_branches(folder.name)}/").rpartition(".")
             if task in done:
                 (new if generation == str(done[task]) else old).append(branch)
         if new:

@@ -20,21 +20,16 @@ from ..disk import atomic
 from ..disk.deliver import deliver
 from .check import order
 from .claims import Claim
-from .folder import PlanFolder, Standing, TaskName
+from .folder import PlanFolder, Standing, TaskName, task_branch, task_branches
 from .git import Conflict, GitError, Repository
 from .model import Plan, Task
 from .records import Note, read_note
 from .trees import note_root, trees_of
 
-__all__ = ["conflict_with", "make_tree", "merge_done", "one_at_a_time", "task_branch", "tree_path"]
+__all__ = ["conflict_with", "make_tree", "merge_done", "one_at_a_time", "tree_path"]
 
 #: How often a merge is tried again after somebody else has changed the plan's branch.
 _TRIES = 20
-
-
-def task_branch(plan: str, name: TaskName) -> str:
-    """The branch of one attempt at a task."""
-    return f"task/{plan}/{name.task}.{name.generation}"
 
 
 def tree_path(repository: Repository, claim: Claim) -> Path:
@@ -116,7 +111,7 @@ def merge_done(repository: Repository, folder: PlanFolder, plan: Plan) -> list[s
     OSError.
     """
     with one_at_a_time(repository):
-        branches = repository.branches(f"task/{folder.name}")
+        branches = repository.branches(task_branches(folder.name))
         if not branches:
             return []
         place = order(plan.tasks)

@@ -31,6 +31,8 @@ __all__ = [
     "TaskName",
     "on_the_way",
     "plan_folders",
+    "task_branch",
+    "task_branches",
 ]
 
 State = Literal["waiting", "ready", "claimed", "done", "failed"]
@@ -68,6 +70,16 @@ class TaskName:
         """What `file` says; None: it is no task's name."""
         found = _NAME.fullmatch(file)
         return cls(found[1], int(found[2] or 0), found[3]) if found else None
+
+
+def task_branch(plan: str, name: TaskName) -> str:
+    """The git branch of one attempt at a task."""
+    return f"{task_branches(plan)}/{name.task}.{name.generation}"
+
+
+def task_branches(plan: str) -> str:
+    """What the branches of all attempts at a plan's tasks begin with; a slash follows."""
+    return f"task/{plan}"
 
 
 @dataclass(frozen=True, slots=True)

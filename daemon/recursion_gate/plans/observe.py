@@ -12,7 +12,7 @@ from .model import Plan, Task
 from .records import End, Note, end_of, read_note, read_record
 from .schedule import Observed
 
-__all__ = ["attempts", "claim_end", "handed_over", "is_tried_again", "observe"]
+__all__ = ["attempts", "claim_end", "handed_over", "is_open", "is_tried_again", "observe"]
 
 _NUMBERED = re.compile(r"([a-z0-9][a-z0-9_-]*)\.([0-9]{1,9})\.(?:md|json)")
 
@@ -55,6 +55,19 @@ def claim_end(folder: PlanFolder, standing: Standing) -> End | None:
         return end_of(record, os.lstat(standing.path))
     except FileNotFoundError:
         return None
+
+
+def is_open(folder: PlanFolder, task: str, generation: int) -> bool:
+    """Whether this claim lasts: also not where the plan is gone. Raises OSError."""
+    try:
+        claimed = folder.listing(("claimed",))
+    except FileNotFoundError:
+        return False
+    for standing in claimed:
+        if (standing.name.task, standing.name.generation) == (task, generation):
+            end = claim_end(folder, standing)
+            return end is not None and not end.has_ended
+    return False
 
 
 def attempts(folder: PlanFolder, task: str, generation: int) -> list[Note]:

@@ -22,9 +22,9 @@ from ..core.text import count
 from ..disk.deliver import deliver
 from ..disk.lock import born
 from .book import BadPlan, read_plan
-from .folder import PlanFolder
+from .folder import PlanFolder, TaskName, task_branch
 from .git import GitError, Repository, is_rubbish
-from .observe import claim_end
+from .observe import is_open
 from .processes import environments
 from .records import here, read_record
 
@@ -100,21 +100,8 @@ def left_over(root: Root, folder: Path) -> Iterator[Left]:
             continue
         plan, task, generation = PlanFolder(root.plans / name[1]), name[2], int(name[3])
         claim = f"{name[1]}/{task}@{generation}"
-        if not _is_current(plan, task, generation) and not _is_used(plan, task, generation, claim):
-            yield Left(path, claim, f"task/{name[1]}/{task}.{generation}", _holds(path))
-
-
-def _is_current(plan: PlanFolder, task: str, generation: int) -> bool:
-    """Whether the claim is open."""
-    try:
-        standings = plan.listing(("claimed",))
-    except FileNotFoundError:
-        return False
-    for standing in standings:
-        if standing.name.task == task and standing.name.generation == generation:
-            end = claim_end(plan, standing)
-            return end is not None and not end.has_ended
-    return False
+        if not is_open(plan, task, generation) and not _is_used(plan, task, generation, claim):
+            yield Left(path, claim, task_branch(plan.name, TaskName(task, generation)), _holds(path))
 
 
 def _is_used(plan: PlanFolder, task: str, generation: int, claim: str) -> bool:

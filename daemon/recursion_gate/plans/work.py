@@ -23,9 +23,9 @@ from ..disk.lock import is_surely_free
 from .accept import unmet
 from .answers import card_of
 from .book import BadPlan, read_plan
-from .branches import conflict_with, make_tree, merge_done, one_at_a_time, task_branch, tree_path
+from .branches import conflict_with, make_tree, merge_done, one_at_a_time, tree_path
 from .claims import Claim, Ended, Nothing, finish, next_task
-from .folder import plan_folders
+from .folder import plan_folders, task_branch
 from .git import GitError, Repository
 from .keeping import Keeping
 from .model import LANES, Lane

@@ -16,9 +16,8 @@ from ...plans import adding, by_hand
 from ...plans import overview as shown_by
 from ...plans.answers import problems_of
 from ...plans.book import BadPlan, read_plan
-from ...plans.branches import task_branch
 from ...plans.find import NoTask, plans_named
-from ...plans.folder import PROBLEMS, SUFFIX, PlanFolder, Standing, State, on_the_way, plan_folders
+from ...plans.folder import PROBLEMS, SUFFIX, PlanFolder, Standing, State, on_the_way, plan_folders, task_branch
 from ...plans.model import Plan, Task
 from ...plans.observe import attempts, handed_over
 from ...plans.picture import STYLE, svg
