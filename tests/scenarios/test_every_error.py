@@ -15,7 +15,7 @@ import pytest
 from recursion_gate.core.paths import Root
 
 from ..support.daemon import Daemon, call
-from ..support.roots import add_user, make_root, mounted
+from ..support.roots import add_user, fill, make_root, mounted
 from ..support.world import World, wait_for
 from ..torture.errors import ERRNOS, each_call, each_look
 from ..torture.harness import chapters, memory, stopped_clock
@@ -84,19 +84,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
 
 
-def _fill(disk: Path) -> Path:
-    """Take all the room there is."""
-    filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            try:
-                while file.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                continue
-    return filler
-
-
 def test_on_a_full_disk_it_lives_says_so_loses_nothing_and_goes_on_when_there_is_room(small_disk: Path) -> None:
     root = make_root(small_disk / "root", "alex", "sam")
     world = World(root)
@@ -104,7 +91,7 @@ def test_on_a_full_disk_it_lives_says_so_loses_nothing_and_goes_on_when_there_is
         world.drop("a.json", {"id": "a", "text": "I learned to wait."})
         wait_for(lambda: world.names("pending") and not world.names())
         world.drop(".coming-too", {"id": "b", "text": "I learned to share."})
-        filler = _fill(small_disk)
+        filler = fill(small_disk)
         before = world.record()
         (world.place.inbox / ".coming-too").rename(world.place.inbox / "b.json")  # takes no room
         world.move(world.card("a"), "approved")
@@ -130,7 +117,7 @@ def test_it_starts_on_a_full_disk_and_waits_for_room(small_disk: Path) -> None:
         world.drop("a.json", {"id": "a", "text": "I learned to wait."})
         wait_for(lambda: world.names("pending"))
     world.move(world.card("a"), "approved")
-    filler = _fill(small_disk)
+    filler = fill(small_disk)
     with open(root.daemon / "log", "a"), Daemon(root):
         wait_for(lambda: "no space left" in _status(root)["daemon"].get("parked", {}).get("alex", ""))
         filler.unlink()

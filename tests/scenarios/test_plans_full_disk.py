@@ -23,7 +23,7 @@ from ..support.daemon import PROGRAM, Daemon, call
 from ..support.mcp_client import over_stdio
 from ..support.plans import Plans, codebase, reading
 from ..support.repository import make_repository, tree_of
-from ..support.roots import make_root, mounted
+from ..support.roots import fill, make_root, mounted
 from ..support.world import wait_for
 
 PLAN = "tasks:\n  - {id: a, title: A, lane: reading}\n  - {id: b, title: B, lane: reading, needs: [a]}\n"
@@ -40,19 +40,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def plans(disk: Path) -> Plans:
     """The plans of a root on the small disk."""
     return Plans(make_root(disk / "root", "alex"))
-
-
-def fill(disk: Path) -> Path:
-    """Take all the room there is."""
-    filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        for size in (65_536, 4_096, 1):
-            try:
-                while file.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                continue
-    return filler
 
 
 def test_nothing_is_claimed_and_it_is_no_attempt(disk: Path, plans: Plans) -> None:

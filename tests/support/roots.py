@@ -13,7 +13,7 @@ import pytest
 from recursion_gate.admin import setup
 from recursion_gate.core.paths import Place, Root
 
-__all__ = ["RECORD", "add_user", "installed", "make_root", "mounted"]
+__all__ = ["RECORD", "add_user", "fill", "installed", "make_root", "mounted"]
 
 #: The Record of a new user: the nine files of the contract, with the headings that entries go under.
 RECORD = {
@@ -71,3 +71,16 @@ def mounted(disk: Path, size: str) -> Iterator[Path]:
         yield disk
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the room there is."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+    return filler
