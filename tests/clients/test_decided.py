@@ -7,7 +7,7 @@ from recursion_gate.clients import decided
 from recursion_gate.clients.decide import NoSuchCandidate
 from recursion_gate.core.errors import Refusal
 from recursion_gate.core.paths import Root
-from recursion_gate.formats import cards
+from recursion_gate.formats import signature
 
 from ..support.world import World
 
@@ -113,6 +113,6 @@ def test_names_for_the_shell_are_ids_without_their_texts(world: World) -> None:
 
 def test_a_signed_card_is_unsigned_and_a_plain_one_left_alone(world: World) -> None:
     card = world.stage("a").read_bytes()
-    assert cards.unsigned(cards.sign(card, "rejected", "cli", "Said twice.")) == card
+    assert signature.unsigned(signature.sign(card, "rejected", "cli", "Said twice.")) == card
     plain = card.replace(b"\nid:", b"\nreason: mine\nid:", 1)
-    assert cards.unsigned(plain) == plain
+    assert signature.unsigned(plain) == plain

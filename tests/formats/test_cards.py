@@ -13,7 +13,7 @@ from recursion_gate.core.errors import Refusal
 from recursion_gate.core.model import Candidate, act_id
 from recursion_gate.core.settings import Settings
 from recursion_gate.core.unseen import without_unseen
-from recursion_gate.formats import cards, drops, frontmatter
+from recursion_gate.formats import cards, drops, frontmatter, signature
 from recursion_gate.formats.marker import MARKER_LINE, as_typed, on_a_card
 from recursion_gate.formats.record_edit import additions, changes, clean
 
@@ -392,7 +392,7 @@ def test_an_id_is_looked_for_in_any_text_without_a_crash(text: str) -> None:
 
 
 def _signed(card: bytes) -> bytes:
-    return cards.sign(card, "approved", "cli", "because")
+    return signature.sign(card, "approved", "cli", "because")
 
 
 def test_a_card_that_an_editor_saved_with_other_line_ends_is_signed_without_a_change_to_its_text() -> None:
@@ -401,7 +401,7 @@ def test_a_card_that_an_editor_saved_with_other_line_ends_is_signed_without_a_ch
     verdict = cards.read(_signed(card), made, Settings())
     assert not verdict.edited
     assert verdict.reason == "because"
-    assert cards.via_of(_signed(card), verdict.via, "approved") == "cli"
+    assert signature.via_of(_signed(card), verdict.via, "approved") == "cli"
 
 
 @pytest.mark.parametrize("field", ['topic: "a\nreason: b"', "topic: 'a\nvia: b'"])
@@ -428,10 +428,10 @@ def test_a_reason_that_was_written_on_the_card_stays_unless_another_is_given() -
     one = candidate()
     card = cards.render(one, []).replace(b"---\n", b"---\nreason: too early\n", 1)
     for reason, kept in ((None, "too early"), ("", "too early"), ("not hers", "not hers")):
-        signed = cards.sign(card, "rejected", "cli", reason)
+        signed = signature.sign(card, "rejected", "cli", reason)
         verdict = cards.read(signed, one, Settings())
         assert (verdict.reason, verdict.edited) == (kept, False)
-        assert cards.via_of(signed, verdict.via, "rejected") == "cli"
+        assert signature.via_of(signed, verdict.via, "rejected") == "cli"
 
 
 # -- the reviewer's context -------------------------------------------------------------------------------------------
@@ -484,12 +484,12 @@ def test_any_context_leaves_the_card_readable_and_whole(made: Candidate) -> None
 
 def test_a_card_that_a_name_has_signed_says_so_as_long_as_nobody_edits_it() -> None:
     card = cards.render(candidate(raw_text="Hums."), ())
-    signed = cards.sign(card, "approved", "web", by="anna")
+    signed = signature.sign(card, "approved", "web", by="anna")
     claimed = cards.read(signed, candidate(raw_text="Hums."), Settings()).via
-    assert cards.via_of(signed, claimed, "approved") == "web"
-    assert cards.signer_of(claimed) == "anna"
-    assert cards.via_of(signed.replace(b"Hums.", b"Sings."), claimed, "approved") is None
-    assert cards.via_of(signed, claimed, "rejected") is None
-    assert cards.signer_of("cli approved 0123456789abcdef by anna") is None
-    assert cards.signer_of("web approved 0123456789abcdef by an na") is None
-    assert cards.via_of(signed, f"{claimed} x", "approved") is None
+    assert signature.via_of(signed, claimed, "approved") == "web"
+    assert signature.signer_of(claimed) == "anna"
+    assert signature.via_of(signed.replace(b"Hums.", b"Sings."), claimed, "approved") is None
+    assert signature.via_of(signed, claimed, "rejected") is None
+    assert signature.signer_of("cli approved 0123456789abcdef by anna") is None
+    assert signature.signer_of("web approved 0123456789abcdef by an na") is None
+    assert signature.via_of(signed, f"{claimed} x", "approved") is None

@@ -17,7 +17,7 @@ from recursion_gate.core.errors import Parked, Refusal
 from recursion_gate.core.model import Candidate
 from recursion_gate.core.paths import Place, Root
 from recursion_gate.core.settings import Settings
-from recursion_gate.formats import cards, drops, frontmatter, record_edit
+from recursion_gate.formats import cards, drops, frontmatter, record_edit, signature
 from recursion_gate.formats.card_name import file_name
 from recursion_gate.formats.gate_json import dump
 from recursion_gate.sources.analyst_answer import Malformed, read_answer
@@ -129,15 +129,15 @@ def fuzz_cards(data: bytes) -> None:
     if named != _STAGED.id:  # taken for a drop, or for another's card
         return
     try:
-        signed = cards.sign(data, "approved", "cli", "said so")
+        signed = signature.sign(data, "approved", "cli", "said so")
     except Refusal as err:
         _reads_well(err)
         return
     then = cards.read(signed, _STAGED, _SETTINGS)
     assert then.candidate == candidate
     assert then.reason == "said so"
-    assert cards.via_of(signed, then.via, "approved") == "cli"
-    assert cards.via_of(signed, then.via, "rejected") is None
+    assert signature.via_of(signed, then.via, "approved") == "cli"
+    assert signature.via_of(signed, then.via, "rejected") is None
 
 
 def fuzz_frontmatter(data: bytes) -> None:
@@ -307,7 +307,7 @@ def seeds(target: str) -> list[bytes]:
     other = _candidate(2, raw_text="漢字を三つ学んだ。", suggested_ix_section=None, meta={"a": [1, None, 0.5]})
     lines = [(c, record_edit.additions(c, model.act_id(c), linked=False)) for c in (_STAGED, other)]
     cards_of = [cards.render(c, these, "a note") for c, these in lines]
-    signed = cards.sign(cards_of[0], "rejected", "web", "why: not")
+    signed = signature.sign(cards_of[0], "rejected", "web", "why: not")
     if target == "drops":
         whole = receipt.canonical(_STAGED.as_json() | {"status": "pending"})
         return [

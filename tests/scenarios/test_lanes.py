@@ -23,7 +23,7 @@ import pytest
 from recursion_gate.clients import people, tokens
 from recursion_gate.core.paths import STATES, Place, Root, is_ignored
 from recursion_gate.core.settings import load_settings
-from recursion_gate.formats import cards
+from recursion_gate.formats import cards, signature
 from recursion_gate.permissions import acl
 from recursion_gate.permissions.check import deviations
 from recursion_gate.permissions.lanes import TABLE, apply, spots
@@ -699,9 +699,9 @@ def test_a_receipt_never_guesses_who_decided(scene: Scene) -> None:
     """What `approve` wrote no longer counts for its account once it was edited, moved elsewhere or moved back."""
     lanes, place = scene.lanes, scene.lanes.place
     signed: dict[str, Callable[[bytes], bytes]] = {
-        "edited": lambda card: cards.sign(card, "approved", "cli").replace(b"the moon", b"the sun"),
-        "other-folder": lambda card: cards.sign(card, "rejected", "cli"),
-        "moved-back": lambda card: cards.sign(card, "approved", "cli"),
+        "edited": lambda card: signature.sign(card, "approved", "cli").replace(b"the moon", b"the sun"),
+        "other-folder": lambda card: signature.sign(card, "rejected", "cli"),
+        "moved-back": lambda card: signature.sign(card, "approved", "cli"),
         "typed-in": lambda card: card.replace(b"\n---\n", b"\nvia: cli\n---\n", 1),
     }
     for name, sign in signed.items():
@@ -717,7 +717,7 @@ def test_a_receipt_never_guesses_who_decided(scene: Scene) -> None:
         assert (receipt["action"], receipt["via"], receipt["by"]) == ("approved", "folder", None), name
     # Written by a person into the card that the daemon made: how is what the person says, who is not known.
     card = staged(lanes, "in-place")
-    done = lanes.joe.sh('printf %s "$2" > "$1"', card, cards.sign(card.read_bytes(), "approved", "cli").decode())
+    done = lanes.joe.sh('printf %s "$2" > "$1"', card, signature.sign(card.read_bytes(), "approved", "cli").decode())
     assert done.returncode == 0, done.stderr
     move(lanes.joe, card, place.approved)
     assert receipt_of(place, "in-place")["by"] is None
@@ -727,7 +727,7 @@ def test_a_receipt_does_not_name_a_person_for_what_another_may_have_written(scen
     lanes, place = scene.lanes, scene.lanes.place
     card = staged(lanes, "forged-name")
     assert lanes.maria.sh('sed -i s/moon/sun/ "$1"', card).returncode == 0  # it is maria's file now
-    signed = cards.sign(card.read_bytes(), "approved", "cli").decode()
+    signed = signature.sign(card.read_bytes(), "approved", "cli").decode()
     script = 'mv "$1" "$2/.x" && printf %s "$3" > "$2/.x" && mv "$2/.x" "$2/x.md"'
     assert lanes.joe.sh(script, card, place.approved, signed).returncode == 0
     receipt = receipt_of(place, "forged-name")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from recursion_gate.clients import people
-from recursion_gate.formats import cards
+from recursion_gate.formats import signature
 
 from ..support.accounts import Lanes, throwaway_lanes
 from ..support.page import Page, forms
@@ -58,7 +58,7 @@ def test_the_receipt_names_who_signed_in_to_the_page(lanes: Lanes, anna: httpx.C
 
 def test_another_person_cannot_decide_under_that_name(lanes: Lanes) -> None:
     card = staged(lanes, "forged")
-    signed = cards.sign(card.read_bytes(), "approved", "web", by="anna").decode()
+    signed = signature.sign(card.read_bytes(), "approved", "web", by="anna").decode()
     script = 'printf %s "$2" > "$1/.x.tmp" && chmod 644 "$1/.x.tmp" && mv "$1/.x.tmp" "$1/forged.md" && rm "$3"'
     done = lanes.joe.sh(script, lanes.place.approved, signed, card)
     assert done.returncode == 0, done.stderr

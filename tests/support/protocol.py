@@ -30,7 +30,7 @@ from recursion_gate.core.model import id_hash
 from recursion_gate.core.receipt import chain_hash
 from recursion_gate.core.settings import Settings
 from recursion_gate.disk import atomic
-from recursion_gate.formats import cards
+from recursion_gate.formats import cards, signature
 
 from .dying import Dying, Killed
 from .roots import RECORD, add_user, make_root
@@ -504,7 +504,7 @@ class Protocol(RuleBasedStateMachine):
         world = self.worlds[user]
         self.models[user].requests[candidate_id] = "undone" if what == "id" else "forgotten"
         text = f'---\n{what}: "{candidate_id}"\n---\n\nPlease.\n'
-        data = cards.sign(text.encode(), self.models[user].requests[candidate_id], "cli")
+        data = signature.sign(text.encode(), self.models[user].requests[candidate_id], "cli")
         filed = [p for p in world.place.receipts.glob("*-*/*.md") if cards.id_of(p.read_bytes()) == candidate_id]
         if what == "id" and filed and self._next() % 2:
             data = max(filed, key=lambda p: p.stat().st_ctime_ns).read_bytes()
@@ -572,7 +572,7 @@ class Protocol(RuleBasedStateMachine):
         name = f"garbage-{self._next()}.md"
         what, action = dice.choice([("id", "undone"), ("forget", "forgotten")])
         temp = self.worlds["alex"].place.inbox / ".coming"
-        temp.write_bytes(cards.sign(f'---\n{what}: "nobody"\n---\n\nPlease.\n'.encode(), action, "cli"))
+        temp.write_bytes(signature.sign(f'---\n{what}: "nobody"\n---\n\nPlease.\n'.encode(), action, "cli"))
         temp.rename(self.worlds["alex"].place.undo / name)
         self.models["alex"].bad.add(name)
 

@@ -21,9 +21,9 @@ from ..core.receipt import Receipt, how_to_take_back
 from ..core.settings import Settings
 from ..disk import aside, untrusted
 from ..disk.deliver import deliver
-from ..formats import cards, record_change, record_edit
+from ..formats import cards, record_change, record_edit, signature
 from ..formats.card_hints import without_hints
-from ..store import entries, history, jsonl
+from ..store import entries, history, jsonl, seeds
 from ..store.gate import Gate
 from .person import check_person
 
@@ -116,16 +116,9 @@ class Waiting:
         if entry is None or entry.problem is not None:
             return {}
         try:
-            return record_change.old_lines(entry.receipt, lambda: entry.linked, self._text)
+            return record_change.old_lines(entry.receipt, lambda: entry.linked, seeds.text_of(self.place))
         except OSError:  # an account that may not read the Record
             return {file: (lines[-1], lines[-1]) for file, lines in entry.receipt.lines.items()}
-
-    def _text(self, file: str) -> bytes:
-        try:
-            with untrusted.open_plain(self.place.home / file) as there:
-                return there.read()
-        except FileNotFoundError:
-            return b""
 
     def _decided_as(self, candidate_id: str) -> str | None:
         start = b'"candidate_id":"%s"' % candidate_id.encode()
@@ -141,11 +134,9 @@ class Waiting:
         files: dict[str, list[record_edit.Change]] = {}
         for change in self.effect(candidate):
             files.setdefault(change.file, []).append(change)
+        text = seeds.text_of(self.place)
         for file, those in files.items():
-            try:
-                old = (self.place.home / file).read_bytes()
-            except FileNotFoundError:
-                old = b""
+            old = text(file)
             new = record_change.preview(old, those)
             yield from difflib.unified_diff(
                 old.decode().splitlines(), new.decode().splitlines(), file, file, n=2, lineterm=""
@@ -267,7 +258,7 @@ def decide(
         raise Refusal(f"its card is in {item.state}/ already", "The daemon carries it out; to take it back, move it.")
     card, seen = item.look()
     _check_unchanged(seen.data, shown)
-    _deliver(item.place.state(action), card.name, cards.sign(seen.data, action, via, reason, by), own=True)
+    _deliver(item.place.state(action), card.name, signature.sign(seen.data, action, via, reason, by), own=True)
     with contextlib.suppress(FileNotFoundError):
         aside.take_away(card, untrusted.is_still(seen.mark))  # where somebody has saved it meanwhile it stays
 

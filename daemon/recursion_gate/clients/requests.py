@@ -15,7 +15,7 @@ from ..core.errors import Refusal
 from ..core.paths import Place, is_ignored
 from ..disk import untrusted
 from ..disk.deliver import deliver
-from ..formats import cards, frontmatter
+from ..formats import cards, frontmatter, signature
 from .person import check_person
 
 __all__ = ["Kind", "ask", "asked", "reason_beside", "refusal", "said_in"]
@@ -36,7 +36,7 @@ def ask(place: Place, kind: Kind, name: str, *, via: str = "cli", by: str | None
     check_person()
     field, stem, about = _SAYS[kind]
     text = f"---\n{field}: {frontmatter.quote(name)}\n---\n\n{about}\n"
-    data = cards.sign(text.encode(), kind, via, by=by)
+    data = signature.sign(text.encode(), kind, via, by=by)
     try:
         return deliver(place.undo, f"{stem}-{os.urandom(5).hex()}.md", data, own=True)
     except FileNotFoundError:  # not ours to make: what another account has made there decides nothing

@@ -12,8 +12,9 @@ from ..core.errors import Refusal
 from ..core.receipt import Receipt, line_digest
 from ..disk import atomic
 from ..disk.deliver import deliver
-from ..formats import cards, record_change
+from ..formats import record_change, signature
 from ..store import gate_reader
+from ..store.seeds import text_of
 from .decide import Waiting
 from .decided import Decided
 from .person import check_person
@@ -66,7 +67,7 @@ def _move_back(item: Waiting) -> None:
         raise Refusal(f"there is a card of the same name in pending/: {card.name}", "Move this one by hand.")
     try:
         atomic.move(card, target)
-        deliver(target.parent, target.name, cards.unsigned(seen.data), over=True)
+        deliver(target.parent, target.name, signature.unsigned(seen.data), over=True)
     except FileNotFoundError:
         raise Refusal("it is being carried out just now", "Try again.") from None
     except OSError as err:
@@ -76,16 +77,7 @@ def _move_back(item: Waiting) -> None:
 def diff(found: Decided, receipt: Receipt) -> Iterator[str]:
     """The change that taking the decision of `receipt` back makes in the Record, as a unified diff. Raises Parked,
     OSError."""
-    home = found.place.home
-    texts: dict[str, bytes] = {}
-
-    def text(file: str) -> bytes:
-        if file not in texts:
-            try:
-                texts[file] = (home / file).read_bytes()
-            except FileNotFoundError:
-                texts[file] = b""
-        return texts[file]
+    text = text_of(found.place)
 
     def linked() -> list[Receipt]:
         entry = found.entry()

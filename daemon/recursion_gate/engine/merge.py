@@ -19,7 +19,7 @@ from ..core.errors import NotYet
 from ..core.model import Candidate, act_id, instant
 from ..core.receipt import Old, Receipt, line_digest
 from ..disk import atomic
-from ..formats import cards, record_edit
+from ..formats import record_edit, signature
 from ..formats.record_change import Step, spot_of, standing_lines, steps
 from ..permissions import ownership
 from ..store import baseline
@@ -119,9 +119,9 @@ def _draft(decision: Decision, candidate: Candidate, evidence: str | None, momen
     """A receipt but for its place in the chain. `door` is the account of the people's page."""
     card, staged = decision.cards[0], decision.staged
     action, verdict = card.folder, card.verdict
-    via = cards.via_of(card.seen.data, verdict.via, action) if ownership.is_unmoved(card.seen.stat) else None
+    via = signature.via_of(card.seen.data, verdict.via, action) if ownership.is_unmoved(card.seen.stat) else None
     is_approval = action == "approved"
-    signer = cards.signer_of(verdict.via)
+    signer = signature.signer_of(verdict.via)
     by = ownership.decided_by(card.path, card.seen.stat, signer, door) if via else None
     return {
         "candidate_id": staged.id,

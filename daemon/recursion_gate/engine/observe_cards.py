@@ -19,7 +19,7 @@ from ..core.model import Candidate
 from ..core.paths import is_aside, is_ignored
 from ..core.receipt import Receipt
 from ..disk import untrusted
-from ..formats import cards
+from ..formats import cards, signature
 from ..formats.card_hints import without_hints
 from ..formats.card_name import file_name
 from ..permissions import ownership
@@ -179,7 +179,7 @@ def _verdict(state: UserState, path: str, seen: untrusted.Seen, staged: Candidat
         if folder == "rejected":  # to reject it, its id is enough
             return cards.Verdict(staged, False, cards.reason_in(seen.data), None)
         raise
-    state.settling.check(path, seen, whole=cards.via_of(seen.data, verdict.via, folder) is not None)
+    state.settling.check(path, seen, whole=signature.via_of(seen.data, verdict.via, folder) is not None)
     effects = [*state.cards.previews(staged), *state.cards.previews(verdict.candidate)]
     verdict.below = cards.typed_below(seen.data, staged, effects)
     return verdict

@@ -8,7 +8,7 @@ from contextlib import suppress
 from ..core.errors import NotYet, Refusal
 from ..core.paths import is_aside, is_ignored
 from ..disk import untrusted
-from ..formats import cards, frontmatter
+from ..formats import cards, frontmatter, signature
 from ..permissions import ownership
 from .observations import Odd, Request, Strange
 from .refuse import may_not_be_moved
@@ -60,7 +60,7 @@ def _request(path: str, seen: untrusted.Seen, door: str) -> Request:
         claimed = fields.get("via")
         action = "forgotten" if forget else "undone"
         claimed = claimed if isinstance(claimed, str) else None
-        via, signer = cards.via_of(seen.data, claimed, action), cards.signer_of(claimed)
+        via, signer = signature.via_of(seen.data, claimed, action), signature.signer_of(claimed)
     if not ownership.is_unmoved(seen.stat):
         via = None
     by = ownership.decided_by(path, seen.stat, signer, door) if via else None

@@ -42,14 +42,11 @@ __all__ = [
     "says_that_it_stands_not",
     "shows",
     "shows_what_goes",
-    "sign",
-    "signer_of",
     "stands_not",
     "target_in",
     "text_in",
     "typed_below",
-    "unsigned",
-    "via_of",
+    "with_plain_reason",
     "with_preview",
 ]
 
@@ -90,9 +87,6 @@ _STANDS_NOT = "The entry that this is about does not stand now: approving this o
 
 _CONTEXT = "What the proposer says to you (never merged):"
 _META_LIMIT = 1_000  # characters
-
-#: Who has signed a card on the people's page: an account's name there.
-_SIGNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 #: Instructions on a card: the first line inside the front matter.
 WHAT_TO_DO = '# To keep this, move this file into "approved"; if not, into "rejected". You may correct the text first.'
@@ -283,75 +277,6 @@ def is_as_staged(card: bytes, candidate: Candidate) -> bool:
     return card.startswith(down_to_marker) and card.find(b"\n<!-- recursion-gate:", len(down_to_marker)) < 0
 
 
-def sign(card: bytes, action: str, via: str, reason: str | None = None, by: str | None = None) -> bytes:
-    """The card as `approve`, `reject` and `review` leave it: its front matter says how it was decided, and on what, so
-    that it no longer says so once somebody has edited it or moved it elsewhere; and `by` whom, where that is somebody
-    else than the account that writes it. Raises Refusal."""
-    text = _with_plain_reason(card)
-    fields, body = frontmatter.split(text)
-    if not fields:
-        raise Refusal("the front matter of its card is missing", "Delete the card: a fresh one comes back.")
-    head = text[: len(text) - len(body)].rstrip("\n").split("\n")[:-1]
-    anew = bool(reason and fold(reason))  # else the reason that a person has written on the card stays
-    kept = [line for line in head if not line.startswith(("via:", "reason:") if anew else "via:")]
-    if reason and anew:
-        kept.append(f"reason: {frontmatter.quote(fold(reason))}")
-    without = "\n".join([*kept, "---"]) + "\n" + body
-    who = f" by {by}" if by else ""
-    signed = "\n".join([*kept, f"via: {via} {action} {_digest(without)}{who}", "---", body])
-    if not _says_the_same(signed, fields, body):  # a mapping in braces, a quoted value over several lines
-        raise Refusal(
-            "its front matter is written in a way that nothing can be added to",
-            "Write each field on a line of its own, or move the card by hand.",
-        )
-    return signed.encode()
-
-
-def unsigned(card: bytes) -> bytes:
-    """A signed card without how it was decided, and why: that is no longer so. Raises Refusal."""
-    text = _with_plain_reason(card)
-    fields, body = frontmatter.split(text)
-    head = text[: len(text) - len(body)].rstrip("\n").split("\n")[:-1]
-    kept = [line for line in head if not line.startswith(("via:", "reason:"))]
-    plain = "\n".join([*kept, "---", body])
-    return plain.encode() if "via" in fields and _says_the_same(plain, fields, body) else card
-
-
-def _says_the_same(signed: str, fields: dict[str, Any], body: str) -> bool:
-    """Whether a signed card reads as `fields` and `body`, but for how it was decided."""
-    try:
-        then, text = frontmatter.split(signed)
-    except Refusal:
-        return False
-    own = ("via", "reason")
-    return text == body and {k: v for k, v in then.items() if k not in own} == {
-        k: v for k, v in fields.items() if k not in own
-    }
-
-
-def via_of(card: bytes, claimed: str | None, action: str) -> str | None:
-    """By what the decision was made, where the card's ``via:`` (`claimed`) is true of `action` and of the card as it
-    is now; None where the card was moved or edited by hand."""
-    via, _, rest = (claimed or "").partition(" ")
-    rest, _, who = rest.partition(" by ")
-    text = decode(card)
-    without = text.replace(f"\nvia: {claimed}\n", "\n", 1)
-    true = via in ("cli", "web") and rest == f"{action} {_digest(without)}"
-    return via if true and (not who or _SIGNER.fullmatch(who)) else None
-
-
-def signer_of(claimed: str | None) -> str | None:
-    """Who has decided, as a card's ``via:`` says it. True only where `via_of` is, and of a card that the people's page
-    has written: see `ownership.decided_by`."""
-    via, _, rest = (claimed or "").partition(" ")
-    who = rest.partition(" by ")[2]
-    return who if via == "web" and _SIGNER.fullmatch(who) else None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def id_of(data: bytes) -> str | None:
     """The id that a card's front matter names, also where the rest of it is broken."""
     return frontmatter.peek_id(data.decode("utf-8-sig", errors="replace"))
@@ -359,11 +284,11 @@ def id_of(data: bytes) -> str | None:
 
 def note_in(data: bytes) -> str | None:
     """The note that the daemon has put on a card. Raises Refusal where the card does not parse."""
-    note = frontmatter.split(_with_plain_reason(data))[0].get("note")
+    note = frontmatter.split(with_plain_reason(data))[0].get("note")
     return note if isinstance(note, str) else None
 
 
-def _with_plain_reason(card: bytes) -> str:
+def with_plain_reason(card: bytes) -> str:
     """The text of a card, with ``\\n`` as line ends, and the reason on it in quotes: a person writes a sentence
     there, in no YAML. Raises Refusal."""
     text = frontmatter.unix(decode(card))
@@ -454,12 +379,12 @@ def _body(rest: str) -> str:
 
 def text_in(data: bytes) -> str:
     """The text of a card, with a person's edits, without its candidate. Raises Refusal where it does not parse."""
-    return _body(frontmatter.split(_with_plain_reason(data))[1])
+    return _body(frontmatter.split(with_plain_reason(data))[1])
 
 
 def read(data: bytes, staged: Candidate, settings: Settings) -> Verdict:
     """The card `data` of the candidate `staged`, with the person's edits. Raises Refusal where it does not parse."""
-    values, rest = frontmatter.split(_with_plain_reason(data))
+    values, rest = frontmatter.split(with_plain_reason(data))
     body = _body(rest)
     decided = {name: values.pop(name, None) for name in CARD_ONLY}
     for name, value in decided.items():

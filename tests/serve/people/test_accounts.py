@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from recursion_gate.clients import people
-from recursion_gate.formats import cards
+from recursion_gate.formats import signature
 
 from ...support.page import Page, forms
 from ...support.roots import make_root
@@ -53,7 +53,7 @@ def test_the_receipt_names_who_signed_in(page: Page, world: World) -> None:
 
 def test_a_name_on_a_card_that_was_moved_or_edited_by_hand_counts_for_nothing(world: World) -> None:
     card = world.stage("forged", "Sings.")
-    signed = cards.sign(card.read_bytes(), "approved", "web", by="anna").replace(b"Sings.", b"Shouts.")
+    signed = signature.sign(card.read_bytes(), "approved", "web", by="anna").replace(b"Sings.", b"Shouts.")
     card.write_bytes(signed)
     world.approve("forged")
     receipt = world.receipts()[-1]
