@@ -54,9 +54,8 @@ def test_a_case_ends_as_expected_under_a_live_daemon(folder: Path, tmp_path: Pat
             settings.write("look_seconds = 3600\n")
         with Daemon(root) as daemon:
             coming = iter(wanted)
-            for _ in play(
-                case, root, lambda: _comes_to_be(root, next(coming)), lambda group: _paused(daemon, root, group)
-            ):
+            hold = partial(_paused, daemon, root)
+            for _ in play(case, root, lambda: _comes_to_be(root, next(coming)), hold):
                 pass
         assert _how_they_differ(wanted[-1], tree(root)) == ""  # nothing was still to come
         assert differences(case, start, tree(root)) == []
